@@ -1,0 +1,37 @@
+package env
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Transport returns an HTTP transport that dials through the Env: HTTP/1.1 and,
+// over TLS, HTTP/2. A nil config means plain TCP only.
+func (e Env) Transport(config *tls.Config) *http.Transport {
+	return &http.Transport{
+		DialContext:           e.dial,
+		TLSClientConfig:       config,
+		ForceAttemptHTTP2:     config != nil,
+		MaxIdleConnsPerHost:   64,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   6 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
+// StreamTransport returns a transport that speaks only HTTP/2, with prior
+// knowledge where there is no TLS: what a stream with both directions open needs.
+func (e Env) StreamTransport(config *tls.Config) *http.Transport {
+	t := e.Transport(config)
+	t.Protocols = new(http.Protocols)
+	t.Protocols.SetHTTP2(config != nil)
+	t.Protocols.SetUnencryptedHTTP2(config == nil)
+	return t
+}
+
+func (e Env) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return e.Dial(ctx, network, address)
+}

@@ -1,0 +1,56 @@
+package events
+
+import "fmt"
+
+// Catalogue returns every kind of event, in order of number: 503–518 are about
+// syncs, 3001–3005 about the relay, 3501–3510 about election and outage, others
+// are our own from 100.
+func Catalogue() []Kind { return catalogue[:] }
+
+// Lookup returns the kind of that name. Raising an event that is not in the
+// catalogue is a mistake of the programmer.
+func Lookup(name Name) Kind {
+	for _, k := range catalogue {
+		if k.Name == name {
+			return k
+		}
+	}
+	panic(fmt.Sprintf("events: %q is not in the catalogue", name))
+}
+
+var catalogue = [...]Kind{
+	{100, Started, Info, "The service is running."},
+	{101, Stopped, Info, "The service has stopped in an orderly way."},
+	{102, LateWake, Warning, "The process was paused for longer than the deadline and starts again among its peers."},
+	{110, PeerHeard, Info, "A peer of the zone is heard."},
+	{111, PeerLost, Warning, "A peer of the zone is no longer heard. Look at its host and at the network between."},
+	{112, ConnectorsTaken, Info, "A newer list of the zone's connectors was taken from a peer."},
+	{120, DiskFailed, Error, "The data folder cannot be written. Free space or repair the disk; until then this connector cannot serve."},
+	{121, CannotServe, Warning, "This connector could not take over in an outage, for the reason given."},
+	{130, RegistrationRefused, Warning, "A desktop's registration was refused."},
+	{131, MachineUsed, Info, "A pooled desktop was used in the outage and went to maintenance until it can be reset."},
+	{140, SiteChanged, Info, "The cloud broker has a new version of the site."},
+	{141, AssignmentConflict, Warning, "A desktop says that it belongs to another user than the site says; the site holds."},
+	{503, SyncStarted, Info, "A changed configuration is being imported."},
+	{504, SyncImported, Info, "The changed configuration was imported and is in use."},
+	{505, SyncFailed, Error, "The configuration could not be imported; the last good snapshot stays in use and the next sync tries again."},
+	{506, SyncRecovered, Info, "Syncs succeed again."},
+	{507, SyncDeferred, Info, "A new snapshot is not taken into use while the zone is in HA mode."},
+	{508, SnapshotFallback, Error, "The newest snapshot is damaged; the one before it is in use."},
+	{509, SnapshotFromPeer, Info, "A newer snapshot was fetched from a peer."},
+	{510, NoSnapshot, Error, "There is no usable snapshot: this connector could not serve in an outage. Look at its syncs."},
+	{517, CloudTrouble, Warning, "The cloud broker does not answer as it should."},
+	{3001, RelayTrouble, Warning, "A relayed request had no usable answer."},
+	{3002, GateChanged, Warning, "The participation gate opened or closed: only while it is open does trouble lead to HA mode."},
+	{3003, StateChanged, Info, "The state of this connector changed."},
+	{3004, CallStreamUp, Info, "The call stream to the cloud broker is up."},
+	{3005, CallStreamDown, Warning, "The call stream to the cloud broker is down; the cloud broker cannot reach desktops through this connector."},
+	{3501, ElectionLost, Info, "This connector is no longer elected."},
+	{3502, OutageBegan, Warning, "An outage began: the elected secondary broker serves."},
+	{3503, OutageEnded, Info, "The outage is over: the cloud broker serves."},
+	{3504, Elected, Info, "A connector was elected."},
+	{3505, Handover, Info, "The office is handed over to another connector."},
+	{3506, OutageForced, Warning, "An operator forced an outage."},
+	{3507, OutageSummary, Info, "The outage goes on; its figures so far."},
+	{3508, OutageCleared, Info, "An operator cleared a forced outage."},
+}

@@ -1,0 +1,80 @@
+// Package events is the catalogue of what a connector and a cloud broker tell
+// operators: each event with a stable name, a number that administrators of such
+// systems know, a severity and what it means. Who raises an event hands in the
+// fields; this package writes nothing.
+package events
+
+import "time"
+
+// Severity is how much an event matters.
+type Severity string
+
+// The severities.
+const (
+	Info    Severity = "info"
+	Warning Severity = "warning"
+	Error   Severity = "error"
+)
+
+// Name is the stable name of an event.
+type Name string
+
+// Kind is one entry of the catalogue.
+type Kind struct {
+	Code     int
+	Name     Name
+	Severity Severity
+	// Meaning says what happened and, where there is something to do, what.
+	Meaning string
+}
+
+// Entry is one event that happened.
+type Entry struct {
+	ID        int64          `json:"id"`
+	At        time.Time      `json:"at"`
+	Code      int            `json:"code"`
+	Event     Name           `json:"event"`
+	Severity  Severity       `json:"severity"`
+	Zone      string         `json:"zone,omitempty"`
+	Connector string         `json:"connector,omitempty"`
+	Reason    string         `json:"reason"`
+	Fields    map[string]any `json:"fields,omitempty"`
+}
+
+// The names of the events.
+const (
+	SyncImported        Name = "sync_imported"
+	SyncStarted         Name = "sync_started"
+	SyncFailed          Name = "sync_failed"
+	SyncDeferred        Name = "sync_deferred"
+	SyncRecovered       Name = "sync_recovered"
+	SnapshotFallback    Name = "snapshot_fallback"
+	SnapshotFromPeer    Name = "snapshot_from_peer"
+	NoSnapshot          Name = "no_snapshot"
+	CloudTrouble        Name = "cloud_trouble"
+	OutageBegan         Name = "outage_began"
+	OutageEnded         Name = "outage_ended"
+	Elected             Name = "elected"
+	ElectionLost        Name = "election_lost"
+	Handover            Name = "handover"
+	OutageSummary       Name = "outage_summary"
+	OutageForced        Name = "outage_forced"
+	OutageCleared       Name = "outage_cleared"
+	CannotServe         Name = "cannot_serve"
+	PeerHeard           Name = "peer_heard"
+	PeerLost            Name = "peer_lost"
+	ConnectorsTaken     Name = "connectors_taken"
+	RelayTrouble        Name = "relay_trouble"
+	GateChanged         Name = "gate_changed"
+	StateChanged        Name = "state_changed"
+	CallStreamUp        Name = "call_stream_up"
+	CallStreamDown      Name = "call_stream_down"
+	RegistrationRefused Name = "registration_refused"
+	MachineUsed         Name = "machine_used"
+	DiskFailed          Name = "disk_failed"
+	Started             Name = "started"
+	Stopped             Name = "stopped"
+	LateWake            Name = "late_wake"
+	SiteChanged         Name = "site_changed"
+	AssignmentConflict  Name = "assignment_conflict"
+)

@@ -1,0 +1,29 @@
+package site
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// Version names one published state of the site. The history is the UTC second
+// at which the cloud broker's store was created or restored, plus four random
+// characters; numbers count within it.
+type Version struct {
+	History string `json:"history"`
+	Number  uint64 `json:"number"`
+}
+
+// Compare orders versions by history, then by number.
+func (v Version) Compare(w Version) int {
+	return cmp.Or(cmp.Compare(v.History, w.History), cmp.Compare(v.Number, w.Number))
+}
+
+// IsZero reports whether v names no version at all.
+func (v Version) IsZero() bool { return v == Version{} }
+
+func (v Version) String() string {
+	if v.IsZero() {
+		return "none"
+	}
+	return fmt.Sprintf("%s-%d", v.History, v.Number)
+}

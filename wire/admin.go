@@ -1,0 +1,139 @@
+package wire
+
+import (
+	"time"
+
+	"understudy/site"
+	"understudy/zone"
+)
+
+// Status is one connector's own view, on one screen (GET /admin/v1/status).
+type Status struct {
+	Site      string    `json:"site"`
+	Zone      string    `json:"zone"`
+	Connector site.FQDN `json:"connector"`
+	Version   string    `json:"version"`
+	At        time.Time `json:"at"`
+	Started   time.Time `json:"started"`
+
+	State    zone.State  `json:"state"`
+	Since    time.Time   `json:"since"`
+	Reason   string      `json:"reason"`
+	Starting bool        `json:"starting"`
+	Outage   string      `json:"outage,omitempty"`
+	Force    *zone.Force `json:"force,omitempty"`
+	Number   uint64      `json:"number"`
+	Term     uint64      `json:"term"`
+
+	Election ElectionStatus  `json:"election"`
+	Health   HealthStatus    `json:"health"`
+	Snapshot *SnapshotStatus `json:"snapshot,omitempty"`
+	Sync     SyncStatus      `json:"sync"`
+	Gate     GateStatus      `json:"gate"`
+
+	Registrations int `json:"registrations"`
+	Sessions      int `json:"sessions"`
+	// Missing names, in sentences, what would not work in an outage that began now.
+	Missing []string `json:"missing"`
+	// Settings are those in force; SettingsDiffer names keys of the connector's file
+	// that the site overrides.
+	Settings       site.Settings `json:"settings"`
+	SettingsDiffer []string      `json:"settings_differ,omitempty"`
+}
+
+// ElectionStatus says who is elected and why.
+type ElectionStatus struct {
+	Elected   site.FQDN `json:"elected,omitempty"`
+	Since     time.Time `json:"since"`
+	Reason    string    `json:"reason"`
+	Serving   bool      `json:"serving"` // this connector's secondary broker serves
+	CanServe  bool      `json:"can_serve"`
+	WhyNot    string    `json:"why_not,omitempty"`
+	Successor site.FQDN `json:"successor,omitempty"`
+}
+
+// HealthStatus is the latest health check of the cloud broker.
+type HealthStatus struct {
+	Healthy    bool      `json:"healthy"`
+	Checked    bool      `json:"checked"`
+	At         time.Time `json:"at,omitzero"`
+	Reason     string    `json:"reason"`
+	CallStream bool      `json:"call_stream"`
+}
+
+// SnapshotStatus is one generation of the local copy of the site.
+type SnapshotStatus struct {
+	Version  site.Version   `json:"version"`
+	Digest   string         `json:"digest"`
+	File     string         `json:"file"`
+	Size     int64          `json:"size"`
+	Imported time.Time      `json:"imported"`
+	Age      site.Duration  `json:"age"`
+	State    string         `json:"state"` // current | previous | damaged
+	Counts   map[string]int `json:"counts,omitempty"`
+	Fault    string         `json:"fault,omitempty"`
+}
+
+// SyncStatus is how the latest sync ended.
+type SyncStatus struct {
+	At      time.Time `json:"at,omitzero"`
+	Outcome string    `json:"outcome"` // never | imported | unchanged | failed | deferred
+	Detail  string    `json:"detail,omitempty"`
+}
+
+// GateStatus is the participation gate of LHC-06.
+type GateStatus struct {
+	Mode   site.Participation `json:"mode"`
+	Open   bool               `json:"open"`
+	Reason string             `json:"reason"`
+	Window site.Duration      `json:"window"`
+}
+
+// PeerStatus is one connector of the zone, this one included
+// (GET /admin/v1/peers).
+type PeerStatus struct {
+	FQDN      site.FQDN     `json:"fqdn"`
+	Self      bool          `json:"self"`
+	Heard     bool          `json:"heard"`
+	Link      string        `json:"link"` // self | up | lost | stopped | refused | never
+	Reason    string        `json:"reason,omitempty"`
+	Since     time.Time     `json:"since,omitzero"`
+	State     zone.State    `json:"state,omitempty"`
+	Elected   site.FQDN     `json:"elected,omitempty"`
+	Serving   bool          `json:"serving"`
+	CanServe  bool          `json:"can_serve"`
+	WhyNot    string        `json:"why_not,omitempty"`
+	Healthy   bool          `json:"healthy"`
+	Health    string        `json:"health,omitempty"`
+	Config    site.Version  `json:"config"`
+	ConfigAge site.Duration `json:"config_age"`
+	Version   string        `json:"version,omitempty"`
+	ClientURL string        `json:"client_url,omitempty"`
+}
+
+// RegistrationStatus is one registered machine (GET /admin/v1/registrations).
+type RegistrationStatus struct {
+	Machine     site.FQDN     `json:"machine"`
+	Group       string        `json:"group"`
+	Lease       string        `json:"lease"` // shortened: a lease is a secret
+	Term        uint64        `json:"term"`
+	Load        int           `json:"load"`
+	Sessions    int           `json:"sessions"`
+	Used        bool          `json:"used"`
+	Maintenance bool          `json:"maintenance"`
+	Idle        site.Duration `json:"idle"` // since its last sign of life
+}
+
+// SessionStatus is one session (GET /admin/v1/sessions).
+type SessionStatus struct {
+	Session
+	Machine site.FQDN `json:"machine"`
+	Group   string    `json:"group"`
+}
+
+// List wraps the lists of the admin API.
+type List[T any] struct {
+	Items []T `json:"items"`
+	// Note says why a list is empty or partial.
+	Note string `json:"note,omitempty"`
+}

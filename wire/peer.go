@@ -1,0 +1,106 @@
+package wire
+
+import (
+	"fmt"
+
+	"understudy/site"
+	"understudy/zone"
+)
+
+// PeerProtocol is the version of the peer channel that we speak. The fields of
+// Facts that the election reads are frozen: every version understands them.
+const PeerProtocol = "1.0"
+
+// Facts is what one connector says of itself, every heartbeat, newest only.
+type Facts struct {
+	FQDN     site.FQDN `json:"fqdn"`
+	Site     string    `json:"site"`
+	Zone     string    `json:"zone"`
+	Protocol string    `json:"protocol"`
+	Version  string    `json:"version"`
+	// Boot is random at each start of the process, Seq counts its heartbeats.
+	Boot string `json:"boot"`
+	Seq  uint64 `json:"seq"`
+
+	Starting bool `json:"starting"`
+	// Leaving says that the service is stopping in an orderly way.
+	Leaving bool        `json:"leaving"`
+	State   zone.State  `json:"state"`
+	Record  zone.Record `json:"record"`
+	// Highest is the highest record number or term it has ever seen.
+	Highest uint64 `json:"highest"`
+
+	// Healthy is its latest health check of the cloud broker; Checked says that it
+	// has finished one since it started.
+	Checked      bool   `json:"checked"`
+	Healthy      bool   `json:"healthy"`
+	HealthReason string `json:"health_reason,omitempty"`
+
+	// Heard is whom it hears, with what each last said of itself.
+	Heard     []Heard   `json:"heard"`
+	CanServe  bool      `json:"can_serve"`
+	WhyNot    string    `json:"why_not,omitempty"`
+	Serving   bool      `json:"serving"`
+	Elected   site.FQDN `json:"elected,omitempty"`
+	ClientURL string    `json:"client_url"`
+
+	// Config is the snapshot it uses, List the version of the connector list.
+	Config    site.Version  `json:"config"`
+	ConfigAge site.Duration `json:"config_age"`
+	List      site.Version  `json:"list"`
+	// FrontIdle is how long ago a StoreFront or gateway last asked it something.
+	FrontIdle *site.Duration `json:"front_idle,omitempty"`
+
+	Registrations int `json:"registrations"`
+	Sessions      int `json:"sessions"`
+}
+
+// Heard is what a connector passes on of another one that it hears.
+type Heard struct {
+	FQDN     site.FQDN `json:"fqdn"`
+	CanServe bool      `json:"can_serve"`
+	Starting bool      `json:"starting"`
+	Leaving  bool      `json:"leaving"`
+}
+
+// Validate says what is wrong with a heartbeat.
+func (f Facts) Validate() error {
+	switch {
+	case f.FQDN == "":
+		return fmt.Errorf("fqdn is missing")
+	case f.Boot == "":
+		return fmt.Errorf("boot is missing")
+	}
+	return nil
+}
+
+// OutageOrder is an operator's force or clear, given to any connector and passed
+// to the elected one.
+type OutageOrder struct {
+	Action string `json:"action"` // force | clear
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by,omitempty"`
+}
+
+// Validate says what is wrong with the order.
+func (o OutageOrder) Validate() error {
+	if o.Action != "force" && o.Action != "clear" {
+		return fmt.Errorf("action %q is not force or clear", o.Action)
+	}
+	return nil
+}
+
+// OutageAnswer is the record that carries the order, and who has it.
+type OutageAnswer struct {
+	Record zone.Record `json:"record"`
+	// CarriedBy is the peer whose heartbeat carries the record; empty when none is
+	// present.
+	CarriedBy site.FQDN `json:"carried_by,omitempty"`
+}
+
+// ConnectorList is the zone's connectors as of a version, for peers that are
+// behind.
+type ConnectorList struct {
+	Version    site.Version     `json:"version"`
+	Connectors []site.Connector `json:"connectors"`
+}

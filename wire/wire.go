@@ -1,0 +1,80 @@
+// Package wire holds the JSON types of every API and of the configuration
+// stream, their limits and validation, and the one way in which errors become
+// answers. It opens no connection; handlers and clients use it.
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+)
+
+// Bounds of bodies, in bytes.
+const (
+	MaxBody         = 1 << 20
+	MaxRegistration = 64 << 10
+	MaxStream       = 1 << 30
+	MaxObject       = 1 << 20
+)
+
+// Headers of our own.
+const (
+	// HeaderTerm carries the zone's term on relayed requests and call answers.
+	HeaderTerm = "Understudy-Term"
+	// HeaderZone and HeaderConnector name who relays.
+	HeaderZone      = "Understudy-Zone"
+	HeaderConnector = "Understudy-Connector"
+	// HeaderAuthority is the relaying connector's STA authority id, which the
+	// launch answer names so that a gateway asks that connector.
+	HeaderAuthority   = "Understudy-Authority"
+	HeaderIdempotency = "Idempotency-Key"
+)
+
+// Unknown says what happens to fields that the type does not have.
+type Unknown bool
+
+// Ways to treat unknown fields: admin and StoreFront bodies refuse them, peer and
+// VDA bodies, which a newer minor version may have sent, ignore them.
+const (
+	Refuse Unknown = false
+	Ignore Unknown = true
+)
+
+// Validator is a body that can say what is wrong with itself.
+type Validator interface{ Validate() error }
+
+// Read decodes one JSON body of at most limit bytes into v and validates it.
+// What it returns is a *Problem: 413 when too large, 400 when malformed.
+func Read(w http.ResponseWriter, r *http.Request, limit int64, unknown Unknown, v any) error {
+	return decode(http.MaxBytesReader(w, r.Body, limit), unknown, v)
+}
+
+func decode(body io.Reader, unknown Unknown, v any) error {
+	d := json.NewDecoder(body)
+	if unknown == Refuse {
+		d.DisallowUnknownFields()
+	}
+	if err := d.Decode(v); err != nil {
+		return bodyProblem(err)
+	}
+	if err := d.Decode(new(json.RawMessage)); !errors.Is(err, io.EOF) {
+		if err == nil {
+			return NewProblem(http.StatusBadRequest, CodeBadRequest, "the body holds more than one JSON value")
+		}
+		return bodyProblem(err)
+	}
+	if c, ok := v.(Validator); ok {
+		if err := c.Validate(); err != nil {
+			return NewProblem(http.StatusBadRequest, CodeBadRequest, err.Error())
+		}
+	}
+	return nil
+}
+
+func bodyProblem(err error) error {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return Problemf(http.StatusRequestEntityTooLarge, CodeTooLarge, "the body is larger than %d bytes", tooLarge.Limit)
+	}
+	return Problemf(http.StatusBadRequest, CodeBadRequest, "the body is not what this path takes: %v", err)
+}
