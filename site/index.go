@@ -1,0 +1,209 @@
+package site
+
+import (
+	"cmp"
+	"slices"
+)
+
+// defaultCapacity and defaultWeight stand for zero values of machines.
+const (
+	defaultCapacity     = 1
+	defaultMultiSession = 50
+	defaultWeight       = 100
+)
+
+// Index answers look-ups in a site. It never changes and is safe for concurrent
+// use; what it returns is shared and must not be modified.
+type Index struct {
+	site         *Site
+	zones        map[string]Zone
+	groups       map[string]DeliveryGroup
+	applications map[string]Application
+	connectors   map[FQDN]Connector
+	inZone       map[string][]Connector
+
+	// machines is ordered by group, zone and name, so that those of a group, and
+	// those of a group in a zone, are slices of it.
+	machines []Machine
+	byName   map[FQDN]int32
+	ofGroup  map[groupZone][]Machine
+	assigned map[userGroup][]int32
+
+	users       map[string][]string // the groups of each user
+	ofUser      map[string][]string // resource ids
+	ofUserGroup map[string][]string // resource ids
+	resources   map[string]Resource
+}
+
+type groupZone struct{ group, zone string }
+
+type userGroup struct{ user, group string }
+
+// NewIndex builds the index of a valid site. The site must not change afterwards.
+func NewIndex(s *Site) *Index {
+	x := &Index{
+		site:         s,
+		zones:        make(map[string]Zone, len(s.Zones)),
+		groups:       make(map[string]DeliveryGroup, len(s.Groups)),
+		applications: make(map[string]Application, len(s.Applications)),
+		connectors:   make(map[FQDN]Connector, len(s.Connectors)),
+		inZone:       map[string][]Connector{},
+	}
+	x.addNames(s)
+	x.addConnectors(s)
+	x.addMachines(s)
+	x.addResources(s)
+	x.addUsers(s)
+	return x
+}
+
+func (x *Index) addNames(s *Site) {
+	for _, z := range s.Zones {
+		x.zones[z.Name] = z
+	}
+	for _, g := range s.Groups {
+		x.groups[g.Name] = g
+	}
+	for _, a := range s.Applications {
+		x.applications[a.Name] = a
+	}
+}
+
+func (x *Index) addConnectors(s *Site) {
+	for _, c := range s.Connectors {
+		x.connectors[c.FQDN] = c
+		x.inZone[c.Zone] = append(x.inZone[c.Zone], c)
+	}
+	for _, list := range x.inZone {
+		slices.SortFunc(list, func(a, b Connector) int { return cmp.Compare(a.FQDN, b.FQDN) })
+	}
+}
+
+func (x *Index) addMachines(s *Site) {
+	x.machines = slices.Clone(s.Machines)
+	slices.SortFunc(x.machines, func(a, b Machine) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Name, b.Name))
+	})
+	x.byName = make(map[FQDN]int32, len(x.machines))
+	x.assigned = map[userGroup][]int32{}
+	for i := range x.machines {
+		m := &x.machines[i]
+		x.setDefaults(m)
+		x.byName[m.Name] = int32(i)
+		if m.AssignedUser != "" {
+			key := userGroup{UserKey(m.AssignedUser), m.Group}
+			x.assigned[key] = append(x.assigned[key], int32(i))
+		}
+	}
+	x.ofGroup = map[groupZone][]Machine{}
+	x.slice(func(m Machine) groupZone { return groupZone{m.Group, m.Zone} })
+	x.slice(func(m Machine) groupZone { return groupZone{m.Group, ""} })
+}
+
+// slice maps each key to the run of machines that have it.
+func (x *Index) slice(key func(Machine) groupZone) {
+	start := 0
+	for i := range x.machines {
+		k := key(x.machines[i])
+		if i+1 == len(x.machines) || key(x.machines[i+1]) != k {
+			x.ofGroup[k] = x.machines[start : i+1 : i+1]
+			start = i + 1
+		}
+	}
+}
+
+func (x *Index) setDefaults(m *Machine) {
+	capacity := defaultCapacity
+	if x.groups[m.Group].Kind == MultiSession {
+		capacity = defaultMultiSession
+	}
+	m.Capacity = or(m.Capacity, capacity)
+	m.Weight = or(m.Weight, defaultWeight)
+}
+
+func (x *Index) addResources(s *Site) {
+	x.resources = make(map[string]Resource, len(s.Groups)+len(s.Applications))
+	for _, g := range s.Groups {
+		if g.Desktop != "" {
+			r := desktopResource(g)
+			x.resources[r.ID] = r
+		}
+	}
+	for _, a := range s.Applications {
+		r := x.applicationResource(a)
+		x.resources[r.ID] = r
+	}
+}
+
+func (x *Index) addUsers(s *Site) {
+	x.users = make(map[string][]string, len(s.Users))
+	for _, u := range s.Users {
+		x.users[UserKey(u.Name)] = u.Groups
+	}
+	x.ofUser, x.ofUserGroup = map[string][]string{}, map[string][]string{}
+	for _, e := range s.Entitlements {
+		if e.User != "" {
+			key := UserKey(e.User)
+			x.ofUser[key] = append(x.ofUser[key], e.resourceID())
+		} else {
+			key := UserKey(e.UserGroup)
+			x.ofUserGroup[key] = append(x.ofUserGroup[key], e.resourceID())
+		}
+	}
+}
+
+// Site returns the site itself.
+func (x *Index) Site() *Site { return x.site }
+
+// Zone finds a zone by its name.
+func (x *Index) Zone(name string) (Zone, bool) {
+	z, ok := x.zones[name]
+	return z, ok
+}
+
+// Settings returns those of a zone, with defaults for what it does not say; all
+// defaults for a zone that does not exist.
+func (x *Index) Settings(zone string) Settings { return x.zones[zone].Settings.WithDefaults() }
+
+// Group finds a delivery group by its name.
+func (x *Index) Group(name string) (DeliveryGroup, bool) {
+	g, ok := x.groups[name]
+	return g, ok
+}
+
+// Application finds an application by its name.
+func (x *Index) Application(name string) (Application, bool) {
+	a, ok := x.applications[name]
+	return a, ok
+}
+
+// Connector finds a connector by its name.
+func (x *Index) Connector(name FQDN) (Connector, bool) {
+	c, ok := x.connectors[name]
+	return c, ok
+}
+
+// Connectors returns those of a zone, by name.
+func (x *Index) Connectors(zone string) []Connector { return x.inZone[zone] }
+
+// Machine finds a machine by its name, with capacity and weight filled in.
+func (x *Index) Machine(name FQDN) (Machine, bool) {
+	i, ok := x.byName[name]
+	if !ok {
+		return Machine{}, false
+	}
+	return x.machines[i], true
+}
+
+// MachinesOf returns the machines of a delivery group in a zone; an empty zone
+// means all of them.
+func (x *Index) MachinesOf(group, zone string) []Machine { return x.ofGroup[groupZone{group, zone}] }
+
+// AssignedMachines returns the machines of a delivery group that a user owns.
+func (x *Index) AssignedMachines(user, group string) []Machine {
+	var list []Machine
+	for _, i := range x.assigned[userGroup{UserKey(user), group}] {
+		list = append(list, x.machines[i])
+	}
+	return list
+}
