@@ -6,6 +6,8 @@
 package broker
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,82 +35,181 @@ type Engine struct {
 	mu sync.Mutex // guards all below
 
 	index *site.Index
-	terms map[string]uint64
+	terms map[string]uint64 // by zone
+
+	hosts   map[site.FQDN]*host
+	byLease map[string]*host
+	pools   map[pool]*queue[*host]
+	leases  *queue[*host] // by end
+	unclean map[*host]bool
+
+	byUser   map[string]map[*session]bool
+	reserved *queue[*session] // by end
+
+	// used and owners are known of machines that are not registered, too.
+	used   map[site.FQDN]bool
+	owners map[site.FQDN]owner
+	owned  map[string]map[site.FQDN]bool // by user
+
+	tickets map[string]*ticket
+	issued  []*ticket // in the order of their end
+
+	turns, claims uint64
+	pending       []Record // of what ended by itself, for Expire
 }
 
 // New returns an engine without registrations (LHC-31).
 func New(o Options, index *site.Index) *Engine {
-	return &Engine{o: o, index: index, terms: map[string]uint64{}}
+	return &Engine{
+		o:     o,
+		index: index,
+		terms: map[string]uint64{},
+
+		hosts:   map[site.FQDN]*host{},
+		byLease: map[string]*host{},
+		pools:   map[pool]*queue[*host]{},
+		leases: &queue[*host]{
+			less:  func(a, b *host) bool { return a.expires.Before(b.expires) },
+			place: func(h *host) *int { return &h.due },
+		},
+		unclean: map[*host]bool{},
+
+		byUser: map[string]map[*session]bool{},
+		reserved: &queue[*session]{
+			less:  func(a, b *session) bool { return a.until.Before(b.until) },
+			place: func(s *session) *int { return &s.slot },
+		},
+
+		used:    map[site.FQDN]bool{},
+		owners:  map[site.FQDN]owner{},
+		owned:   map[string]map[site.FQDN]bool{},
+		tickets: map[string]*ticket{},
+	}
 }
 
-// SetIndex goes on with another version of the site.
-func (e *Engine) SetIndex(index *site.Index) []Record { panic("not yet") }
+// SetIndex goes on with another version of the site. Machines that are no longer
+// in it, or moved, lose their registration; Expire returns the records.
+func (e *Engine) SetIndex(index *site.Index) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.index = index
+	for name := range e.owners {
+		if m, ok := index.Machine(name); !ok || m.AssignedUser != "" {
+			e.disown(name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.hosts)) {
+		e.reindex(e.hosts[name])
+	}
+}
+
+func (e *Engine) reindex(h *host) {
+	m, ok := e.index.Machine(h.machine.Name)
+	if !ok || m.Zone != h.machine.Zone {
+		e.pending = append(e.pending, e.drop(h, "the machine is no longer in this zone of the site"))
+		return
+	}
+	e.pools[h.pool()].drop(h)
+	h.machine = m
+	h.group, _ = e.index.Group(m.Group)
+	e.place(h)
+}
 
 // Observe raises the zone's term to the highest seen.
-func (e *Engine) Observe(zone string, term uint64) {}
+func (e *Engine) Observe(zone string, term uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.observe(zone, term)
+}
+
+func (e *Engine) observe(zone string, term uint64) {
+	e.terms[zone] = max(e.terms[zone], term)
+}
 
 // Term returns the zone's term.
-func (e *Engine) Term(zone string) uint64 { return 0 }
-
-// Register gives a lease to a machine.
-func (e *Engine) Register(now time.Time, lease string, r Registration) (Lease, []Record, error) {
-	panic("not yet")
+func (e *Engine) Term(zone string) uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.terms[zone]
 }
 
-// Heartbeat keeps a lease.
-func (e *Engine) Heartbeat(now time.Time, lease string, h Heartbeat) (Lease, []Record, error) {
-	panic("not yet")
+// Expire ends the leases, reservations and tickets whose time is over, and
+// returns a record of everything that ended by itself since the last call.
+func (e *Engine) Expire(now time.Time) []Record {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sweep(now)
+	records := e.pending
+	e.pending = nil
+	return records
 }
 
-// Lookup returns a lease without keeping it alive.
-func (e *Engine) Lookup(now time.Time, lease string) (Lease, error) { panic("not yet") }
-
-// Unregister ends a lease.
-func (e *Engine) Unregister(now time.Time, lease string) ([]Record, error) { panic("not yet") }
-
-// Report takes a session event.
-func (e *Engine) Report(now time.Time, lease string, r Report) ([]Record, []Reset, error) {
-	panic("not yet")
+// sweep makes the engine as of now. Every operation begins with it, so that no
+// answer depends on when Expire last ran.
+func (e *Engine) sweep(now time.Time) {
+	for {
+		h, ok := e.leases.first()
+		if !ok || now.Before(h.expires) {
+			break
+		}
+		e.pending = append(e.pending, e.drop(h, "two periods passed without a heartbeat"))
+	}
+	for {
+		s, ok := e.reserved.first()
+		if !ok || now.Before(s.until) {
+			break
+		}
+		e.end(s)
+		e.place(s.host)
+		e.pending = append(e.pending, s.record(Withdrawn))
+	}
+	e.sweepTickets(now)
 }
 
-// Resets returns the pooled machines that still wait for a reset.
-func (e *Engine) Resets(now time.Time) []Reset { panic("not yet") }
+// Apply starts from durable records, oldest first: who owns what, and which
+// desktops were used. Registrations and sessions come from the machines.
+func (e *Engine) Apply(records []Record) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range records {
+		switch r.Kind {
+		case UsedMark:
+			e.setUsed(r.Machine, r.Used)
+		case Assignment:
+			e.applyAssignment(r)
+		case Launched, LoggedOff, Registered, Dropped, Withdrawn, Conflicting:
+		}
+	}
+	for _, h := range e.hosts {
+		e.place(h)
+	}
+}
 
-// Reserve holds a machine for a launch.
-func (e *Engine) Reserve(now time.Time, r LaunchRequest) (Reservation, error) { panic("not yet") }
+func (e *Engine) applyAssignment(r Record) {
+	if m, ok := e.index.Machine(r.Machine); ok && m.AssignedUser == "" {
+		e.own(r.Machine, r.User, r.Session)
+	}
+}
 
-// Probe answers as Reserve would, and holds nothing.
-func (e *Engine) Probe(now time.Time, r LaunchRequest) (Reservation, error) { panic("not yet") }
+func (e *Engine) interval(zone string) time.Duration {
+	return orElse(e.o.Interval, e.index.Settings(zone).VDAInterval)
+}
 
-// Commit keeps what was reserved.
-func (e *Engine) Commit(now time.Time, r Reservation) []Record { panic("not yet") }
+func (e *Engine) lifetime(zone string) time.Duration {
+	return orElse(e.o.Lifetime, site.Duration(2*e.interval(zone)))
+}
 
-// Release gives up what was reserved, and reports whether nobody else holds it.
-func (e *Engine) Release(now time.Time, r Reservation) bool { panic("not yet") }
+func (e *Engine) reservationLife(zone string) time.Duration {
+	return orElse(e.o.ReservationLife, e.index.Settings(zone).ReservationLife)
+}
 
-// Issue makes a ticket good and returns its lifetime.
-func (e *Engine) Issue(now time.Time, ticket string, t Ticket) time.Duration { panic("not yet") }
+func (e *Engine) ticketLife(zone string) time.Duration {
+	return orElse(e.o.TicketLife, e.index.Settings(zone).TicketLife)
+}
 
-// Redeem spends a ticket.
-func (e *Engine) Redeem(now time.Time, ticket string) (Ticket, error) { panic("not yet") }
-
-// Peek answers as Redeem would, and spends nothing.
-func (e *Engine) Peek(now time.Time, ticket string) (Ticket, error) { panic("not yet") }
-
-// Resources lists what a user may launch.
-func (e *Engine) Resources(user string, groups []string) []Resource { panic("not yet") }
-
-// Expire ends what is over.
-func (e *Engine) Expire(now time.Time) []Record { panic("not yet") }
-
-// Apply starts from durable records.
-func (e *Engine) Apply(records []Record) { panic("not yet") }
-
-// Registrations lists the registered machines by name.
-func (e *Engine) Registrations(now time.Time) []RegistrationInfo { panic("not yet") }
-
-// Sessions lists the sessions by machine and id.
-func (e *Engine) Sessions() []SessionInfo { panic("not yet") }
-
-// Stats counts what the engine holds.
-func (e *Engine) Stats() Stats { panic("not yet") }
+func orElse(d time.Duration, fallback site.Duration) time.Duration {
+	if d == 0 {
+		return fallback.D()
+	}
+	return d
+}

@@ -1,0 +1,135 @@
+package broker
+
+import (
+	"cmp"
+	"time"
+
+	"understudy/site"
+)
+
+// fullLoad is the load of a machine that takes no more.
+const fullLoad = 10000
+
+// host is a registered machine.
+type host struct {
+	machine  site.Machine
+	group    site.DeliveryGroup
+	lease    string
+	callback string
+	capacity int // what the host itself takes
+	load     int
+	atLoad   int // sessions when the load was reported
+	sessions map[string]*session
+	seen     time.Time
+	expires  time.Time
+	asked    time.Time // for a reset
+	// nextReport is the lowest number of a session report that is not a repetition.
+	nextReport uint64
+
+	index int    // the load index by which it is queued
+	turn  uint64 // when it was last chosen, so that ties rotate
+	slot  int    // in its pool
+	due   int    // in the queue of leases
+}
+
+// pool names the machines of a delivery group in a zone.
+type pool struct{ group, zone string }
+
+func (h *host) pool() pool { return pool{h.machine.Group, h.machine.Zone} }
+
+// limit is how many sessions the host takes: one, unless its group shares hosts.
+func (h *host) limit() int {
+	if h.group.Kind != site.MultiSession {
+		return 1
+	}
+	return min(h.machine.Capacity, h.capacity)
+}
+
+// live reports whether a user has a session there, beyond mere reservations.
+func (h *host) live() bool {
+	for _, s := range h.sessions {
+		if s.State != Reserved {
+			return true
+		}
+	}
+	return false
+}
+
+// loadIndex is the share of sessions or the reported load with what came since,
+// whichever is more; a machine of twice the weight counts half as loaded.
+func (h *host) loadIndex() int {
+	share := len(h.sessions) * fullLoad / h.limit()
+	reported := h.load + max(0, len(h.sessions)-h.atLoad)*fullLoad/h.limit()
+	return max(share, reported) * 100 / h.machine.Weight
+}
+
+func lessLoaded(a, b *host) bool {
+	return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.turn, b.turn),
+		cmp.Compare(a.machine.Name, b.machine.Name)) < 0
+}
+
+func newPool() *queue[*host] {
+	return &queue[*host]{less: lessLoaded, place: func(h *host) *int { return &h.slot }}
+}
+
+// place queues the host where its load belongs, or takes it out of its pool when
+// it is not to be given to just anybody. Every change of a host ends here.
+func (e *Engine) place(h *host) {
+	q := e.pools[h.pool()]
+	if q == nil {
+		q = newPool()
+		e.pools[h.pool()] = q
+	}
+	h.index = h.loadIndex()
+	if e.room(h) && e.owner(h.machine) == "" {
+		q.put(h)
+	} else {
+		q.drop(h)
+	}
+	if e.awaitsReset(h) {
+		e.unclean[h] = true
+	} else {
+		delete(e.unclean, h)
+	}
+}
+
+// room reports whether the host takes one more session of anybody who may have it.
+func (e *Engine) room(h *host) bool {
+	return !e.maintenance(h) && len(h.sessions) < h.limit() && (h.load < fullLoad || h.group.Kind != site.MultiSession)
+}
+
+// maintenance reports whether the host takes no new session: an administrator
+// said so, or it is a used desktop that may not be handed out again (LHC-34).
+func (e *Engine) maintenance(h *host) bool {
+	return h.machine.Maintenance || h.group.Kind == site.Pooled && e.used[h.machine.Name] && !e.reuse(h.group)
+}
+
+// reuse reports whether used desktops of the group may be handed out: in HA mode,
+// when both the site and the group allow it (LHC-34).
+func (e *Engine) reuse(g site.DeliveryGroup) bool {
+	return g.Kind != site.Pooled || e.o.HA && e.index.Site().ReuseInOutage && g.ReuseInOutage
+}
+
+// awaitsReset reports whether only a reset makes the host useful again.
+func (e *Engine) awaitsReset(h *host) bool {
+	return !e.o.HA && h.group.Kind == site.Pooled && e.used[h.machine.Name] && len(h.sessions) == 0
+}
+
+// drop forgets a registration and its sessions.
+func (e *Engine) drop(h *host, reason string) Record {
+	for _, s := range h.sessions {
+		e.end(s)
+	}
+	e.pools[h.pool()].drop(h)
+	e.leases.drop(h)
+	delete(e.unclean, h)
+	delete(e.byLease, h.lease)
+	delete(e.hosts, h.machine.Name)
+	r := h.record(Dropped)
+	r.Reason = reason
+	return r
+}
+
+func (h *host) record(kind RecordKind) Record {
+	return Record{Kind: kind, Machine: h.machine.Name, Zone: h.machine.Zone, Group: h.machine.Group}
+}

@@ -1,0 +1,121 @@
+package broker
+
+import (
+	"time"
+
+	"understudy/site"
+)
+
+// Register gives a machine a lease with the given id, and takes over its sessions
+// (LHC-31). A lease that the machine had before is gone.
+func (e *Engine) Register(now time.Time, lease string, r Registration) (Lease, []Record, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sweep(now)
+	m, err := e.admit(r)
+	if err != nil {
+		return Lease{}, nil, err
+	}
+	e.observe(m.Zone, r.Term)
+	h := e.enrol(m, lease)
+	h.callback, h.capacity = r.Callback, max(1, r.Capacity)
+	e.replace(now, h, r.Sessions, false)
+	records := append([]Record{h.record(Registered)}, e.told(now, h, r.Load, r.Used, r.AssignedUser)...)
+	return e.grant(h), records, nil
+}
+
+// admit checks a registration against the site (LHC-33).
+func (e *Engine) admit(r Registration) (site.Machine, error) {
+	m, ok := e.index.Machine(r.Machine)
+	if !ok {
+		return m, refuse(CodeUnknownMachine, "machine %s is not in the site", r.Machine)
+	}
+	if m.Zone != r.Zone || e.o.Zone != "" && m.Zone != e.o.Zone {
+		err := refuse(CodeNotInZone, "machine %s belongs to zone %s", r.Machine, m.Zone)
+		err.Zones = []string{m.Zone}
+		return m, err
+	}
+	return m, nil
+}
+
+// enrol finds or makes the host and gives it the new lease.
+func (e *Engine) enrol(m site.Machine, lease string) *host {
+	h := e.hosts[m.Name]
+	if h == nil {
+		h = &host{machine: m, sessions: map[string]*session{}}
+		h.group, _ = e.index.Group(m.Group)
+		e.hosts[m.Name] = h
+	}
+	delete(e.byLease, h.lease)
+	e.byLease[lease] = h
+	h.lease, h.nextReport, h.asked = lease, 0, time.Time{}
+	return h
+}
+
+// Heartbeat keeps a lease.
+func (e *Engine) Heartbeat(now time.Time, lease string, b Heartbeat) (Lease, []Record, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sweep(now)
+	h, err := e.holder(lease)
+	if err != nil {
+		return Lease{}, nil, err
+	}
+	e.observe(h.machine.Zone, b.Term)
+	if b.Sessions != nil {
+		e.replace(now, h, *b.Sessions, true)
+	}
+	records := e.told(now, h, b.Load, b.Used, b.AssignedUser)
+	return e.grant(h), records, nil
+}
+
+// told takes over what registrations and heartbeats have in common, and keeps the
+// lease for another lifetime.
+func (e *Engine) told(now time.Time, h *host, load int, used bool, assigned string) []Record {
+	h.load, h.atLoad = load, len(h.sessions)
+	h.seen, h.expires = now, now.Add(e.lifetime(h.machine.Zone))
+	e.leases.put(h)
+	records := append(e.mark(h, used), e.claimed(h, assigned)...)
+	e.place(h)
+	return records
+}
+
+// Lookup returns a lease without keeping it alive.
+func (e *Engine) Lookup(now time.Time, lease string) (Lease, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sweep(now)
+	h, err := e.holder(lease)
+	if err != nil {
+		return Lease{}, err
+	}
+	return e.grant(h), nil
+}
+
+// Unregister ends a lease.
+func (e *Engine) Unregister(now time.Time, lease string) ([]Record, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sweep(now)
+	h, err := e.holder(lease)
+	if err != nil {
+		return nil, err
+	}
+	return []Record{e.drop(h, "the machine unregistered")}, nil
+}
+
+func (e *Engine) holder(lease string) (*host, error) {
+	h, ok := e.byLease[lease]
+	if !ok {
+		return nil, refuse(CodeLeaseUnknown, "this broker has no such lease")
+	}
+	return h, nil
+}
+
+func (e *Engine) grant(h *host) Lease {
+	zone := h.machine.Zone
+	return Lease{
+		ID: h.lease, Machine: h.machine.Name, Zone: zone, Broker: e.o.Broker, Term: e.terms[zone],
+		Interval: e.interval(zone), Lifetime: e.lifetime(zone), AssignedUser: e.owner(h.machine),
+	}
+}

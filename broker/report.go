@@ -1,0 +1,99 @@
+package broker
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"understudy/site"
+)
+
+// Report takes a session event. A repeated one changes nothing. In Normal the
+// logoff from a pooled desktop asks for its reset; until the machine says that it
+// is unused it gets no other user.
+func (e *Engine) Report(now time.Time, lease string, r Report) ([]Record, []Reset, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sweep(now)
+	h, err := e.holder(lease)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.Seq < h.nextReport {
+		return nil, nil, nil
+	}
+	h.nextReport, h.seen = r.Seq+1, now
+	records := e.happened(now, h, r)
+	records = append(records, e.mark(h, r.Used || e.used[h.machine.Name])...)
+	e.place(h)
+	if r.Event == SessionEnded && e.awaitsReset(h) {
+		return records, []Reset{e.ask(now, h)}, nil
+	}
+	return records, nil, nil
+}
+
+func (e *Engine) happened(now time.Time, h *host, r Report) []Record {
+	said := r.Session
+	switch r.Event {
+	case SessionStarted, SessionConnected:
+		said.State = Active
+	case SessionDisconnected:
+		said.State = Disconnected
+	case SessionEnded:
+		return e.loggedOff(h, said)
+	}
+	e.update(now, h, said)
+	return nil
+}
+
+func (e *Engine) loggedOff(h *host, said Session) []Record {
+	if s := h.sessions[said.ID]; s != nil {
+		e.end(s)
+	}
+	r := (&session{Session: said, host: h}).record(LoggedOff)
+	return []Record{r}
+}
+
+// mark takes over the used mark of a pooled desktop; one with a user on it is
+// used whatever an older message says.
+func (e *Engine) mark(h *host, used bool) []Record {
+	used = used || h.live()
+	if h.group.Kind != site.Pooled || e.used[h.machine.Name] == used {
+		return nil
+	}
+	e.setUsed(h.machine.Name, used)
+	r := h.record(UsedMark)
+	r.Used = used
+	return []Record{r}
+}
+
+func (e *Engine) setUsed(name site.FQDN, used bool) {
+	if used {
+		e.used[name] = true
+	} else {
+		delete(e.used, name)
+	}
+}
+
+// Resets returns the pooled machines that wait for a reset, in Normal: those that
+// came back used from an outage, and those that did not do as asked for a whole
+// heartbeat interval.
+func (e *Engine) Resets(now time.Time) []Reset {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sweep(now)
+	var resets []Reset
+	for h := range e.unclean {
+		if h.asked.IsZero() || now.Sub(h.asked) >= e.interval(h.machine.Zone) {
+			resets = append(resets, e.ask(now, h))
+		}
+	}
+	slices.SortFunc(resets, func(a, b Reset) int { return cmp.Compare(a.Machine, b.Machine) })
+	return resets
+}
+
+func (e *Engine) ask(now time.Time, h *host) Reset {
+	h.asked = now
+	zone := h.machine.Zone
+	return Reset{Machine: h.machine.Name, Zone: zone, Callback: h.callback, Lease: h.lease, Term: e.terms[zone]}
+}

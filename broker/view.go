@@ -1,0 +1,81 @@
+package broker
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"understudy/site"
+)
+
+// Resources lists what a user may launch in any zone, by name, with the user's
+// session where there is one.
+func (e *Engine) Resources(user string, groups []string) []Resource {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	found := e.index.Resources(user, groups)
+	list := make([]Resource, 0, len(found))
+	for _, r := range found {
+		list = append(list, Resource{Resource: r, Session: e.sessionOf(user, r)})
+	}
+	return list
+}
+
+// sessionOf names the user's running session of exactly that resource.
+func (e *Engine) sessionOf(user string, r site.Resource) string {
+	s := e.existing(LaunchRequest{User: user}, r)
+	if s == nil || s.Resource != r.ID || s.State == Reserved {
+		return ""
+	}
+	return s.ID
+}
+
+// Registrations lists the registered machines by name.
+func (e *Engine) Registrations(now time.Time) []RegistrationInfo {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sweep(now)
+	list := make([]RegistrationInfo, 0, len(e.hosts))
+	for _, h := range e.hosts {
+		list = append(list, e.info(now, h))
+	}
+	slices.SortFunc(list, func(a, b RegistrationInfo) int { return cmp.Compare(a.Machine, b.Machine) })
+	return list
+}
+
+func (e *Engine) info(now time.Time, h *host) RegistrationInfo {
+	m := h.machine
+	return RegistrationInfo{
+		Machine: m.Name, Group: m.Group, Zone: m.Zone, Lease: h.lease, Callback: h.callback,
+		Term: e.terms[m.Zone], Load: h.load, Sessions: len(h.sessions),
+		Used: e.used[m.Name], Maintenance: e.maintenance(h) && !h.live(),
+		AssignedUser: e.owner(m), Idle: now.Sub(h.seen),
+	}
+}
+
+// Sessions lists the sessions by machine and id.
+func (e *Engine) Sessions() []SessionInfo {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var list []SessionInfo
+	for _, h := range e.hosts {
+		for _, s := range h.sessions {
+			list = append(list, SessionInfo{Session: s.Session, Machine: h.machine.Name, Group: h.machine.Group, Zone: h.machine.Zone})
+		}
+	}
+	slices.SortFunc(list, func(a, b SessionInfo) int {
+		return cmp.Or(cmp.Compare(a.Machine, b.Machine), cmp.Compare(a.ID, b.ID))
+	})
+	return list
+}
+
+// Stats counts what the engine holds.
+func (e *Engine) Stats() Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := Stats{Registrations: len(e.hosts), Reserved: len(e.reserved.items), Tickets: len(e.tickets)}
+	for _, h := range e.hosts {
+		s.Sessions += len(h.sessions)
+	}
+	return s
+}
