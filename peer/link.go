@@ -1,0 +1,245 @@
+package peer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"understudy/env"
+	"understudy/site"
+	"understudy/wire"
+)
+
+const (
+	factsPath = "/peer/v1/facts"
+	// Redialling waits 50 to 250 ms.
+	redial       = 150 * time.Millisecond
+	redialSpread = 2.0 / 3
+	// redialRefused is for a peer that does not count us as one of the zone.
+	redialRefused = time.Second
+	// sendBuffer bounds what the kernel may keep back of facts that nobody reads.
+	sendBuffer = 16 << 10
+)
+
+var errSilent = errors.New("nothing is heard from the peer")
+
+// link is our side towards one peer: the stream of our facts, and requests.
+type link struct {
+	mesh     *Mesh
+	name     site.FQDN
+	url      string
+	facts    *http.Transport // a connection for each stream, nothing else on it
+	requests *http.Transport
+
+	fresh chan struct{} // our facts changed
+	again chan struct{} // redial without waiting
+
+	stop   context.CancelFunc      // guarded by mesh.mu; nil until Run started it
+	cancel context.CancelCauseFunc // guarded by mesh.mu; of the stream that is open
+}
+
+func newLink(m *Mesh, name site.FQDN, url string) *link {
+	config := clientTLS(m.o.TLS, name)
+	l := &link{mesh: m, name: name, url: url, fresh: make(chan struct{}, 1), again: make(chan struct{}, 1)}
+	l.requests = m.o.Env.Transport(config)
+	l.facts = m.o.Env.Transport(config)
+	l.facts.DialContext = l.dial
+	l.facts.DisableKeepAlives = true
+	l.facts.ForceAttemptHTTP2 = false
+	l.facts.Protocols = new(http.Protocols)
+	l.facts.Protocols.SetHTTP1(true)
+	// The body waits for the peer's word that it reads: what it then reads was
+	// sent after that, also where the connection waited while the peer was paused.
+	l.facts.ExpectContinueTimeout = 24 * time.Hour
+	return l
+}
+
+// clientTLS makes the peer's certificate count for its name, whatever address the
+// URL has.
+func clientTLS(base *tls.Config, name site.FQDN) *tls.Config {
+	if base == nil {
+		return nil
+	}
+	config := base.Clone()
+	config.ServerName = string(name)
+	return config
+}
+
+// close is called with the lock held.
+func (l *link) close() {
+	if l.stop != nil {
+		l.stop()
+	}
+	l.requests.CloseIdleConnections()
+}
+
+// redialNow is called with the lock held.
+func (l *link) redialNow() {
+	notify(l.again)
+	if l.cancel != nil {
+		l.cancel(nil)
+	}
+}
+
+func (l *link) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		wait := l.judge(l.stream(ctx))
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-l.again:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	l.requests.CloseIdleConnections()
+}
+
+// stream sends our facts until the connection ends. The answer comes only when
+// the peer has had enough of them.
+func (l *link) stream(parent context.Context) error {
+	if err := l.mesh.o.Env.Gate(parent); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	l.setCancel(cancel)
+	defer l.setCancel(nil)
+	watched := make(chan struct{})
+	go func() { defer close(watched); l.watch(ctx, cancel) }()
+	err := l.post(ctx)
+	if errors.Is(context.Cause(ctx), errSilent) {
+		err = errSilent
+	}
+	cancel(nil)
+	<-watched
+	return err
+}
+
+func (l *link) post(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url+factsPath, newFeed(ctx, l))
+	if err != nil {
+		return fmt.Errorf("make a facts request: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/x-ndjson")
+	req.Header.Set("Expect", "100-continue")
+	req.Header.Set(wire.HeaderConnector, string(l.mesh.o.Self))
+	req.Header.Set(wire.HeaderZone, l.mesh.o.Zone)
+	resp, err := l.facts.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 == 2 {
+		return nil
+	}
+	return wire.ReadProblem(resp)
+}
+
+func (l *link) setCancel(cancel context.CancelCauseFunc) {
+	l.mesh.mu.Lock()
+	defer l.mesh.mu.Unlock()
+	l.cancel = cancel
+}
+
+// watch notes when the peer has taken our facts for a while, and gives up a
+// stream to a peer that is silent itself: after a broken network has healed, a
+// new connection is faster than the retransmissions of an old one.
+func (l *link) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	m, opened := l.mesh, time.Now()
+	for {
+		deadline := m.o.Deadline()
+		timer := time.NewTimer(deadline)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		m.note(func(now time.Time, b book) bool { return b.accepted(now, l.name) })
+		if now := time.Now(); now.Sub(opened) >= 2*deadline && !m.hears(now, l.name) {
+			cancel(errSilent)
+		}
+	}
+}
+
+func (m *Mesh) hears(now time.Time, name site.FQDN) bool {
+	deadline := m.o.Deadline()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.book.heard(now, deadline, name)
+}
+
+// judge notes what the end of a stream says of the peer, and returns how long to
+// wait before the next.
+func (l *link) judge(err error) time.Duration {
+	m := l.mesh
+	pause := env.Jitter(m.o.Env.Rand("peer/redial"), redial, redialSpread)
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
+	case errors.Is(err, errSilent):
+		return 0
+	case isRefused(err):
+		m.note(func(now time.Time, b book) bool { return b.nobody(now, l.name) })
+	case wire.IsCode(err, wire.CodeNotInZone):
+		m.note(func(now time.Time, b book) bool { return b.refused(now, l.name, err.Error()) })
+		return redialRefused
+	case tells(err):
+		m.note(func(_ time.Time, b book) bool { b.unreachable(l.name, err.Error()); return false })
+	}
+	return pause
+}
+
+// tells reports whether the error says why the peer cannot be reached, rather
+// than that a stream broke.
+func tells(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Op == "dial" || op.Op == "remote error"
+	}
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, problem := errors.AsType[*wire.Problem](err)
+	return certificate || problem
+}
+
+// isRefused reports whether nobody listens at the address. The second number is
+// how Windows says so.
+func isRefused(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.Errno(10061))
+}
+
+// dial opens a connection on which no write can hang.
+func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.patience())
+	defer cancel()
+	conn, err := l.mesh.o.Env.Dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
+		_ = c.SetWriteBuffer(sendBuffer)
+	}
+	return &boundedConn{Conn: conn, limit: l.mesh.o.Deadline}, nil
+}
+
+// patience is how long one attempt to connect may take.
+func (l *link) patience() time.Duration {
+	return min(max(l.mesh.o.Deadline(), 250*time.Millisecond), 2*time.Second)
+}
+
+// boundedConn gives each write a deadline.
+type boundedConn struct {
+	net.Conn
+	limit func() time.Duration
+}
+
+func (c *boundedConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.limit())); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}

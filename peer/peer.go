@@ -1,0 +1,282 @@
+// Package peer is the peer channel of a zone: every connector tells every other
+// one what it is and knows, several times a second, newest only, and hears the
+// same of them. It says who is heard, lost or stopped; what follows from that is
+// decided elsewhere. Requests between connectors travel on connections of their
+// own, so that nothing can hold up the facts. The agent runs it.
+package peer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"understudy/env"
+	"understudy/site"
+	"understudy/wire"
+)
+
+// Defaults of the channel.
+const (
+	DefaultInterval = 100 * time.Millisecond
+	DefaultDeadline = 2 * time.Second
+)
+
+// Options are what a Mesh needs.
+type Options struct {
+	Env  env.Env
+	Self site.FQDN
+	Site string
+	Zone string
+	// TLS is the client side, with this connector's certificate; nil means plain
+	// HTTP on loopback addresses. The listener is the caller's.
+	TLS *tls.Config
+	// Interval is how often facts are repeated.
+	Interval time.Duration
+	// Deadline is how long a silent peer counts as heard; it may change.
+	Deadline func() time.Duration
+	// OnChange is called, without locks, when a stream came or went or a peer's
+	// facts changed. It must not block.
+	OnChange func()
+}
+
+func (o Options) validate() error {
+	switch {
+	case o.Self == "":
+		return errors.New("peer: Self is missing")
+	case o.Site == "":
+		return errors.New("peer: Site is missing")
+	case o.Zone == "":
+		return errors.New("peer: Zone is missing")
+	case o.Interval < 0:
+		return fmt.Errorf("peer: Interval %s is negative", o.Interval)
+	}
+	return o.Env.Validate()
+}
+
+func (o Options) withDefaults() Options {
+	if o.Interval == 0 {
+		o.Interval = DefaultInterval
+	}
+	if o.Deadline == nil {
+		o.Deadline = func() time.Duration { return DefaultDeadline }
+	}
+	if o.OnChange == nil {
+		o.OnChange = func() {}
+	}
+	return o
+}
+
+// Mesh keeps the streams to and from all peers.
+type Mesh struct {
+	o Options
+	// life ends with Run; probes that handlers started end with it.
+	life context.Context
+	end  context.CancelFunc
+	news chan struct{} // the set of links changed
+
+	mu        sync.Mutex // guards all below
+	book      book
+	links     map[site.FQDN]*link
+	inbound   map[site.FQDN]*inbound
+	epoch     uint64 // counts Restarts: streams of an earlier one are dead
+	facts     wire.Facts
+	published time.Time
+	seq       uint64
+}
+
+// New returns a Mesh without peers. It starts nothing.
+func New(o Options) (*Mesh, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	life, end := context.WithCancel(context.Background())
+	return &Mesh{
+		o: o.withDefaults(), life: life, end: end, news: make(chan struct{}, 1),
+		book: book{}, links: map[site.FQDN]*link{}, inbound: map[site.FQDN]*inbound{},
+	}, nil
+}
+
+// Run keeps the streams until ctx ends, then closes them, those from the peers
+// too, and takes no more.
+func (m *Mesh) Run(ctx context.Context) error {
+	var links sync.WaitGroup
+	for ctx.Err() == nil {
+		m.startLinks(ctx, &links)
+		select {
+		case <-ctx.Done():
+		case <-m.news:
+		}
+	}
+	m.end()
+	m.mu.Lock()
+	m.dropInbound()
+	m.mu.Unlock()
+	links.Wait()
+	return nil
+}
+
+func (m *Mesh) startLinks(ctx context.Context, running *sync.WaitGroup) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.links {
+		if l.stop != nil {
+			continue
+		}
+		linkCtx, stop := context.WithCancel(ctx)
+		l.stop = stop
+		running.Go(func() { l.run(linkCtx) })
+	}
+}
+
+// SetPeers makes the peers exactly the connectors of our zone in the list, but
+// for ourselves. Streams of those that stay are not touched.
+func (m *Mesh) SetPeers(connectors []site.Connector) {
+	want := map[site.FQDN]string{}
+	for _, c := range connectors {
+		if c.FQDN != m.o.Self && (c.Zone == "" || c.Zone == m.o.Zone) {
+			want[c.FQDN] = c.PeerURL
+		}
+	}
+	m.mu.Lock()
+	m.replaceLinks(want)
+	m.mu.Unlock()
+	notify(m.news)
+	m.o.OnChange()
+}
+
+// replaceLinks is called with the lock held.
+func (m *Mesh) replaceLinks(want map[site.FQDN]string) {
+	for name, l := range m.links {
+		if url, ok := want[name]; !ok || url != l.url {
+			l.close()
+			delete(m.links, name)
+		}
+	}
+	names := make([]site.FQDN, 0, len(want))
+	for name, url := range want {
+		names = append(names, name)
+		if m.links[name] == nil {
+			m.links[name] = newLink(m, name, url)
+		}
+	}
+	m.book.set(time.Now(), names)
+	for name, in := range m.inbound {
+		if _, ok := want[name]; !ok {
+			in.drop()
+			delete(m.inbound, name)
+		}
+	}
+}
+
+// Publish sets what every peer is to know: at once when it changed, and repeated
+// each interval. What is older than the deadline is not repeated, so that a
+// process that has stopped deciding falls silent. Identity, protocol and sequence
+// number are filled in here.
+func (m *Mesh) Publish(f wire.Facts) {
+	f.FQDN, f.Site, f.Zone, f.Protocol = m.o.Self, m.o.Site, m.o.Zone, wire.PeerProtocol
+	m.mu.Lock()
+	changed := m.published.IsZero() || differ(m.facts, f)
+	m.facts, m.published = f, time.Now()
+	links := m.linkList()
+	m.mu.Unlock()
+	if !changed {
+		return
+	}
+	for _, l := range links {
+		notify(l.fresh)
+	}
+}
+
+// latest returns the facts to send now, if there are any.
+func (m *Mesh) latest(now time.Time) (wire.Facts, bool) {
+	deadline := m.o.Deadline()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.published.IsZero() || now.Sub(m.published) > deadline {
+		return wire.Facts{}, false
+	}
+	m.seq++
+	f := m.facts
+	f.Seq = m.seq
+	return f, true
+}
+
+// Restart drops all streams both ways and forgets everything heard: only what is
+// sent from now on counts, and every peer has yet to answer.
+func (m *Mesh) Restart() {
+	m.mu.Lock()
+	m.epoch++
+	m.book.forget(time.Now())
+	m.dropInbound()
+	for _, l := range m.links {
+		l.redialNow()
+	}
+	m.mu.Unlock()
+	m.o.OnChange()
+}
+
+// dropInbound is called with the lock held.
+func (m *Mesh) dropInbound() {
+	for name, in := range m.inbound {
+		in.drop()
+		delete(m.inbound, name)
+	}
+}
+
+// Sights returns what is known of every peer, in order of name.
+func (m *Mesh) Sights(now time.Time) []Sight {
+	deadline := m.o.Deadline()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.book.sights(now, deadline)
+}
+
+// Handler serves the facts endpoint alone.
+func (m *Mesh) Handler() http.Handler {
+	r := chi.NewRouter()
+	m.Routes(r)
+	return r
+}
+
+// Routes adds the facts endpoint to a router that has others of the peer channel.
+func (m *Mesh) Routes(r chi.Router) {
+	r.Post(factsPath, m.takeFacts)
+}
+
+// note changes the book under the lock and tells the owner if that mattered.
+func (m *Mesh) note(change func(now time.Time, b book) bool) {
+	m.mu.Lock()
+	changed := change(time.Now(), m.book)
+	m.mu.Unlock()
+	if changed {
+		m.o.OnChange()
+	}
+}
+
+// linkList is called with the lock held.
+func (m *Mesh) linkList() []*link {
+	out := make([]*link, 0, len(m.links))
+	for _, l := range m.links {
+		out = append(out, l)
+	}
+	return out
+}
+
+func (m *Mesh) link(name site.FQDN) *link {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.links[name]
+}
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
