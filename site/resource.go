@@ -19,7 +19,7 @@ type Resource struct {
 	Name string
 	// Kind is DesktopResource or ApplicationResource.
 	Kind string
-	// Groups are the delivery groups whose machines offer it.
+	// Groups are the delivery groups whose machines offer it, sorted.
 	Groups []string
 	// Zones are those of the groups, sorted.
 	Zones []string
@@ -50,7 +50,7 @@ func (x *Index) applicationResource(a Application) Resource {
 	}
 	return Resource{
 		ID: ApplicationID(a.Name), Name: a.Name, Kind: ApplicationResource,
-		Groups: a.Groups, Zones: sortedUnique(zones), Command: a.Command,
+		Groups: sortedUnique(a.Groups), Zones: sortedUnique(zones), Command: a.Command,
 	}
 }
 

@@ -1,0 +1,108 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+
+	"github.com/klauspost/compress/zstd"
+
+	"understudy/site"
+)
+
+// WriteConfig writes a site as a configuration stream: zstd over lines of JSON,
+// the header first, then one object a line, the trailer last.
+func WriteConfig(w io.Writer, s *site.Site, v site.Version) error {
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	if err != nil {
+		return fmt.Errorf("start the configuration stream: %w", err)
+	}
+	return errors.Join(writeLines(z, s, v), z.Close())
+}
+
+func writeLines(w io.Writer, s *site.Site, v site.Version) error {
+	sum := sha256.New()
+	content := newDigester(s.Name, s.ReuseInOutage)
+	out := io.MultiWriter(w, sum)
+	header, err := configJSON(ConfigHeader{
+		Schema: ConfigSchema, Site: s.Name, ReuseInOutage: s.ReuseInOutage, Version: v, Counts: ConfigCounts(s),
+	})
+	if err != nil {
+		return err
+	}
+	if err := writeLine(out, header); err != nil {
+		return err
+	}
+	for o := range configObjects(s) {
+		line, err := o.canonical()
+		if err != nil {
+			return err
+		}
+		content.add(line)
+		if err := writeLine(out, line); err != nil {
+			return err
+		}
+	}
+	return writeTrailer(w, sum, content)
+}
+
+func writeTrailer(w io.Writer, sum hash.Hash, content *digester) error {
+	line, err := configJSON(configLine{Trailer: &configTrailer{
+		SHA256: hex.EncodeToString(sum.Sum(nil)), Digest: content.sum(),
+	}})
+	if err != nil {
+		return err
+	}
+	return writeLine(w, line)
+}
+
+func writeLine(w io.Writer, line []byte) error {
+	if len(line) > MaxObject {
+		return fmt.Errorf("write the configuration: an object is larger than %d bytes", MaxObject)
+	}
+	if _, err := w.Write(line); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	return nil
+}
+
+// Digest names the content of a site: it is the same whatever the order of the
+// lists in it, and is the entity tag of the configuration.
+func Digest(s *site.Site) string {
+	d := newDigester(s.Name, s.ReuseInOutage)
+	for o := range configObjects(s) {
+		line, err := o.canonical()
+		if err != nil {
+			panic("wire: plain data does not encode: " + err.Error())
+		}
+		d.add(line)
+	}
+	return d.sum()
+}
+
+// digester hashes the sorted hashes of all objects.
+type digester struct {
+	hashes [][sha256.Size]byte
+}
+
+func newDigester(name string, reuse bool) *digester {
+	d := &digester{}
+	d.add(fmt.Appendf(nil, "site %q %t", name, reuse))
+	return d
+}
+
+func (d *digester) add(line []byte) { d.hashes = append(d.hashes, sha256.Sum256(line)) }
+
+func (d *digester) sum() string {
+	slices.SortFunc(d.hashes, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
+	all := sha256.New()
+	for _, h := range d.hashes {
+		all.Write(h[:])
+	}
+	return hex.EncodeToString(all.Sum(nil))
+}
