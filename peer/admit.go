@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -18,6 +19,22 @@ func (m *Mesh) Members(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// welcomes says why a stream of facts is refused before anything of it is read.
+func (m *Mesh) welcomes(r *http.Request) error {
+	theirSite, theirZone := r.URL.Query().Get("site"), r.Header.Get(wire.HeaderZone)
+	if err := m.belongs(cmp.Or(theirSite, m.o.Site), cmp.Or(theirZone, m.o.Zone)); err != nil {
+		return err
+	}
+	return m.admits(r, site.Canonical(r.Header.Get(wire.HeaderConnector)))
+}
+
+func (m *Mesh) belongs(theirSite, theirZone string) error {
+	if theirSite == m.o.Site && theirZone == m.o.Zone {
+		return nil
+	}
+	return notInZone("this is zone %s of site %s, not zone %s of site %s", m.o.Zone, m.o.Site, theirZone, theirSite)
 }
 
 // admits says why a connector of that name may not talk to this one.

@@ -38,7 +38,7 @@ func (m *Mesh) takeFacts(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	in := &inbound{mesh: m, epoch: m.now(), lines: bufio.NewReaderSize(r.Body, maxLine)}
 	in.drop = func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }
-	if err := m.admits(r, site.Canonical(r.Header.Get(wire.HeaderConnector))); err != nil {
+	if err := m.welcomes(r); err != nil {
 		wire.WriteError(w, err)
 		return
 	}
@@ -117,8 +117,8 @@ func (in *inbound) check(r *http.Request, f wire.Facts) error {
 	if err := f.Validate(); err != nil {
 		return wire.NewProblem(http.StatusBadRequest, wire.CodeBadRequest, err.Error())
 	}
-	if f.Site != m.o.Site || f.Zone != m.o.Zone {
-		return notInZone("this is zone %s of site %s, not zone %s of site %s", m.o.Zone, m.o.Site, f.Zone, f.Site)
+	if err := m.belongs(f.Site, f.Zone); err != nil {
+		return err
 	}
 	if in.name != "" && f.FQDN != in.name {
 		return wire.NewProblem(http.StatusBadRequest, wire.CodeBadRequest, "the name changed within the stream")

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
 	"syscall"
 	"time"
 
@@ -122,7 +124,9 @@ func (l *link) stream(parent context.Context) error {
 }
 
 func (l *link) post(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url+factsPath, newFeed(ctx, l))
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got100Continue: l.accepted})
+	target := l.url + factsPath + "?site=" + url.QueryEscape(l.mesh.o.Site)
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, target, newFeed(ctx, l))
 	if err != nil {
 		return fmt.Errorf("make a facts request: %w", err)
 	}
@@ -141,15 +145,19 @@ func (l *link) post(ctx context.Context) error {
 	return wire.ReadProblem(resp)
 }
 
+// accepted is called when the peer begins to read.
+func (l *link) accepted() {
+	l.mesh.note(func(now time.Time, b book) bool { return b.accepted(now, l.name) })
+}
+
 func (l *link) setCancel(cancel context.CancelCauseFunc) {
 	l.mesh.mu.Lock()
 	defer l.mesh.mu.Unlock()
 	l.cancel = cancel
 }
 
-// watch notes when the peer has taken our facts for a while, and gives up a
-// stream to a peer that is silent itself: after a broken network has healed, a
-// new connection is faster than the retransmissions of an old one.
+// watch gives up a stream to a peer that is silent itself: after a broken network
+// has healed, a new connection is faster than the retransmissions of an old one.
 func (l *link) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	m, opened := l.mesh, time.Now()
 	for {
@@ -161,7 +169,6 @@ func (l *link) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 			return
 		case <-timer.C:
 		}
-		m.note(func(now time.Time, b book) bool { return b.accepted(now, l.name) })
 		if now := time.Now(); now.Sub(opened) >= 2*deadline && !m.hears(now, l.name) {
 			cancel(errSilent)
 		}

@@ -261,6 +261,7 @@ func welcomeAndIgnore(l net.Listener) {
 		if err != nil {
 			return
 		}
+		_, _ = conn.Read(make([]byte, 4096))
 		_, _ = io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n")
 	}
 }
