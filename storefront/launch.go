@@ -1,0 +1,160 @@
+package storefront
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"understudy/broker"
+	"understudy/env"
+	"understudy/site"
+	"understudy/wire"
+)
+
+// How long a machine, and a whole launch, may take.
+const (
+	machineTime = 3 * time.Second
+	launchTime  = 8 * time.Second
+)
+
+// reserver is what a launch needs of the engine.
+type reserver interface {
+	Reserve(now time.Time, r broker.LaunchRequest) (broker.Reservation, error)
+	Commit(now time.Time, r broker.Reservation) []broker.Record
+	Release(now time.Time, r broker.Reservation) bool
+}
+
+// launcher takes a launch from the engine's choice to a durable answer: reserve,
+// prepare, commit, record. A failure at any point gives back what was reserved.
+type launcher struct {
+	engine   reserver
+	caller   Caller
+	recorder Recorder
+	rand     io.Reader
+}
+
+// launch tries machine after machine until one agrees. The machine is the
+// arbiter: a refusal or silence only excludes it.
+func (l *launcher) launch(ctx context.Context, r broker.LaunchRequest) (broker.Reservation, wire.Prepared, error) {
+	ctx, cancel := context.WithTimeout(ctx, launchTime)
+	defer cancel()
+	r.Exclude = map[site.FQDN]bool{}
+	r.Session = env.Token(l.rand)
+	for {
+		held, err := l.engine.Reserve(time.Now(), r)
+		if err != nil {
+			return held, wire.Prepared{}, err
+		}
+		at, err := l.prepare(ctx, held)
+		if err == nil {
+			return held, at, l.keep(ctx, held)
+		}
+		l.engine.Release(time.Now(), held)
+		if p := hopeless(err); p != nil {
+			return held, at, p
+		}
+		if ctx.Err() != nil {
+			return held, at, tooLong(r, len(r.Exclude)+1)
+		}
+		r.Exclude[held.Machine] = true
+	}
+}
+
+// hopeless returns the answer when no other machine can be asked either: nobody
+// reaches the zone, or it does its own brokering.
+func hopeless(err error) error {
+	if !wire.IsCode(err, wire.CodeZoneUnreachable) && !wire.IsCode(err, wire.CodeInHAMode) {
+		return nil
+	}
+	p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeZoneUnreachable, "no connector of the zone passes on the request to the machine")
+	p.RetryAfter = 5 * time.Second
+	return p
+}
+
+func tooLong(r broker.LaunchRequest, asked int) error {
+	p := wire.Problemf(http.StatusServiceUnavailable, wire.CodeNoMachine,
+		"none of the %d machines asked for %s agreed within %s", asked, r.Resource, launchTime)
+	p.RetryAfter = 5 * time.Second
+	return p
+}
+
+// prepare asks the machine to take the user.
+func (l *launcher) prepare(ctx context.Context, held broker.Reservation) (wire.Prepared, error) {
+	ctx, cancel := context.WithTimeout(ctx, machineTime)
+	defer cancel()
+	answer, err := l.call(ctx, held, http.MethodPost, "/v1/sessions", wire.Prepare{
+		Lease: held.Lease, Term: held.Term, Session: held.Session, User: held.User,
+		Resource: held.Resource, Command: held.Command, Reconnect: held.Reconnect,
+		Reuse: held.Reuse, Assign: held.Assign, Life: site.Duration(held.Life),
+	})
+	if err != nil {
+		return wire.Prepared{}, fmt.Errorf("prepare %s: %w", held.Machine, err)
+	}
+	return prepared(held, answer)
+}
+
+func prepared(held broker.Reservation, answer wire.CallAnswer) (wire.Prepared, error) {
+	var at wire.Prepared
+	if answer.Status != http.StatusCreated && answer.Status != http.StatusOK {
+		return at, refused(held, answer)
+	}
+	if err := json.Unmarshal(answer.Body, &at); err != nil {
+		return at, fmt.Errorf("prepare %s: read the answer: %w", held.Machine, err)
+	}
+	if at.Address == "" || at.Port == 0 {
+		return at, fmt.Errorf("prepare %s: the answer names no address", held.Machine)
+	}
+	return at, nil
+}
+
+func refused(held broker.Reservation, answer wire.CallAnswer) error {
+	var p wire.Problem
+	if err := json.Unmarshal(answer.Body, &p); err != nil || p.Code == "" {
+		return fmt.Errorf("prepare %s: status %d", held.Machine, answer.Status)
+	}
+	p.Status = answer.Status
+	return fmt.Errorf("prepare %s: %w", held.Machine, &p)
+}
+
+// keep makes the launch durable, or undoes it.
+func (l *launcher) keep(ctx context.Context, held broker.Reservation) error {
+	records := l.engine.Commit(time.Now(), held)
+	if len(records) == 0 {
+		return nil
+	}
+	err := l.recorder.Record(ctx, records)
+	if err == nil {
+		return nil
+	}
+	if l.engine.Release(time.Now(), held) {
+		l.withdraw(ctx, held)
+	}
+	p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeDisk, "the launch could not be made durable")
+	p.RetryAfter = time.Second
+	return errors.Join(p, err)
+}
+
+// withdraw tells the machine that nobody will come. Best effort: the end of the
+// reservation's life tells it the same.
+func (l *launcher) withdraw(ctx context.Context, held broker.Reservation) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), machineTime)
+	defer cancel()
+	_, _ = l.call(ctx, held, http.MethodDelete, "/v1/sessions/"+url.PathEscape(held.Session), nil)
+}
+
+func (l *launcher) call(ctx context.Context, held broker.Reservation, method, path string, body any) (wire.CallAnswer, error) {
+	c := wire.Call{ID: env.Short(l.rand, 16), Machine: held.Machine, Callback: held.Callback, Method: method, Path: path}
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return wire.CallAnswer{}, fmt.Errorf("write the request: %w", err)
+		}
+		c.Body = b
+	}
+	return l.caller.Call(ctx, c)
+}

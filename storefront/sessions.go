@@ -1,0 +1,93 @@
+package storefront
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"understudy/broker"
+	"understudy/env"
+	"understudy/site"
+	"understudy/wire"
+)
+
+// maxKey bounds an idempotency key.
+const maxKey = 255
+
+// launch answers a request for a session. It goes on when the client has gone
+// away, so that a repetition with the same key finds the answer.
+func (h *Handlers) launch(w http.ResponseWriter, r *http.Request) {
+	var in wire.LaunchRequest
+	dry, err := read(w, r, &in)
+	if err != nil {
+		wire.WriteError(w, err)
+		return
+	}
+	if dry {
+		h.probe(w, r, in)
+		return
+	}
+	answer, err := h.once(r, in)
+	if err != nil {
+		wire.WriteError(w, problem(err))
+		return
+	}
+	wire.WriteJSON(w, http.StatusCreated, answer)
+}
+
+// once launches, or returns the answer that the same key has got before.
+func (h *Handlers) once(r *http.Request, in wire.LaunchRequest) (wire.LaunchAnswer, error) {
+	ctx := context.WithoutCancel(r.Context())
+	work := func() (wire.LaunchAnswer, error) { return h.start(ctx, r, in) }
+	key := r.Header.Get(wire.HeaderIdempotency)
+	switch {
+	case key == "":
+		return work()
+	case len(key) > maxKey:
+		return wire.LaunchAnswer{}, wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "the %s is longer than %d bytes", wire.HeaderIdempotency, maxKey)
+	}
+	return h.answers.do(r.Context(), launchKey{site.UserKey(in.User), key}, in.Resource, work)
+}
+
+func (h *Handlers) start(ctx context.Context, r *http.Request, in wire.LaunchRequest) (wire.LaunchAnswer, error) {
+	held, at, err := h.launcher.launch(ctx, h.request(r, in))
+	if err != nil {
+		return wire.LaunchAnswer{}, err
+	}
+	answer := h.answer(r, held)
+	answer.Address, answer.Port, answer.Protocol = at.Address, at.Port, at.Protocol
+	answer.Ticket = env.Token(h.o.Rand)
+	answer.Lifetime = site.Duration(h.o.Engine.Issue(time.Now(), answer.Ticket, broker.Ticket{
+		Session: held.Session, User: held.User, Machine: held.Machine, Zone: held.Zone,
+		Address: at.Address, Port: at.Port,
+	}))
+	return answer, nil
+}
+
+// probe tells what a launch would be given, and holds nothing.
+func (h *Handlers) probe(w http.ResponseWriter, r *http.Request, in wire.LaunchRequest) {
+	held, err := h.o.Engine.Probe(time.Now(), h.request(r, in))
+	if err != nil {
+		wire.WriteError(w, problem(err))
+		return
+	}
+	wire.WriteJSON(w, http.StatusOK, h.answer(r, held))
+}
+
+func (h *Handlers) request(r *http.Request, in wire.LaunchRequest) broker.LaunchRequest {
+	zone := h.o.Zone
+	if relayed := r.Header.Get(wire.HeaderZone); relayed != "" && h.o.TrustRelay {
+		zone = relayed
+	}
+	return broker.LaunchRequest{User: in.User, Groups: in.Groups, Resource: in.Resource, Zone: zone}
+}
+
+func (h *Handlers) answer(r *http.Request, held broker.Reservation) wire.LaunchAnswer {
+	authority := h.o.Authority
+	if relayed := r.Header.Get(wire.HeaderAuthority); relayed != "" && h.o.TrustRelay {
+		authority = relayed
+	}
+	return wire.LaunchAnswer{
+		Session: held.Session, Machine: held.Machine, Reconnected: held.Reconnect, Authority: authority,
+	}
+}
