@@ -109,7 +109,7 @@ func eventually(t testing.TB, what string, ok func() bool) time.Duration {
 		if time.Since(start) > 10*time.Second {
 			t.Fatalf("did not happen: %s", what)
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 	return time.Since(start)
 }
@@ -244,7 +244,7 @@ func TestPeerThatStopsReadingDisturbsNobody(t *testing.T) {
 		n.SetPeers([]site.Connector{stuck, nodes[0].connector(), nodes[1].connector()})
 	}
 	big := strings.Repeat("x", 32<<10)
-	for start := time.Now(); time.Since(start) < 1500*time.Millisecond; time.Sleep(10 * time.Millisecond) {
+	for start := time.Now(); time.Since(start) < 1500*time.Millisecond; <-time.After(10 * time.Millisecond) {
 		for _, n := range nodes {
 			n.say(func(f *wire.Facts) { f.HealthReason = big })
 		}

@@ -1,0 +1,113 @@
+// Package console is the admin API: what operators and their commands ask one
+// connector. It decides nothing; each answer comes from a function that the agent
+// hands in. It is served on loopback or on a Unix socket.
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"understudy/events"
+	"understudy/wire"
+)
+
+// DefaultPoll is how often a followed list of events looks for new ones.
+const DefaultPoll = 200 * time.Millisecond
+
+// Options are the answers that the API gives. A server that serves it ends open
+// follows by ending its BaseContext.
+type Options struct {
+	Status        func() wire.Status
+	Events        func(context.Context, Query) ([]events.Entry, error)
+	Peers         func() wire.List[wire.PeerStatus]
+	Snapshots     func() wire.List[wire.SnapshotStatus]
+	Registrations func() wire.List[wire.RegistrationStatus]
+	Sessions      func() wire.List[wire.SessionStatus]
+	// Outage carries out an operator's order; what it returns as *wire.Problem is
+	// answered as such.
+	Outage func(context.Context, wire.OutageOrder) (wire.OutageAnswer, error)
+	// Token must come with every request over TCP; none is asked on a Unix socket.
+	// Empty means that nobody gets in over TCP.
+	Token string
+	Poll  time.Duration
+}
+
+func (o Options) validate() error {
+	for _, part := range []struct {
+		name    string
+		missing bool
+	}{
+		{"Status", o.Status == nil},
+		{"Events", o.Events == nil},
+		{"Peers", o.Peers == nil},
+		{"Snapshots", o.Snapshots == nil},
+		{"Registrations", o.Registrations == nil},
+		{"Sessions", o.Sessions == nil},
+		{"Outage", o.Outage == nil},
+	} {
+		if part.missing {
+			return errors.New("console: " + part.name + " is missing")
+		}
+	}
+	return nil
+}
+
+// Console serves the admin API.
+type Console struct{ o Options }
+
+// New returns a Console.
+func New(o Options) (*Console, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if o.Poll == 0 {
+		o.Poll = DefaultPoll
+	}
+	return &Console{o: o}, nil
+}
+
+// Routes adds the API to a router.
+func (c *Console) Routes(r chi.Router) {
+	r.Route("/admin/v1", func(r chi.Router) {
+		r.Use(c.authorize)
+		r.NotFound(notFound)
+		r.MethodNotAllowed(notAllowed)
+		r.Get("/status", get(c.o.Status))
+		r.Get("/peers", get(c.o.Peers))
+		r.Get("/snapshots", get(c.o.Snapshots))
+		r.Get("/registrations", get(c.o.Registrations))
+		r.Get("/sessions", get(c.o.Sessions))
+		r.Get("/events", c.events)
+		r.Post("/outage", c.outage)
+	})
+}
+
+func get[T any](answer func() T) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { wire.WriteJSON(w, http.StatusOK, answer()) }
+}
+
+func (c *Console) outage(w http.ResponseWriter, r *http.Request) {
+	var order wire.OutageOrder
+	if err := wire.Read(w, r, wire.MaxBody, wire.Refuse, &order); err != nil {
+		wire.WriteError(w, err)
+		return
+	}
+	answer, err := c.o.Outage(r.Context(), order)
+	if err != nil {
+		wire.WriteError(w, err)
+		return
+	}
+	wire.WriteJSON(w, http.StatusOK, answer)
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	wire.WriteError(w, wire.Problemf(http.StatusNotFound, wire.CodeNotFound, "there is no %s", r.URL.Path))
+}
+
+func notAllowed(w http.ResponseWriter, r *http.Request) {
+	wire.WriteError(w, wire.Problemf(http.StatusMethodNotAllowed, wire.CodeMethod, "%s does not take %s", r.URL.Path, r.Method))
+}

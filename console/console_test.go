@@ -1,0 +1,176 @@
+package console_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"understudy/console"
+	"understudy/events"
+	"understudy/wire"
+	"understudy/zone"
+)
+
+const token = "secret"
+
+// story is a table of events that grows while it is followed.
+type story struct {
+	mu      sync.Mutex // guards entries
+	entries []events.Entry
+}
+
+func (s *story) add(names ...events.Name) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range names {
+		s.entries = append(s.entries, events.Entry{ID: int64(len(s.entries) + 1), Event: n})
+	}
+}
+
+func (s *story) read(_ context.Context, q console.Query) ([]events.Entry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from := q.After
+	if q.After < 0 {
+		from = max(0, int64(len(s.entries)-q.Limit))
+	}
+	out := s.entries[min(from, int64(len(s.entries))):]
+	return append([]events.Entry(nil), out[:min(q.Limit, len(out))]...), nil
+}
+
+func options(s *story) console.Options {
+	return console.Options{
+		Status: func() wire.Status { return wire.Status{State: zone.ExtendedHA, Reason: "the cloud is away"} },
+		Events: s.read,
+		Peers: func() wire.List[wire.PeerStatus] {
+			return wire.List[wire.PeerStatus]{Items: []wire.PeerStatus{{FQDN: "cc01"}}}
+		},
+		Snapshots: func() wire.List[wire.SnapshotStatus] {
+			return wire.List[wire.SnapshotStatus]{Items: []wire.SnapshotStatus{}}
+		},
+		Registrations: func() wire.List[wire.RegistrationStatus] {
+			return wire.List[wire.RegistrationStatus]{Items: []wire.RegistrationStatus{}, Note: "not serving"}
+		},
+		Sessions: func() wire.List[wire.SessionStatus] {
+			return wire.List[wire.SessionStatus]{Items: []wire.SessionStatus{}}
+		},
+		Outage: func(_ context.Context, o wire.OutageOrder) (wire.OutageAnswer, error) {
+			if o.Reason == "no snapshot" {
+				return wire.OutageAnswer{}, wire.NewProblem(http.StatusConflict, wire.CodeRefused, "there is no usable snapshot")
+			}
+			return wire.OutageAnswer{Record: zone.Record{Number: 7, Mode: zone.InitialHA, Reason: o.Action + " by " + o.By}}, nil
+		},
+		Token: token, Poll: 5 * time.Millisecond,
+	}
+}
+
+// serve returns the address of a console on a TCP port or a Unix socket.
+func serve(t testing.TB, network string, s *story) string {
+	t.Helper()
+	c, err := console.New(options(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := chi.NewRouter()
+	c.Routes(r)
+	address := "127.0.0.1:0"
+	if network == "unix" {
+		address = filepath.Join(t.TempDir(), "admin.sock")
+	}
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: r}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return l.Addr().String()
+}
+
+func ask(t testing.TB, method, url, bearer, body string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	return resp
+}
+
+func TestBadRequestsGetProblems(t *testing.T) {
+	base := "http://" + serve(t, "tcp", &story{}) + "/admin/v1"
+	tests := []struct {
+		name, method, path, bearer, body string
+		status                           int
+		code                             string
+	}{
+		{"no token", "GET", "/status", "", "", 401, wire.CodeUnauthorized},
+		{"wrong token", "GET", "/status", "guess", "", 401, wire.CodeUnauthorized},
+		{"unknown path without a token", "GET", "/secrets", "", "", 401, wire.CodeUnauthorized},
+		{"unknown path", "GET", "/secrets", token, "", 404, wire.CodeNotFound},
+		{"wrong method", "DELETE", "/status", token, "", 405, wire.CodeMethod},
+		{"unknown field", "POST", "/outage", token, `{"action":"force","force":true}`, 400, wire.CodeBadRequest},
+		{"unknown action", "POST", "/outage", token, `{"action":"toggle"}`, 400, wire.CodeBadRequest},
+		{"not JSON", "POST", "/outage", token, `force`, 400, wire.CodeBadRequest},
+		{"too large", "POST", "/outage", token, `{"reason":"` + strings.Repeat("x", 2<<20) + `"}`, 413, wire.CodeTooLarge},
+		{"refused by state", "POST", "/outage", token, `{"action":"force","reason":"no snapshot"}`, 409, wire.CodeRefused},
+		{"bad limit", "GET", "/events?limit=0", token, "", 400, wire.CodeBadRequest},
+		{"bad after", "GET", "/events?after=x", token, "", 400, wire.CodeBadRequest},
+		{"unknown parameter", "GET", "/events?since=1", token, "", 400, wire.CodeBadRequest},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := wire.ReadProblem(ask(t, tt.method, base+tt.path, tt.bearer, tt.body))
+			if p.Status != tt.status || p.Code != tt.code {
+				t.Errorf("%d %s (%s), want %d %s", p.Status, p.Code, p.Detail, tt.status, tt.code)
+			}
+		})
+	}
+}
+
+func TestNobodyGetsInOverTCPWithoutAToken(t *testing.T) {
+	o := options(&story{})
+	o.Token = ""
+	c, err := console.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := chi.NewRouter()
+	c.Routes(r)
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: r}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	if got := ask(t, "GET", "http://"+l.Addr().String()+"/admin/v1/status", "", "").StatusCode; got != http.StatusUnauthorized {
+		t.Errorf("status %d, want 401", got)
+	}
+}
+
+func TestOptionsNameTheMissingField(t *testing.T) {
+	for field, spoil := range map[string]func(*console.Options){
+		"Status": func(o *console.Options) { o.Status = nil }, "Outage": func(o *console.Options) { o.Outage = nil },
+	} {
+		o := options(&story{})
+		spoil(&o)
+		if _, err := console.New(o); err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("without %s: %v", field, err)
+		}
+	}
+}

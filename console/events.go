@@ -1,0 +1,126 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"understudy/events"
+	"understudy/wire"
+)
+
+// Bounds of one page of events.
+const (
+	DefaultLimit = 100
+	MaxLimit     = 1000
+)
+
+// Query asks for events in order, those after an id. After is -1 for the latest
+// ones.
+type Query struct {
+	After int64
+	Limit int
+}
+
+func (c *Console) events(w http.ResponseWriter, r *http.Request) {
+	query, follow, err := parse(r.URL.Query())
+	if err != nil {
+		wire.WriteError(w, err)
+		return
+	}
+	page, err := c.o.Events(r.Context(), query)
+	if err != nil {
+		wire.WriteError(w, err)
+		return
+	}
+	if follow {
+		c.follow(w, r, query, page)
+		return
+	}
+	wire.WriteJSON(w, http.StatusOK, wire.List[events.Entry]{Items: notNil(page)})
+}
+
+// parse reads ?after=ID&limit=N&follow=BOOL; without after it means the latest.
+func parse(values url.Values) (q Query, follow bool, err error) {
+	q = Query{After: -1, Limit: DefaultLimit}
+	for key := range values {
+		text := values.Get(key)
+		var bad error
+		switch key {
+		case "after":
+			q.After, bad = strconv.ParseInt(text, 10, 64)
+		case "limit":
+			q.Limit, bad = strconv.Atoi(text)
+		case "follow":
+			follow, bad = strconv.ParseBool(text)
+		default:
+			return q, false, badQuery("there is no parameter %q", key)
+		}
+		if bad != nil {
+			return q, false, badQuery("%s=%q is not understood", key, text)
+		}
+	}
+	if q.Limit < 1 || q.Limit > MaxLimit {
+		return q, false, badQuery("limit %d is not within 1 to %d", q.Limit, MaxLimit)
+	}
+	return q, follow, nil
+}
+
+func badQuery(format string, args ...any) error {
+	return wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, format, args...)
+}
+
+// follow writes one event a line, first the page, then each new one as it comes.
+func (c *Console) follow(w http.ResponseWriter, r *http.Request, q Query, page []events.Entry) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	flush := http.NewResponseController(w).Flush
+	for {
+		last, err := writeLines(w, page)
+		if err != nil || flush() != nil {
+			return
+		}
+		q.After, q.Limit = max(q.After, last, 0), MaxLimit
+		if page, err = c.newer(r.Context(), q); err != nil {
+			return
+		}
+	}
+}
+
+// newer waits until there are events after the query's.
+func (c *Console) newer(ctx context.Context, q Query) ([]events.Entry, error) {
+	tick := time.NewTicker(c.o.Poll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-tick.C:
+		}
+		page, err := c.o.Events(ctx, q)
+		if err != nil || len(page) > 0 {
+			return page, err
+		}
+	}
+}
+
+func writeLines(w io.Writer, page []events.Entry) (last int64, err error) {
+	out := json.NewEncoder(w)
+	for _, e := range page {
+		if err := out.Encode(e); err != nil {
+			return 0, err
+		}
+		last = max(last, e.ID)
+	}
+	return last, nil
+}
+
+func notNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
