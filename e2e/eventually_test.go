@@ -78,6 +78,7 @@ func TestThroughout(t *testing.T) {
 
 	calls := 0
 	failed := fails(t, func(t testing.TB) {
+		t.Helper()
 		throughout(t, time.Minute, "holds", func() error {
 			if calls++; calls > 2 {
 				return errors.New("broken")

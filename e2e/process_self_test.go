@@ -40,7 +40,7 @@ func TestProcessKill(t *testing.T) {
 func TestProcessWaitFailsAtItsDeadline(t *testing.T) {
 	p := start(t, actor(t, "deaf", "deaf"))
 	p.Says(soon, "started")
-	if !fails(t, func(t testing.TB) { p.in(t).Stop(2 * poll) }) {
+	if !fails(t, func(t testing.TB) { t.Helper(); p.in(t).Stop(2 * poll) }) {
 		t.Error("a process that does not end did not fail the test")
 	}
 }
@@ -86,6 +86,7 @@ func TestExecute(t *testing.T) {
 
 // in returns the same process, reporting to another test.
 func (p *process) in(t testing.TB) *process {
+	t.Helper()
 	other := *p
 	other.t = t
 	return &other
