@@ -1,0 +1,101 @@
+package desktop
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"understudy/site"
+	"understudy/wire"
+)
+
+// routes are what brokers call on one machine.
+func (m *machine) routes(r chi.Router) {
+	r.Post("/v1/sessions", m.postSession)
+	r.Delete("/v1/sessions/{session}", m.deleteSession)
+	r.Post("/v1/reset", m.postReset)
+	r.Get("/healthz", healthz)
+}
+
+// simulation are paths on which tests and the demo act as the user. They exist only
+// where the desktops are simulated.
+func (m *machine) simulation(r chi.Router) {
+	r.Get("/sim/v1/sessions", func(w http.ResponseWriter, _ *http.Request) {
+		wire.WriteJSON(w, http.StatusOK, wire.List[wire.Session]{Items: m.now().sessions()})
+	})
+	r.Post("/sim/v1/sessions/{session}/connect", m.act(wire.SessionConnected))
+	r.Post("/sim/v1/sessions/{session}/disconnect", m.act(wire.SessionDisconnected))
+	r.Post("/sim/v1/sessions/{session}/logoff", m.act(wire.SessionEnded))
+}
+
+func (m *machine) postSession(w http.ResponseWriter, r *http.Request) {
+	var p wire.Prepare
+	if err := wire.Read(w, r, wire.MaxRegistration, wire.Ignore, &p); err != nil {
+		wire.WriteError(w, err)
+		return
+	}
+	prepared, err := m.prepare(r.Context(), p)
+	if err != nil {
+		wire.WriteError(w, err)
+		return
+	}
+	wire.WriteJSON(w, http.StatusCreated, prepared)
+}
+
+func (m *machine) deleteSession(w http.ResponseWriter, r *http.Request) {
+	withdraw := r.URL.Query().Get("withdraw") == "true"
+	answer(w, http.StatusNoContent, m.end(r.Context(), chi.URLParam(r, "session"), withdraw))
+}
+
+func (m *machine) postReset(w http.ResponseWriter, r *http.Request) {
+	answer(w, http.StatusAccepted, m.askReset(r.Context()))
+}
+
+func (m *machine) act(event wire.SessionEvent) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		answer(w, http.StatusNoContent, m.happened(r.Context(), Event{Session: chi.URLParam(r, "session"), Event: event}))
+	}
+}
+
+func healthz(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
+
+func answer(w http.ResponseWriter, status int, err error) {
+	if err != nil {
+		wire.WriteError(w, err)
+		return
+	}
+	w.WriteHeader(status)
+}
+
+// router serves all machines of the process: simulated ones each under a path of
+// its own, a real one at the root.
+func router(machines []*machine, simulate bool) http.Handler {
+	r := chi.NewRouter()
+	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
+		wire.WriteError(w, wire.NewProblem(http.StatusNotFound, wire.CodeNotFound, "no such path"))
+	})
+	if !simulate {
+		machines[0].routes(r)
+		return r
+	}
+	r.Get("/healthz", healthz)
+	for _, m := range machines {
+		r.Route(machinePath(m.name), func(r chi.Router) {
+			m.routes(r)
+			m.simulation(r)
+		})
+	}
+	return r
+}
+
+func machinePath(name site.FQDN) string { return "/m/" + string(name) }
+
+// callback is the base URL that a machine registers.
+func callback(base string, name site.FQDN, simulate bool) string {
+	base = strings.TrimSuffix(base, "/")
+	if simulate {
+		return base + machinePath(name)
+	}
+	return base
+}

@@ -1,0 +1,166 @@
+package desktop
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"understudy/site"
+	"understudy/wire"
+)
+
+// saver makes a state durable before it returns.
+type saver interface{ Save(State) error }
+
+// machine is one desktop host: its state, which every change saves before it
+// shows, and its provider.
+type machine struct {
+	name     site.FQDN
+	arbiter  Arbiter
+	store    saver
+	provider Provider
+	wall     func() time.Time
+	log      logrus.FieldLogger
+
+	state  atomic.Pointer[State]
+	turn   chan struct{} // one change at a time decides, saves and shows
+	resets chan struct{}
+	// toTell wakes the registration loop, toExpire the one that ends reservations.
+	toTell, toExpire chan struct{}
+}
+
+func newMachine(m *machine, state State) *machine {
+	m.turn, m.resets = make(chan struct{}, 1), make(chan struct{}, 1)
+	m.toTell, m.toExpire = make(chan struct{}, 1), make(chan struct{}, 1)
+	m.state.Store(&state)
+	return m
+}
+
+// now returns the state as it is on disk.
+func (m *machine) now() State { return *m.state.Load() }
+
+// change decides on the state, saves the new one and shows it. When the decision
+// or the disk fails, nothing has changed.
+func (m *machine) change(ctx context.Context, decide func(State) (State, error)) error {
+	select {
+	case m.turn <- struct{}{}:
+		defer func() { <-m.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	was := m.now()
+	next, err := decide(was)
+	if err != nil {
+		return err
+	}
+	if err := m.save(was, next); err != nil {
+		return err
+	}
+	m.state.Store(&next)
+	if next.resync != was.resync || next.Seq != was.Seq {
+		poke(m.toTell)
+	}
+	poke(m.toExpire)
+	return nil
+}
+
+func (m *machine) save(was, next State) error {
+	if was.sameOnDisk(next) {
+		return nil
+	}
+	if err := m.store.Save(next); err != nil {
+		m.log.WithError(err).Error("the desktop's state is not durable")
+		return wire.NewProblem(http.StatusInternalServerError, wire.CodeDisk, "the desktop cannot save its state")
+	}
+	return nil
+}
+
+// prepare decides a prepare, durably, and then asks the provider. What the
+// provider cannot do is taken back.
+func (m *machine) prepare(ctx context.Context, p wire.Prepare) (wire.Prepared, error) {
+	var verdict Verdict
+	err := m.change(ctx, func(s State) (State, error) {
+		next, v, err := m.arbiter.Prepare(time.Now(), s, Ask{Prepare: p, Wall: m.wall()})
+		verdict = v
+		return next, err
+	})
+	log := m.log.WithField(fieldSession, p.Session)
+	if err != nil {
+		log.WithField(fieldReason, err.Error()).Info("prepare refused")
+		return wire.Prepared{}, err
+	}
+	log.WithField(fieldReason, verdict.Reason).Info("prepared")
+	prepared, err := m.provider.Prepare(ctx, Seat{Session: verdict.Session, Command: p.Command})
+	if err == nil {
+		return prepared, nil
+	}
+	log.WithError(err).Error("the provider cannot prepare the session")
+	m.takeBack(ctx, verdict.Session)
+	return wire.Prepared{}, wire.NewProblem(http.StatusInternalServerError, wire.CodeInternal, "the desktop cannot prepare the session")
+}
+
+func (m *machine) takeBack(ctx context.Context, s wire.Session) {
+	if s.State != wire.Reserved {
+		return
+	}
+	if err := m.end(context.WithoutCancel(ctx), s.ID, true); err != nil {
+		m.log.WithField(fieldSession, s.ID).WithError(err).Warn("the reservation stays until its life ends")
+	}
+}
+
+// happened takes over an event of the provider or of the simulation.
+func (m *machine) happened(ctx context.Context, e Event) error {
+	if e.Boot != "" {
+		m.log.WithField(fieldBoot, e.Boot).Info("booted")
+		return m.change(ctx, func(s State) (State, error) { return s.Booted(e.Boot), nil })
+	}
+	err := m.change(ctx, func(s State) (State, error) { return s.Happened(e.Session, e.Event) })
+	if err == nil {
+		m.log.WithFields(logrus.Fields{fieldSession: e.Session, fieldReason: e.Event}).Info("session event")
+	}
+	return err
+}
+
+// told is how the provider tells of an event: whoever comes without a reservation
+// is logged off.
+func (m *machine) told(ctx context.Context, e Event) error {
+	err := m.happened(ctx, e)
+	arrives := e.Event == wire.SessionStarted || e.Event == wire.SessionConnected
+	if arrives && wire.IsCode(err, wire.CodeNotFound) {
+		m.endAtProvider(ctx, e.Session)
+	}
+	return err
+}
+
+// end logs a session off, or withdraws its reservation. With withdraw it leaves
+// alone what somebody has connected to.
+func (m *machine) end(ctx context.Context, session string, withdraw bool) error {
+	err := m.change(ctx, func(s State) (State, error) {
+		if i := s.find(session); withdraw && i >= 0 && s.Sessions[i].State != wire.Reserved {
+			return s, wire.NewProblem(http.StatusConflict, wire.CodeBusy, "the user has connected to the session")
+		}
+		return s.Happened(session, wire.SessionEnded)
+	})
+	if err != nil {
+		return err
+	}
+	m.endAtProvider(ctx, session)
+	return nil
+}
+
+func (m *machine) endAtProvider(ctx context.Context, session string) {
+	if err := m.provider.End(ctx, session); err != nil {
+		m.log.WithField(fieldSession, session).WithError(err).Error("the provider cannot end the session")
+	}
+}
+
+// poke wakes who waits on c, now or next time.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,140 @@
+package desktop
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"understudy/site"
+)
+
+const (
+	stateFile   = "desktop.json"
+	stateFormat = 1
+)
+
+// Store keeps the state of one machine in a file that is replaced as a whole: after
+// a crash at any moment it holds the old state or the new one.
+type Store struct {
+	// Dir is the machine's own folder; it must exist.
+	Dir string
+	// NoSync leaves out the fsyncs: for load tests, never for a real desktop.
+	NoSync bool
+}
+
+// DamagedError says that a state file cannot be trusted.
+type DamagedError struct {
+	File   string
+	Reason string
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("state file %s is damaged: %s; end the machine's sessions and remove the file to start anew", e.File, e.Reason)
+}
+
+type stateDocument struct {
+	Format int             `json:"format"`
+	SHA256 string          `json:"sha256"`
+	State  json.RawMessage `json:"state"`
+}
+
+// Load reads the machine's state. Without a file it is a new machine's.
+func (s Store) Load(machine site.FQDN) (State, error) {
+	file := filepath.Join(s.Dir, stateFile)
+	b, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return State{Machine: machine}, nil
+	}
+	if err != nil {
+		return State{}, fmt.Errorf("read the desktop's state: %w", err)
+	}
+	state, err := decodeState(b)
+	if err != nil {
+		return State{}, &DamagedError{File: file, Reason: err.Error()}
+	}
+	if state.Machine != machine {
+		return State{}, fmt.Errorf("state file %s belongs to machine %s, not to %s", file, state.Machine, machine)
+	}
+	return state, nil
+}
+
+func decodeState(b []byte) (State, error) {
+	var doc stateDocument
+	if err := json.Unmarshal(b, &doc); err != nil {
+		return State{}, err
+	}
+	if doc.Format != stateFormat {
+		return State{}, fmt.Errorf("format %d is not %d", doc.Format, stateFormat)
+	}
+	if digest(doc.State) != doc.SHA256 {
+		return State{}, errors.New("its checksum is wrong")
+	}
+	var state State
+	err := json.Unmarshal(doc.State, &state)
+	return state, err
+}
+
+// Save makes the state durable before it returns.
+func (s Store) Save(state State) error {
+	b, err := encodeState(state)
+	if err == nil {
+		err = s.replace(b)
+	}
+	if err != nil {
+		return fmt.Errorf("save the desktop's state: %w", err)
+	}
+	return nil
+}
+
+func encodeState(state State) ([]byte, error) {
+	inner, err := json.Marshal(state)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(stateDocument{Format: stateFormat, SHA256: digest(inner), State: inner})
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(bytes.TrimSpace(b))
+	return hex.EncodeToString(sum[:])
+}
+
+func (s Store) replace(b []byte) error {
+	file := filepath.Join(s.Dir, stateFile)
+	temp := file + ".new"
+	if err := s.write(temp, b); err != nil {
+		return errors.Join(err, ignoreMissing(os.Remove(temp)))
+	}
+	if err := os.Rename(temp, file); err != nil {
+		return err
+	}
+	if s.NoSync {
+		return nil
+	}
+	return syncFolder(s.Dir)
+}
+
+func (s Store) write(file string, b []byte) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil && !s.NoSync {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,104 @@
+package desktop
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"understudy/wire"
+)
+
+// watch runs the provider for as long as ctx lives.
+func (m *machine) watch(ctx context.Context) error {
+	return m.provider.Watch(ctx, func(e Event) error { return m.told(ctx, e) })
+}
+
+// expire withdraws reservations whose users have not come, on the host too.
+func (m *machine) expire(ctx context.Context, gate func(context.Context) error) error {
+	for gate(ctx) == nil {
+		if err := m.withdraw(ctx); err != nil {
+			m.log.WithError(err).Warn("cannot withdraw a reservation")
+		}
+		m.untilExpiry(ctx)
+	}
+	return nil
+}
+
+func (m *machine) withdraw(ctx context.Context) error {
+	now := time.Now()
+	if _, due := m.now().Expire(now); len(due) == 0 {
+		return nil
+	}
+	var withdrawn []string
+	err := m.change(ctx, func(s State) (State, error) {
+		s, withdrawn = s.Expire(now)
+		return s, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, session := range withdrawn {
+		m.log.WithField(fieldSession, session).Info("the reservation's life is over")
+		m.endAtProvider(ctx, session)
+	}
+	return nil
+}
+
+// untilExpiry waits for the next reservation to end, or for the state to change;
+// a second at least after a failure.
+func (m *machine) untilExpiry(ctx context.Context) {
+	pause := time.Hour
+	if at, ok := m.now().NextExpiry(); ok {
+		if pause = time.Until(at); pause <= 0 {
+			pause = time.Second
+		}
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-m.toExpire:
+	}
+}
+
+// askReset accepts a reset unless somebody is on the desktop. From then on it takes
+// nobody until it has booted.
+func (m *machine) askReset(ctx context.Context) error {
+	err := m.change(ctx, func(s State) (State, error) {
+		if len(s.Sessions) > 0 {
+			return s, wire.NewProblem(http.StatusConflict, wire.CodeBusy, "the desktop holds a session")
+		}
+		s.resetting = true
+		return s, nil
+	})
+	if err == nil {
+		poke(m.resets)
+	}
+	return err
+}
+
+// reset runs the resets that were accepted.
+func (m *machine) reset(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-m.resets:
+			m.resetNow(ctx)
+		}
+	}
+}
+
+func (m *machine) resetNow(ctx context.Context) {
+	m.log.Info("resetting")
+	err := m.provider.Reset(ctx)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	m.log.WithError(err).Error("the provider cannot reset the desktop")
+	_ = m.change(ctx, func(s State) (State, error) {
+		s.resetting = false
+		return s, nil
+	})
+}

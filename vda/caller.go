@@ -1,0 +1,82 @@
+package vda
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"understudy/wire"
+)
+
+// CallTimeout bounds one call of a desktop host.
+const CallTimeout = 3 * time.Second
+
+// Caller calls desktop hosts at their callbacks.
+type Caller struct {
+	Client *http.Client
+}
+
+// Call makes the request and returns the host's answer, whatever its status. An
+// error means that there is none.
+func (c Caller) Call(ctx context.Context, call wire.Call) (wire.CallAnswer, error) {
+	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
+	defer cancel()
+	req, err := callRequest(ctx, call)
+	if err != nil {
+		return wire.CallAnswer{}, fmt.Errorf("call %s: %w", call.Machine, err)
+	}
+	client := *c.Client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := client.Do(req)
+	if err != nil {
+		return wire.CallAnswer{}, fmt.Errorf("call %s: %w", call.Machine, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := readCallBody(resp.Body)
+	if err != nil {
+		return wire.CallAnswer{}, fmt.Errorf("call %s: read the answer: %w", call.Machine, err)
+	}
+	return wire.CallAnswer{ID: call.ID, Status: resp.StatusCode, Body: body}, nil
+}
+
+// callRequest refuses what is no call of the callback API, so that nobody can have
+// a connector send anything else.
+func callRequest(ctx context.Context, call wire.Call) (*http.Request, error) {
+	base, err := url.Parse(call.Callback)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return nil, fmt.Errorf("callback %q is not an http or https URL", call.Callback)
+	}
+	if call.Method != http.MethodPost && call.Method != http.MethodDelete || !strings.HasPrefix(call.Path, "/v1/") {
+		return nil, fmt.Errorf("%s %s is not a call of a desktop host", call.Method, call.Path)
+	}
+	target := strings.TrimSuffix(call.Callback, "/") + call.Path
+	req, err := http.NewRequestWithContext(ctx, call.Method, target, bytes.NewReader(call.Body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return req, nil
+}
+
+// readCallBody reads a body of JSON, or none.
+func readCallBody(r io.Reader) (json.RawMessage, error) {
+	body, err := io.ReadAll(io.LimitReader(r, wire.MaxRegistration+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(body) > wire.MaxRegistration:
+		return nil, fmt.Errorf("it is larger than %d bytes", wire.MaxRegistration)
+	case len(bytes.TrimSpace(body)) == 0:
+		return nil, nil
+	case !json.Valid(body):
+		return nil, errors.New("it is not JSON")
+	}
+	return body, nil
+}

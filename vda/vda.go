@@ -1,0 +1,251 @@
+// Package vda is the registration API that desktop hosts use: chi handlers over
+// the broker's engine, the checks of who may register what, and the caller that
+// asks a host to prepare, end or reset. The connector serves it in HA mode, the
+// reference cloud broker always.
+package vda
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"understudy/broker"
+	"understudy/env"
+	"understudy/site"
+	"understudy/wire"
+)
+
+// Recorder makes records durable before an answer goes out.
+type Recorder interface {
+	Record(ctx context.Context, records []broker.Record) error
+}
+
+// Options say over which engine the API works and what its answers set off.
+type Options struct {
+	Engine   *broker.Engine
+	Recorder Recorder
+	// Rand names leases; they are secrets.
+	Rand io.Reader
+	// Connectors are the client URLs that leases of a zone name.
+	Connectors func(zone string) []string
+	// OnTerm hears of every term that a host or a relaying connector names.
+	OnTerm func(zone string, term uint64)
+	// Authorize says whether the request may speak for the machine; nil lets
+	// everybody, for requests that a connector relays.
+	Authorize func(r *http.Request, machine site.FQDN) error
+	// CheckCallback says whether the machine may be called there; nil allows all.
+	CheckCallback func(r *http.Request, registration wire.Registration) error
+	// OnReset hears of desktops to reset after the report is on disk. It must not
+	// block.
+	OnReset func(ctx context.Context, reset broker.Reset)
+	// TrustRelay takes the zone's term from relayed requests: for the cloud broker.
+	TrustRelay bool
+}
+
+func (o Options) validate() error {
+	switch {
+	case o.Engine == nil:
+		return errors.New("vda: Engine is missing")
+	case o.Recorder == nil:
+		return errors.New("vda: Recorder is missing")
+	case o.Rand == nil:
+		return errors.New("vda: Rand is missing")
+	}
+	return nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Connectors == nil {
+		o.Connectors = func(string) []string { return nil }
+	}
+	if o.OnTerm == nil {
+		o.OnTerm = func(string, uint64) {}
+	}
+	if o.Authorize == nil {
+		o.Authorize = func(*http.Request, site.FQDN) error { return nil }
+	}
+	if o.CheckCallback == nil {
+		o.CheckCallback = func(*http.Request, wire.Registration) error { return nil }
+	}
+	if o.OnReset == nil {
+		o.OnReset = func(context.Context, broker.Reset) {}
+	}
+	return o
+}
+
+// API serves the registration API.
+type API struct{ o Options }
+
+// New returns the API.
+func New(o Options) (*API, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	return &API{o: o.withDefaults()}, nil
+}
+
+// Routes adds the paths of the API.
+func (a *API) Routes(r chi.Router) {
+	r.Post("/vda/v1/registrations", answering(a.register))
+	r.Get("/vda/v1/registrations/{lease}", answering(a.lookup))
+	r.Put("/vda/v1/registrations/{lease}", answering(a.heartbeat))
+	r.Delete("/vda/v1/registrations/{lease}", answering(a.unregister))
+	r.Post("/vda/v1/registrations/{lease}/sessions", answering(a.report))
+}
+
+// answering turns the error of a handler into its answer.
+func answering(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			wire.WriteError(w, problem(err))
+		}
+	}
+}
+
+func problem(err error) error {
+	refusal, ok := errors.AsType[*broker.Refusal](err)
+	if !ok {
+		return err
+	}
+	p := wire.NewProblem(refusal.Status(), refusal.Code, refusal.Detail)
+	p.Zones = refusal.Zones
+	return p
+}
+
+func (a *API) register(w http.ResponseWriter, r *http.Request) error {
+	var body wire.Registration
+	if err := wire.Read(w, r, wire.MaxRegistration, wire.Ignore, &body); err != nil {
+		return err
+	}
+	if err := a.o.Authorize(r, body.Machine); err != nil {
+		return err
+	}
+	if err := a.o.CheckCallback(r, body); err != nil {
+		return err
+	}
+	lease, records, err := a.o.Engine.Register(time.Now(), env.Token(a.o.Rand), registration(body))
+	if err != nil {
+		return err
+	}
+	return a.granted(w, r, grant{http.StatusCreated, lease, body.Term, records})
+}
+
+func (a *API) heartbeat(w http.ResponseWriter, r *http.Request) error {
+	id, err := a.holder(r)
+	if err != nil {
+		return err
+	}
+	var body wire.Heartbeat
+	if err := wire.Read(w, r, wire.MaxRegistration, wire.Ignore, &body); err != nil {
+		return err
+	}
+	lease, records, err := a.o.Engine.Heartbeat(time.Now(), id, heartbeat(body))
+	if err != nil {
+		return err
+	}
+	return a.granted(w, r, grant{http.StatusOK, lease, body.Term, records})
+}
+
+// grant is a lease to be answered, once its records are on disk.
+type grant struct {
+	status  int
+	lease   broker.Lease
+	said    uint64 // the host's highest term
+	records []broker.Record
+}
+
+func (a *API) granted(w http.ResponseWriter, r *http.Request, g grant) error {
+	if err := a.record(r.Context(), g.records); err != nil {
+		return err
+	}
+	a.learn(r, g.lease.Zone, g.said)
+	g.lease.Term = max(g.lease.Term, a.o.Engine.Term(g.lease.Zone))
+	wire.WriteJSON(w, g.status, a.wireLease(g.lease))
+	return nil
+}
+
+// learn passes on the highest term that the request names.
+func (a *API) learn(r *http.Request, zone string, said uint64) {
+	if a.o.TrustRelay && r.Header.Get(wire.HeaderZone) == zone {
+		if term, err := strconv.ParseUint(r.Header.Get(wire.HeaderTerm), 10, 64); err == nil {
+			said = max(said, term)
+		}
+	}
+	a.o.Engine.Observe(zone, said)
+	a.o.OnTerm(zone, said)
+}
+
+// lookup answers a health probe: it reads, and changes nothing.
+func (a *API) lookup(w http.ResponseWriter, r *http.Request) error {
+	lease, err := a.o.Engine.Lookup(time.Now(), chi.URLParam(r, "lease"))
+	if err != nil {
+		return err
+	}
+	wire.WriteJSON(w, http.StatusOK, a.wireLease(lease))
+	return nil
+}
+
+func (a *API) unregister(w http.ResponseWriter, r *http.Request) error {
+	id, err := a.holder(r)
+	if err != nil {
+		return err
+	}
+	records, err := a.o.Engine.Unregister(time.Now(), id)
+	if err != nil {
+		return err
+	}
+	if err := a.record(r.Context(), records); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (a *API) report(w http.ResponseWriter, r *http.Request) error {
+	id, err := a.holder(r)
+	if err != nil {
+		return err
+	}
+	var body wire.SessionReport
+	if err := wire.Read(w, r, wire.MaxRegistration, wire.Ignore, &body); err != nil {
+		return err
+	}
+	records, resets, err := a.o.Engine.Report(time.Now(), id, report(body))
+	if err != nil {
+		return err
+	}
+	if err := a.record(r.Context(), records); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	for _, reset := range resets {
+		a.o.OnReset(context.WithoutCancel(r.Context()), reset)
+	}
+	return nil
+}
+
+// holder returns the lease in the path, if the request may speak for its machine.
+func (a *API) holder(r *http.Request) (string, error) {
+	id := chi.URLParam(r, "lease")
+	lease, err := a.o.Engine.Lookup(time.Now(), id)
+	if err != nil {
+		return "", err
+	}
+	return id, a.o.Authorize(r, lease.Machine)
+}
+
+func (a *API) record(ctx context.Context, records []broker.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	if err := a.o.Recorder.Record(ctx, records); err != nil {
+		p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeDisk, "the broker cannot write its journal")
+		return errors.Join(p, err)
+	}
+	return nil
+}
