@@ -1,0 +1,147 @@
+// Package cli holds the commands of understudy, one a file, and nothing that a
+// service does: it reads flags, asks, prints, and says how it ended by an exit
+// code. main calls Run; so do tests.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"understudy/console/client"
+	"understudy/env"
+)
+
+// app is what all commands share: where they write, and the global flags.
+type app struct {
+	env    env.Env
+	getenv func(string) string
+	stdout io.Writer
+	stderr io.Writer
+
+	connector string
+	tokenFile string
+	output    string
+	timeout   time.Duration
+	// began says that the command line was understood and the command began.
+	began bool
+}
+
+// Run carries out one command line and returns its exit code.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	a := &app{env: env.Real(), getenv: os.Getenv, stdout: stdout, stderr: stderr}
+	return a.run(ctx, args)
+}
+
+func (a *app) run(ctx context.Context, args []string) int {
+	root := newRootCommand(a)
+	root.SetArgs(args)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !a.began {
+		err = &usageError{err}
+	}
+	code := exitCode(ctx, err)
+	if code != exitOK {
+		fmt.Fprintln(a.stderr, "understudy: "+explain(err))
+	}
+	return code
+}
+
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "understudy",
+		Short: "Brokers desktops while the cloud cannot be reached",
+		Long: "An understudy learns the lead's part and plays it when the lead cannot: a connector learns\n" +
+			"the site from the cloud broker and brokers its desktops while the cloud cannot be reached.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if a.output != "table" && a.output != "json" {
+				return fmt.Errorf("-o %s: the forms are table and json", a.output)
+			}
+			a.began = true
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.connector, "connector", "", "the connector to ask: URL or unix:PATH (else UNDERSTUDY_CONNECTOR, else "+client.DefaultAddress+")")
+	flags.StringVar(&a.tokenFile, "token-file", "", "file with the token: admin.token in the connector's data folder (else UNDERSTUDY_TOKEN_FILE)")
+	flags.StringVarP(&a.output, "output", "o", "table", "table or json")
+	flags.DurationVar(&a.timeout, "timeout", 10*time.Second, "how long to wait for an answer")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(commands(a)...)
+	return root
+}
+
+// group gives a command that only has others below it.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return &usageError{fmt.Errorf("%s needs one of: %s", cmd.CommandPath(), names(cmd))}
+		},
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+func names(cmd *cobra.Command) string {
+	var out []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			out = append(out, c.Name())
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// client returns the client of the connector that the flags or the environment
+// name.
+func (a *app) client() (*client.Client, error) {
+	token, err := a.token()
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(client.Options{Env: a.env, Address: a.either(a.connector, "UNDERSTUDY_CONNECTOR"), Token: token})
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return c, nil
+}
+
+func (a *app) token() (string, error) {
+	file := a.either(a.tokenFile, "UNDERSTUDY_TOKEN_FILE")
+	if file == "" {
+		return "", nil
+	}
+	return readSecret(file)
+}
+
+func (a *app) either(flag, variable string) string {
+	if flag != "" {
+		return flag
+	}
+	return a.getenv(variable)
+}
+
+// readSecret reads a token or key that stands alone in a file.
+func readSecret(file string) (string, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	secret := strings.TrimSpace(string(b))
+	if secret == "" {
+		return "", fmt.Errorf("the token file %s is empty", file)
+	}
+	return secret, nil
+}

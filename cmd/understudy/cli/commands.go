@@ -1,0 +1,17 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// commands lists every command; each has a file of its own.
+func commands(a *app) []*cobra.Command {
+	return []*cobra.Command{
+		newStatusCommand(a),
+		newPeersCommand(a),
+		newEventsCommand(a),
+		newRegistrationsCommand(a),
+		newSessionsCommand(a),
+		newSnapshotsCommand(a),
+		newOutageCommand(a),
+		newVersionCommand(a),
+	}
+}

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"understudy/wire"
+)
+
+// The exit codes (design 11).
+const (
+	exitOK       = 0
+	exitError    = 1
+	exitUsage    = 2
+	exitNotReady = 3
+	exitTimeout  = 4
+	exitRefused  = 5
+	exitConfig   = 78
+)
+
+// usageError is a command line that was not understood.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// configError is a configuration file with faults.
+type configError struct{ err error }
+
+func (e *configError) Error() string { return e.err.Error() }
+func (e *configError) Unwrap() error { return e.err }
+
+// exitCode says how a command ended. Who stopped it by a signal got what they
+// wanted.
+func exitCode(ctx context.Context, err error) int {
+	if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return exitOK
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return exitUsage
+	}
+	if _, ok := errors.AsType[*configError](err); ok {
+		return exitConfig
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return exitTimeout
+	}
+	if p, ok := errors.AsType[*wire.Problem](err); ok {
+		return problemCode(p)
+	}
+	return exitError
+}
+
+func problemCode(p *wire.Problem) int {
+	switch p.Code {
+	case wire.CodeStarting:
+		return exitNotReady
+	case wire.CodeRefused, wire.CodeNoSnapshot, wire.CodeNotElected, wire.CodeHandover,
+		wire.CodeInHAMode, wire.CodeConflict, wire.CodePrecondition:
+		return exitRefused
+	case wire.CodeInvalidSite:
+		return exitConfig
+	}
+	return exitError
+}
+
+// explain says what went wrong and, where we know it, what to do.
+func explain(err error) string {
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return err.Error() + "\nTry \"understudy help\", or --help after a command."
+	}
+	if p, ok := errors.AsType[*wire.Problem](err); ok {
+		return err.Error() + faults(p)
+	}
+	return err.Error()
+}
+
+func faults(p *wire.Problem) string {
+	text := ""
+	for _, f := range p.Faults {
+		text += "\n  " + f.String()
+	}
+	if p.ElectedURL != "" {
+		text += "\nThe elected connector is " + string(p.Elected) + " at " + p.ElectedURL + "."
+	}
+	return text
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"understudy/console/client"
+	"understudy/wire"
+)
+
+func newPeersCommand(a *app) *cobra.Command {
+	return newViewCommand(a, view[wire.List[wire.PeerStatus]]{
+		use: "peers", short: "Show every connector of the zone, its snapshot, and whether it can serve",
+		fetch: func(ctx context.Context, c *client.Client) (wire.List[wire.PeerStatus], error) { return c.Peers(ctx) },
+		render: func(s *screen, l wire.List[wire.PeerStatus]) {
+			r := newRows("CONNECTOR", "LINK", "STATE", "SERVES", "CAN SERVE", "SNAPSHOT", "CLOUD", "SAYS ELECTED")
+			for _, p := range l.Items {
+				r.add(p.FQDN, link(s, p), orDash(s.state(p.State)), mark(p.Serving), s.yes(p.CanServe, p.WhyNot),
+					version(p.Config, p.ConfigAge), s.yes(p.Healthy, p.Health), orDash(p.Elected))
+			}
+			s.list(r, l.Note, "There is no other connector.")
+		},
+	})
+}
+
+func link(s *screen, p wire.PeerStatus) string {
+	words := p.Link
+	if p.Reason != "" {
+		words += " (" + p.Reason + ")"
+	}
+	if p.Heard || p.Self {
+		return s.good(words)
+	}
+	if !p.Since.IsZero() {
+		words += ", " + s.ago(p.Since)
+	}
+	return s.bad(words)
+}
+
+func newRegistrationsCommand(a *app) *cobra.Command {
+	return newViewCommand(a, view[wire.List[wire.RegistrationStatus]]{
+		use: "registrations", short: "Show the desktops that are registered with this connector",
+		fetch: func(ctx context.Context, c *client.Client) (wire.List[wire.RegistrationStatus], error) {
+			return c.Registrations(ctx)
+		},
+		render: func(s *screen, l wire.List[wire.RegistrationStatus]) {
+			r := newRows("MACHINE", "GROUP", "LEASE", "TERM", "LOAD", "SESSIONS", "USED", "MAINTENANCE", "IDLE")
+			for _, m := range l.Items {
+				r.add(m.Machine, m.Group, m.Lease, m.Term, m.Load, m.Sessions, mark(m.Used), mark(m.Maintenance), age(m.Idle.D()))
+			}
+			s.list(r, l.Note, "No desktop is registered here.")
+		},
+	})
+}
+
+func newSessionsCommand(a *app) *cobra.Command {
+	return newViewCommand(a, view[wire.List[wire.SessionStatus]]{
+		use: "sessions", short: "Show the users' sessions that this connector knows",
+		fetch: func(ctx context.Context, c *client.Client) (wire.List[wire.SessionStatus], error) {
+			return c.Sessions(ctx)
+		},
+		render: func(s *screen, l wire.List[wire.SessionStatus]) {
+			r := newRows("USER", "RESOURCE", "MACHINE", "STATE", "STARTED", "SESSION")
+			for _, x := range l.Items {
+				r.add(x.User, x.Resource, x.Machine, x.State, s.ago(x.Started), x.ID)
+			}
+			s.list(r, l.Note, "No session is known here.")
+		},
+	})
+}
+
+func newSnapshotsCommand(a *app) *cobra.Command {
+	return newViewCommand(a, view[wire.List[wire.SnapshotStatus]]{
+		use: "snapshots", short: "Show the generations of the local copy of the site", noWatch: true,
+		fetch: func(ctx context.Context, c *client.Client) (wire.List[wire.SnapshotStatus], error) {
+			return c.Snapshots(ctx)
+		},
+		render: func(s *screen, l wire.List[wire.SnapshotStatus]) {
+			r := newRows("VERSION", "STATE", "IMPORTED", "SIZE", "DIGEST", "FAULT")
+			for _, x := range l.Items {
+				r.add(x.Version.String(), x.State, s.ago(x.Imported), size(x.Size), short(x.Digest), s.bad(x.Fault))
+			}
+			s.list(r, l.Note, "There is no snapshot: this connector could not serve in an outage.")
+		},
+	})
+}
+
+func mark(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "-"
+}
+
+func short(digest string) string { return digest[:min(len(digest), 12)] }

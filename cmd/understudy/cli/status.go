@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"understudy/console/client"
+	"understudy/wire"
+)
+
+func newStatusCommand(a *app) *cobra.Command {
+	return newViewCommand(a, view[wire.Status]{
+		use: "status", short: "Show one connector: its state and why, who is elected, what an outage would miss",
+		fetch:  func(ctx context.Context, c *client.Client) (wire.Status, error) { return c.Status(ctx) },
+		render: renderStatus,
+	})
+}
+
+// renderStatus is one screen.
+func renderStatus(s *screen, st wire.Status) {
+	s.line(s.bold(string(st.Connector)) + fmt.Sprintf("  zone %s of site %s, version %s, up %s",
+		st.Zone, st.Site, orDash(st.Version), age(st.At.Sub(st.Started))))
+	r := newRows()
+	stateRows(s, r, st)
+	electionRows(s, r, st)
+	sourceRows(s, r, st)
+	s.line(r.writer.Render())
+	missing(s, st.Missing)
+}
+
+func stateRows(s *screen, r *rows, st wire.Status) {
+	state := s.state(st.State)
+	if st.Starting {
+		state += s.warn(" (starting: serves nobody yet)")
+	}
+	r.add("State", state+"  "+s.since(st.Since))
+	r.add("", st.Reason)
+	if st.Outage != "" {
+		r.add("Outage", fmt.Sprintf("%s, record %d, term %d", st.Outage, st.Number, st.Term))
+	}
+	if st.Force != nil {
+		r.add("Forced", s.bad(fmt.Sprintf("by %s, %s: %s", orDash(st.Force.By), s.ago(st.Force.At), orDash(st.Force.Reason))))
+	}
+}
+
+func electionRows(s *screen, r *rows, st wire.Status) {
+	e := st.Election
+	who := s.warn("nobody")
+	if e.Elected != "" {
+		who = s.bold(string(e.Elected))
+	}
+	if e.Elected == st.Connector {
+		who += " (this one)"
+	}
+	r.add("Elected", who+"  "+s.since(e.Since))
+	r.add("", e.Reason)
+	if e.Successor != "" {
+		r.add("", "hands over to "+string(e.Successor))
+	}
+	serving := "no"
+	if e.Serving {
+		serving = s.good("yes")
+	}
+	r.add("Serves", serving+", could in an outage: "+s.yes(e.CanServe, e.WhyNot))
+	r.add("Holds", fmt.Sprintf("%d registrations, %d sessions", st.Registrations, st.Sessions))
+}
+
+func sourceRows(s *screen, r *rows, st wire.Status) {
+	r.add("Cloud", health(s, st.Health))
+	if st.Health.Reason != "" {
+		r.add("", st.Health.Reason)
+	}
+	snapshot := s.bad("none")
+	if st.Snapshot != nil {
+		snapshot = version(st.Snapshot.Version, st.Snapshot.Age) + counts(st.Snapshot.Counts)
+	}
+	r.add("Snapshot", snapshot)
+	r.add("Last sync", strings.TrimSuffix(orDash(st.Sync.Outcome)+", "+s.ago(st.Sync.At)+": "+st.Sync.Detail, ": "))
+	gate := s.warn("closed")
+	if st.Gate.Open {
+		gate = s.good("open")
+	}
+	r.add("Gate", fmt.Sprintf("%s (%s): %s", gate, st.Gate.Mode, st.Gate.Reason))
+	if len(st.SettingsDiffer) > 0 {
+		r.add("Settings", s.warn("the site overrides the file's "+strings.Join(st.SettingsDiffer, ", ")))
+	}
+}
+
+func health(s *screen, h wire.HealthStatus) string {
+	if !h.Checked {
+		return s.warn("not checked yet")
+	}
+	word := s.bad("unhealthy")
+	if h.Healthy {
+		word = s.good("healthy")
+	}
+	stream := s.warn("down")
+	if h.CallStream {
+		stream = "up"
+	}
+	return fmt.Sprintf("%s, checked %s, call stream %s", word, s.ago(h.At), stream)
+}
+
+func counts(by map[string]int) string {
+	text := ""
+	for _, kind := range []string{"zones", "connectors", "machines", "groups", "applications", "users"} {
+		if n, ok := by[kind]; ok {
+			text += fmt.Sprintf(", %d %s", n, kind)
+		}
+	}
+	return text
+}
+
+func missing(s *screen, sentences []string) {
+	if len(sentences) == 0 {
+		s.line(s.good("In an outage that began now nothing would be missing."))
+		return
+	}
+	s.line(s.warn("In an outage that began now this would be missing:"))
+	for _, m := range sentences {
+		s.line("  - " + m)
+	}
+}
