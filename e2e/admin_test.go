@@ -32,6 +32,8 @@ type admin struct {
 	t       testing.TB
 	address string
 	data    string // the connector's data folder, where its token is
+	token   string
+	made    *client.Client // with that token
 }
 
 // adminOf returns the operator of a connector, which need not run yet.
@@ -103,11 +105,15 @@ func (a *admin) client() *client.Client {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		a.t.Fatal(err)
 	}
-	c, err := client.New(client.Options{Env: env.Real(), Address: a.address, Token: strings.TrimSpace(string(token))})
+	if a.made != nil && a.token == string(token) {
+		return a.made
+	}
+	a.token = string(token)
+	a.made, err = client.New(client.Options{Env: env.Real(), Address: a.address, Token: strings.TrimSpace(a.token)})
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return c
+	return a.made
 }
 
 func TestAdminWaitsForAState(t *testing.T) {
