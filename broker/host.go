@@ -25,6 +25,7 @@ type host struct {
 	asked    time.Time // for a reset
 	// nextReport is the lowest number of a session report that is not a repetition.
 	nextReport uint64
+	reported   []Record // of the latest report
 
 	index int    // the load index by which it is queued
 	turn  uint64 // when it was last chosen, so that ties rotate

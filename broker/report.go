@@ -8,9 +8,10 @@ import (
 	"understudy/site"
 )
 
-// Report takes a session event. A repeated one changes nothing. In Normal the
-// logoff from a pooled desktop asks for its reset; until the machine says that it
-// is unused it gets no other user.
+// Report takes a session event. A repeated one changes nothing; if it is the
+// latest it gets its records again, because they may not have reached the disk.
+// In Normal the logoff from a pooled desktop asks for its reset; until the machine
+// says that it is unused it gets no other user.
 func (e *Engine) Report(now time.Time, lease string, r Report) ([]Record, []Reset, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -20,16 +21,25 @@ func (e *Engine) Report(now time.Time, lease string, r Report) ([]Record, []Rese
 		return nil, nil, err
 	}
 	if r.Seq < h.nextReport {
-		return nil, nil, nil
+		return h.repeated(r.Seq), nil, nil
 	}
 	h.nextReport, h.seen = r.Seq+1, now
 	records := e.happened(now, h, r)
 	records = append(records, e.mark(h, r.Used || e.used[h.machine.Name])...)
+	h.reported = records
 	e.place(h)
 	if r.Event == SessionEnded && e.awaitsReset(h) {
 		return records, []Reset{e.ask(now, h)}, nil
 	}
 	return records, nil, nil
+}
+
+// repeated returns the records of the latest report.
+func (h *host) repeated(seq uint64) []Record {
+	if seq+1 != h.nextReport {
+		return nil
+	}
+	return slices.Clone(h.reported)
 }
 
 func (e *Engine) happened(now time.Time, h *host, r Report) []Record {
