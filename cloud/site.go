@@ -1,0 +1,168 @@
+package cloud
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"understudy/site"
+	"understudy/wire"
+)
+
+// ConfigurationType is the media type of the configuration stream.
+const ConfigurationType = "application/x-ndjson+zstd"
+
+// Published is a site with the version under which the cloud broker has it.
+type Published struct {
+	Version site.Version `json:"version"`
+	Digest  string       `json:"digest"`
+	Site    *site.Site   `json:"site,omitempty"`
+}
+
+// Health asks the cloud broker to read its store. Only a complete answer about
+// our own site counts.
+func (c *Client) Health(ctx context.Context) (wire.CloudHealth, error) {
+	var h wire.CloudHealth
+	if err := c.ask(ctx, http.MethodGet, "/cloud/v1/health", nil, nil, &h); err != nil {
+		return h, fmt.Errorf("check the cloud broker's health: %w", err)
+	}
+	if h.Site != c.o.Site {
+		return h, fmt.Errorf("check the cloud broker's health: it serves site %q and not %q", h.Site, c.o.Site)
+	}
+	return h, nil
+}
+
+// Site returns the published site.
+func (c *Client) Site(ctx context.Context) (Published, error) {
+	var p Published
+	if err := c.ask(ctx, http.MethodGet, c.sitePath(), nil, nil, &p); err != nil {
+		return p, fmt.Errorf("get the site: %w", err)
+	}
+	return p, nil
+}
+
+// PutSite publishes a site; a zero ifMatch replaces whatever is there. What is
+// wrong with the site is in the *wire.Problem that the error wraps.
+func (c *Client) PutSite(ctx context.Context, s *site.Site, ifMatch site.Version) (Published, error) {
+	var p Published
+	body, err := json.Marshal(s)
+	if err != nil {
+		return p, fmt.Errorf("encode the site: %w", err)
+	}
+	header := http.Header{"Content-Type": {"application/json"}}
+	if !ifMatch.IsZero() {
+		header.Set("If-Match", `"`+ifMatch.String()+`"`)
+	}
+	if err := c.ask(ctx, http.MethodPut, c.sitePath(), header, body, &p); err != nil {
+		return p, fmt.Errorf("publish the site: %w", err)
+	}
+	return p, nil
+}
+
+// Configuration asks for the configuration stream. unchanged says that etag is
+// still the newest, and then there is no stream. The caller bounds the reading
+// by ctx and closes the stream.
+func (c *Client) Configuration(ctx context.Context, etag string) (stream io.ReadCloser, unchanged bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	r, err := c.request(ctx, http.MethodGet, c.sitePath()+"/configuration", nil)
+	if err != nil {
+		cancel()
+		return nil, false, err
+	}
+	if etag != "" {
+		r.Header.Set("If-None-Match", `"`+etag+`"`)
+	}
+	resp, err := c.open(r, cancel)
+	if err == nil {
+		stream, unchanged, err = configuration(resp)
+	}
+	if stream == nil {
+		cancel()
+		return nil, unchanged, err
+	}
+	return &cancelling{stream, cancel}, false, nil
+}
+
+func configuration(resp *http.Response) (io.ReadCloser, bool, error) {
+	switch resp.StatusCode {
+	case http.StatusNotModified:
+		return nil, true, resp.Body.Close()
+	case http.StatusOK:
+		if typ := mediaType(resp); typ != ConfigurationType {
+			_ = resp.Body.Close()
+			return nil, false, fmt.Errorf("get the configuration: the answer is %q and not %s", typ, ConfigurationType)
+		}
+		return resp.Body, false, nil
+	}
+	defer resp.Body.Close()
+	return nil, false, fmt.Errorf("get the configuration: %w", wire.ReadProblem(resp))
+}
+
+// open waits for the answer's header no longer than the timeout; the body may
+// take as long as ctx allows.
+func (c *Client) open(r *http.Request, cancel context.CancelFunc) (*http.Response, error) {
+	timer := time.AfterFunc(c.o.Timeout, cancel)
+	resp, err := c.requests.RoundTrip(r)
+	if !timer.Stop() {
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return nil, fmt.Errorf("%s %s: no answer within %s", r.Method, r.URL.Path, c.o.Timeout)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+	}
+	return resp, nil
+}
+
+type cancelling struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (c *cancelling) Close() error {
+	defer c.cancel()
+	return c.ReadCloser.Close()
+}
+
+// ask makes one bounded request with a JSON answer.
+func (c *Client) ask(ctx context.Context, method, target string, header http.Header, body []byte, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	defer cancel()
+	resp, err := c.Forward(ctx, method, target, header, body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return wire.ReadProblem(resp)
+	}
+	if typ := mediaType(resp); typ != "application/json" {
+		return fmt.Errorf("the answer is %q and not application/json", typ)
+	}
+	return readJSON(resp.Body, answer)
+}
+
+func readJSON(r io.Reader, v any) error {
+	d := json.NewDecoder(io.LimitReader(r, wire.MaxStream))
+	if err := d.Decode(v); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if err := d.Decode(new(json.RawMessage)); !errors.Is(err, io.EOF) {
+		return errors.New("read the answer: more than one JSON value")
+	}
+	return nil
+}
+
+func mediaType(resp *http.Response) string {
+	typ, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil {
+		return resp.Header.Get("Content-Type")
+	}
+	return typ
+}

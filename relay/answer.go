@@ -1,0 +1,96 @@
+package relay
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"understudy/wire"
+)
+
+// answer is a complete answer of the cloud broker.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// readAnswer reads an answer and says why it is none, if it is none: an answer is
+// a success, or a refusal in the words of the protocol.
+func readAnswer(resp *http.Response) (answer, error) {
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxBody+1))
+	a := answer{resp.StatusCode, resp.Header, body}
+	switch {
+	case err != nil:
+		return a, fmt.Errorf("the answer broke off: %w", err)
+	case len(body) > wire.MaxBody:
+		return a, fmt.Errorf("the answer is larger than %d bytes", wire.MaxBody)
+	}
+	return a, a.judge()
+}
+
+func (a answer) judge() error {
+	switch {
+	case a.status/100 == 2:
+		return a.judgeSuccess()
+	case a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests:
+		if _, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil {
+			return fmt.Errorf("the answer is %d without Retry-After", a.status)
+		}
+		return a.judgeProblem()
+	case a.status/100 == 4:
+		return a.judgeProblem()
+	}
+	return fmt.Errorf("the answer is %d %s", a.status, http.StatusText(a.status))
+}
+
+func (a answer) judgeSuccess() error {
+	if len(a.body) == 0 && a.status != http.StatusOK {
+		return nil
+	}
+	if typ := a.mediaType(); typ != "application/json" {
+		return fmt.Errorf("the answer is %q and not application/json", typ)
+	}
+	if !json.Valid(a.body) {
+		return errors.New("the answer is not JSON")
+	}
+	return nil
+}
+
+func (a answer) judgeProblem() error {
+	var p wire.Problem
+	if typ := a.mediaType(); typ != "application/problem+json" {
+		return fmt.Errorf("the answer is %d with %q and no problem document", a.status, typ)
+	}
+	if err := json.Unmarshal(a.body, &p); err != nil || p.Code == "" {
+		return fmt.Errorf("the answer is %d and its problem document has no code", a.status)
+	}
+	return nil
+}
+
+func (a answer) mediaType() string {
+	typ, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
+	if err != nil {
+		return strings.TrimSpace(a.header.Get("Content-Type"))
+	}
+	return typ
+}
+
+// passed are the headers of an answer that go on to whoever asked.
+var passed = [...]string{"Content-Type", "Retry-After", wire.HeaderTerm}
+
+func (a answer) writeTo(w http.ResponseWriter) {
+	for _, key := range passed {
+		if v := a.header.Get(key); v != "" {
+			w.Header().Set(key, v)
+		}
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body)
+}
