@@ -12,6 +12,8 @@ func commands(a *app) []*cobra.Command {
 		newSessionsCommand(a),
 		newSnapshotsCommand(a),
 		newOutageCommand(a),
+		newSiteCommand(a),
+		newStorefrontCommand(a),
 		newVersionCommand(a),
 	}
 }
