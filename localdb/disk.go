@@ -1,0 +1,81 @@
+package localdb
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// disk is every step by which a snapshot becomes durable, so that a test can
+// stop after each of them.
+type disk interface {
+	// create makes an empty file that only this user may read.
+	create(path string) error
+	write(path string, content []byte) error
+	syncFile(path string) error
+	syncFolder(dir string) error
+	rename(from, to string) error
+	remove(path string) error
+}
+
+type realDisk struct{}
+
+func (realDisk) create(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func (realDisk) write(path string, content []byte) error { return os.WriteFile(path, content, 0o600) }
+
+func (realDisk) syncFile(path string) error {
+	// Windows flushes only what is open for writing.
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func (realDisk) syncFolder(dir string) error { return syncFolder(dir) }
+
+func (realDisk) rename(from, to string) error { return os.Rename(from, to) }
+
+func (realDisk) remove(path string) error { return os.Remove(path) }
+
+// replaceFile gives a file new content, so that a crash leaves either the old or
+// the new one.
+func replaceFile(d disk, path string, content []byte) error {
+	temp := path + ".tmp"
+	if err := d.write(temp, content); err != nil {
+		return err
+	}
+	if err := d.syncFile(temp); err != nil {
+		return err
+	}
+	if err := d.rename(temp, path); err != nil {
+		return err
+	}
+	return d.syncFolder(filepath.Dir(path))
+}
+
+// hashFile returns the SHA-256 and the size of a file.
+func hashFile(path string) (string, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return "", 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), n, nil
+}

@@ -1,0 +1,37 @@
+// Package localdb keeps what a connector has on its disk: the generations of the
+// site's snapshot, each an immutable SQLite file, and the state database with the
+// zone record, the events and the journal of durable records. It decides nothing
+// and logs nothing; agent calls it, and the commands that read a stopped
+// connector's folder.
+package localdb
+
+import (
+	"errors"
+
+	"understudy/events"
+)
+
+// What callers test for.
+var (
+	// ErrNotWritable says that nothing can be written into the data folder.
+	ErrNotWritable = errors.New("not writable")
+	// ErrInUse says that another process has the data folder.
+	ErrInUse = errors.New("in use by another process")
+	// ErrDamaged says that the state database is not what we wrote.
+	ErrDamaged = errors.New("damaged")
+	// ErrNewerSchema says that a newer version of this program wrote the file.
+	ErrNewerSchema = errors.New("written by a newer version")
+	// ErrReadOnly says that the state database was opened for reading.
+	ErrReadOnly = errors.New("opened for reading only")
+	// ErrClosed says that the database or the snapshots have been closed.
+	ErrClosed = errors.New("closed")
+)
+
+// Finding is something that an operator should know about the folder as it was
+// found at the start. It did not stop the start.
+type Finding struct {
+	// Event is the kind of event to raise.
+	Event  events.Name
+	File   string
+	Reason string
+}

@@ -1,0 +1,86 @@
+package localdb
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// FolderLock keeps other processes out of a data folder until it is closed, or
+// until the process ends in whatever way.
+type FolderLock struct {
+	file *os.File
+}
+
+// Lock takes the data folder for this process, and makes it where it does not
+// exist. It wraps ErrNotWritable or ErrInUse.
+func Lock(dir string) (*FolderLock, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, notWritable(dir, err)
+	}
+	if err := probeFolder(dir); err != nil {
+		return nil, notWritable(dir, err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, notWritable(dir, err)
+	}
+	if err := takeLock(file, dir); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return &FolderLock{file: file}, nil
+}
+
+func takeLock(file *os.File, dir string) error {
+	switch taken, err := lockFile(file); {
+	case err != nil:
+		return fmt.Errorf("lock data folder %s: %w", dir, err)
+	case !taken:
+		return fmt.Errorf("data folder %s is %w%s", dir, ErrInUse, holder(file))
+	}
+	if err := writeHolder(file); err != nil {
+		return notWritable(dir, err)
+	}
+	return nil
+}
+
+func notWritable(dir string, err error) error {
+	return fmt.Errorf("data folder %s is %w: %w", dir, ErrNotWritable, err)
+}
+
+// probeFolder finds out now what would otherwise fail at the first sync.
+func probeFolder(dir string) error {
+	f, err := os.CreateTemp(dir, scratchPrefix+"probe-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString("probe")
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
+}
+
+func writeHolder(file *os.File) error {
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+// holder names the process that has the lock, where it has written its number.
+func holder(file *os.File) string {
+	b, _ := io.ReadAll(io.NewSectionReader(file, 0, 32))
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" (pid %d)", pid)
+}
+
+// Close lets other processes have the folder. The file stays: removing it would
+// let two processes lock two files of one name.
+func (l *FolderLock) Close() error { return l.file.Close() }

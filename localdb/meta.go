@@ -1,0 +1,86 @@
+package localdb
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"understudy/site"
+	"understudy/wire"
+)
+
+// meta is what a snapshot says of itself.
+type meta struct {
+	Header   wire.ConfigHeader
+	Digest   string
+	Imported time.Time
+	From     string
+}
+
+func writeMeta(ctx context.Context, tx *sql.Tx, m meta) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO meta VALUES ('snapshot', ?)", string(b))
+	return err
+}
+
+func readMeta(ctx context.Context, db *sql.DB) (meta, error) {
+	if err := checkSnapshotSchema(ctx, db); err != nil {
+		return meta{}, err
+	}
+	var b []byte
+	if err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'snapshot'").Scan(&b); err != nil {
+		return meta{}, fmt.Errorf("read what the snapshot says of itself: %w", err)
+	}
+	var m meta
+	if err := json.Unmarshal(b, &m); err != nil {
+		return meta{}, fmt.Errorf("read what the snapshot says of itself: %w", err)
+	}
+	return m, nil
+}
+
+func checkSnapshotSchema(ctx context.Context, db *sql.DB) error {
+	id, err := pragma(ctx, db, "application_id")
+	if err != nil {
+		return err
+	}
+	if id != strconv.Itoa(snapshotAppID) {
+		return fmt.Errorf("the file is no snapshot")
+	}
+	return checkVersion(ctx, db, snapshotSchema)
+}
+
+// checkVersion refuses a database of a newer schema than this version knows.
+func checkVersion(ctx context.Context, db *sql.DB, known int) error {
+	text, err := pragma(ctx, db, "user_version")
+	if err != nil {
+		return err
+	}
+	version, err := strconv.Atoi(text)
+	if err != nil {
+		return err
+	}
+	if version > known {
+		return fmt.Errorf("%w of understudy (schema %d; this one knows %d)", ErrNewerSchema, version, known)
+	}
+	return nil
+}
+
+// status describes a snapshot file to people.
+func (m meta) status(g generation) wire.SnapshotStatus {
+	return wire.SnapshotStatus{
+		Version: m.Header.Version, Digest: m.Digest, File: g.File, Size: g.Size,
+		Imported: m.Imported, Counts: m.Header.Counts,
+	}
+}
+
+// content is a snapshot that was read back and compared.
+type content struct {
+	meta
+	site *site.Site
+}

@@ -1,0 +1,141 @@
+package localdb
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"understudy/site"
+)
+
+// readSite reads a whole site back from a snapshot.
+func readSite(ctx context.Context, db *sql.DB, name string, reuse bool) (*site.Site, error) {
+	s := &site.Site{Name: name, ReuseInOutage: reuse}
+	for _, read := range []func(context.Context, *sql.DB, *site.Site) error{
+		readZones, readConnectors, readGroups, readMachines, readApplications, readUsers, readEntitlements,
+	} {
+		if err := read(ctx, db, s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// collect reads all rows of a table.
+func collect[T any](ctx context.Context, db *sql.DB, query string, scan func(*sql.Rows, *T) error, args ...any) ([]T, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", query, err)
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		var v T
+		if err := scan(rows, &v); err != nil {
+			return nil, fmt.Errorf("%s: %w", query, err)
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+// readLists reads the names that objects hold, by the object's number.
+func readLists(ctx context.Context, db *sql.DB, table string) (map[int64][]string, error) {
+	type entry struct {
+		owner int64
+		name  string
+	}
+	entries, err := collect(ctx, db, "SELECT owner, name FROM "+table+" ORDER BY owner, position",
+		func(r *sql.Rows, e *entry) error { return r.Scan(&e.owner, &e.name) })
+	lists := make(map[int64][]string)
+	for _, e := range entries {
+		lists[e.owner] = append(lists[e.owner], e.name)
+	}
+	return lists, err
+}
+
+func readZones(ctx context.Context, db *sql.DB, s *site.Site) (err error) {
+	s.Zones, err = collect(ctx, db, "SELECT name, settings FROM zones ORDER BY id",
+		func(r *sql.Rows, z *site.Zone) error {
+			var settings []byte
+			if err := r.Scan(&z.Name, &settings); err != nil {
+				return err
+			}
+			return json.Unmarshal(settings, &z.Settings)
+		})
+	return err
+}
+
+func readConnectors(ctx context.Context, db *sql.DB, s *site.Site) (err error) {
+	s.Connectors, err = collect(ctx, db,
+		"SELECT fqdn, zone, client_url, peer_url, failure_domain FROM connectors ORDER BY id",
+		func(r *sql.Rows, c *site.Connector) error {
+			return r.Scan(&c.FQDN, &c.Zone, &c.ClientURL, &c.PeerURL, &c.FailureDomain)
+		})
+	return err
+}
+
+func readGroups(ctx context.Context, db *sql.DB, s *site.Site) error {
+	zones, err := readLists(ctx, db, "delivery_group_zones")
+	if err != nil {
+		return err
+	}
+	s.Groups, err = collect(ctx, db,
+		"SELECT id, name, kind, desktop, reuse_in_outage FROM delivery_groups ORDER BY id",
+		func(r *sql.Rows, g *site.DeliveryGroup) error {
+			var id int64
+			err := r.Scan(&id, &g.Name, &g.Kind, &g.Desktop, &g.ReuseInOutage)
+			g.Zones = zones[id]
+			return err
+		})
+	return err
+}
+
+func readMachines(ctx context.Context, db *sql.DB, s *site.Site) (err error) {
+	s.Machines, err = collect(ctx, db,
+		"SELECT name, delivery_group, zone, assigned_user, capacity, weight, maintenance FROM machines ORDER BY id",
+		func(r *sql.Rows, m *site.Machine) error {
+			return r.Scan(&m.Name, &m.Group, &m.Zone, &m.AssignedUser, &m.Capacity, &m.Weight, &m.Maintenance)
+		})
+	return err
+}
+
+func readApplications(ctx context.Context, db *sql.DB, s *site.Site) error {
+	groups, err := readLists(ctx, db, "application_groups")
+	if err != nil {
+		return err
+	}
+	s.Applications, err = collect(ctx, db, "SELECT id, name, command FROM applications ORDER BY id",
+		func(r *sql.Rows, a *site.Application) error {
+			var id int64
+			err := r.Scan(&id, &a.Name, &a.Command)
+			a.Groups = groups[id]
+			return err
+		})
+	return err
+}
+
+func readUsers(ctx context.Context, db *sql.DB, s *site.Site) error {
+	groups, err := readLists(ctx, db, "user_groups")
+	if err != nil {
+		return err
+	}
+	s.Users, err = collect(ctx, db, "SELECT id, name FROM users ORDER BY id",
+		func(r *sql.Rows, u *site.User) error {
+			var id int64
+			err := r.Scan(&id, &u.Name)
+			u.Groups = groups[id]
+			return err
+		})
+	return err
+}
+
+func readEntitlements(ctx context.Context, db *sql.DB, s *site.Site) (err error) {
+	s.Entitlements, err = collect(ctx, db,
+		"SELECT user, user_group, coalesce(desktop, ''), coalesce(application, '') FROM entitlements ORDER BY id",
+		func(r *sql.Rows, e *site.Entitlement) error {
+			return r.Scan(&e.User, &e.UserGroup, &e.Desktop, &e.Application)
+		})
+	return err
+}

@@ -1,0 +1,106 @@
+package localdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"understudy/site"
+	"understudy/wire"
+)
+
+// openSnapshotFile opens a finished file, which nobody will ever change, so that
+// SQLite takes no locks and reads it through the page cache.
+func openSnapshotFile(path string) (*sql.DB, error) {
+	return openDB(path, runtime.NumCPU(), url.Values{
+		"mode": {"ro"}, "immutable": {"1"},
+		"_pragma": {"mmap_size(268435456)", "query_only(1)"},
+	})
+}
+
+// verify opens a file and compares what it holds with what it says of itself. The
+// database is returned open.
+func verify(ctx context.Context, path string) (*sql.DB, content, error) {
+	db, err := openSnapshotFile(path)
+	if err != nil {
+		return nil, content{}, err
+	}
+	c, err := verifyDB(ctx, db)
+	if err != nil {
+		return nil, content{}, fmt.Errorf("verify %s: %w", filepath.Base(path), errors.Join(err, db.Close()))
+	}
+	return db, c, nil
+}
+
+func verifyDB(ctx context.Context, db *sql.DB) (content, error) {
+	if err := quickCheck(ctx, db); err != nil {
+		return content{}, err
+	}
+	m, err := readMeta(ctx, db)
+	if err != nil {
+		return content{}, err
+	}
+	s, err := readSite(ctx, db, m.Header.Site, m.Header.ReuseInOutage)
+	if err != nil {
+		return content{}, err
+	}
+	if err := compare(m, s); err != nil {
+		return content{}, err
+	}
+	return content{meta: m, site: s}, checkReferences(ctx, db)
+}
+
+// compare holds the rows to the header's counts and the stream's digest.
+func compare(m meta, s *site.Site) error {
+	got := wire.ConfigCounts(s)
+	for kind := range got {
+		if got[kind] != m.Header.Counts[kind] {
+			return fmt.Errorf("the file holds %d %s, its header says %d", got[kind], kind, m.Header.Counts[kind])
+		}
+	}
+	if digest := wire.Digest(s); digest != m.Digest {
+		return fmt.Errorf("the content's digest is %s, the stream's was %s", digest, m.Digest)
+	}
+	return nil
+}
+
+// checkReferences finds rows that refer to nothing.
+func checkReferences(ctx context.Context, db *sql.DB) error {
+	type dangling struct {
+		table, parent string
+		row, key      sql.NullInt64
+	}
+	found, err := collect(ctx, db, "PRAGMA foreign_key_check",
+		func(r *sql.Rows, d *dangling) error { return r.Scan(&d.table, &d.row, &d.parent, &d.key) })
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		return fmt.Errorf("row %d of %s refers to %s that do not exist (%d such references)",
+			found[0].row.Int64, found[0].table, found[0].parent, len(found))
+	}
+	return nil
+}
+
+// faultsShown bounds the text of an error; the cloud broker shows them all.
+const faultsShown = 5
+
+func validate(s *site.Site) error {
+	faults := s.Validate()
+	if len(faults) == 0 {
+		return nil
+	}
+	texts := make([]string, 0, faultsShown+1)
+	for _, f := range faults[:min(len(faults), faultsShown)] {
+		texts = append(texts, f.String())
+	}
+	if more := len(faults) - faultsShown; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more faults", more))
+	}
+	return fmt.Errorf("the site is not valid: %s", strings.Join(texts, "; "))
+}
