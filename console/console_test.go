@@ -38,7 +38,7 @@ func (s *story) read(_ context.Context, q console.Query) ([]events.Entry, error)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	from := q.After
-	if q.After < 0 {
+	if q.Newest {
 		from = max(0, int64(len(s.entries)-q.Limit))
 	}
 	out := s.entries[min(from, int64(len(s.entries))):]

@@ -19,11 +19,11 @@ const (
 	MaxLimit     = 1000
 )
 
-// Query asks for events in order, those after an id. After is -1 for the latest
-// ones.
+// Query asks for events in order: the first ones after an id, or the newest.
 type Query struct {
-	After int64
-	Limit int
+	After  int64
+	Limit  int
+	Newest bool
 }
 
 func (c *Console) events(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +46,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 
 // parse reads ?after=ID&limit=N&follow=BOOL; without after it means the latest.
 func parse(values url.Values) (q Query, follow bool, err error) {
-	q = Query{After: -1, Limit: DefaultLimit}
+	q = Query{Limit: DefaultLimit, Newest: !values.Has("after")}
 	for key := range values {
 		text := values.Get(key)
 		var bad error
@@ -83,7 +83,7 @@ func (c *Console) follow(w http.ResponseWriter, r *http.Request, q Query, page [
 		if err != nil || flush() != nil {
 			return
 		}
-		q.After, q.Limit = max(q.After, last, 0), MaxLimit
+		q = Query{After: max(q.After, last), Limit: MaxLimit}
 		if page, err = c.newer(r.Context(), q); err != nil {
 			return
 		}

@@ -3,8 +3,25 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+
+	"understudy/localdb"
 )
 
-func (a *app) storedEvents(context.Context, eventFlags) error {
-	return errors.New("not yet")
+// storedEvents shows the events that a connector left in its data folder.
+func (a *app) storedEvents(ctx context.Context, f eventFlags) error {
+	state, err := localdb.OpenStateReadOnly(f.data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is not the data folder of a connector: it holds no state database (%w)", f.data, err)
+	}
+	if err != nil {
+		return fmt.Errorf("read the data folder %s: %w", f.data, err)
+	}
+	defer state.Close()
+	list, err := state.Events(ctx, localdb.EventQuery{After: max(f.after, 0), Limit: f.limit, Newest: f.after < 0})
+	if err != nil {
+		return err
+	}
+	return a.printEvents(list)
 }

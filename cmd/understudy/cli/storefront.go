@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -58,11 +59,23 @@ func asks[T any](a *app, f *front, ask func(context.Context, *client.Client, []s
 			return err
 		}
 		answer, err := ask(cmd.Context(), c, args)
+		if errors.Is(err, client.ErrNoConnector) {
+			return fmt.Errorf("%w: %s", err, reasons(c.Heartbeats()))
+		}
 		if err != nil {
 			return err
 		}
 		return show(a, answer, render)
 	}
+}
+
+// reasons says of each connector why it is not used.
+func reasons(connectors []client.Connector) string {
+	var out []string
+	for _, k := range connectors {
+		out = append(out, k.URL+": "+k.Reason)
+	}
+	return strings.Join(out, "; ") + " (name the connectors with --connectors)"
 }
 
 func newResourcesCommand(a *app, f *front) *cobra.Command {
