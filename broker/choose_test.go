@@ -182,7 +182,9 @@ func TestRegistrationNamesTheOwner(t *testing.T) {
 }
 
 func TestTheMachineIsTheArbiterOfOurOwnAssignments(t *testing.T) {
-	b := inOutage(company())
+	s := company()
+	s.Machines = append(s.Machines, site.Machine{Name: "own3", Group: "owned", Zone: "east"})
+	b := inOutage(s)
 	b.Apply([]broker.Record{{Kind: broker.Assignment, Machine: "own2", User: "bob"}})
 	r := b.registration("own2")
 	r.AssignedUser = "carol"
@@ -190,6 +192,10 @@ func TestTheMachineIsTheArbiterOfOurOwnAssignments(t *testing.T) {
 	wantKinds(t, records, broker.Registered, broker.Assignment, broker.Conflicting)
 	if lease.AssignedUser != "carol" {
 		t.Errorf("owner %q, want carol", lease.AssignedUser)
+	}
+	b.register(t, "own3")
+	if held, _ := b.launch(t, staff("bob", "desktop:owned", "s1")); held.Machine != "own3" {
+		t.Errorf("bob got %s, want another one", held.Machine)
 	}
 }
 

@@ -149,9 +149,11 @@ func TestLateHeartbeatDoesNotClearTheMark(t *testing.T) {
 	b.register(t, "p1")
 	held, _ := b.launch(t, staff("bob", "desktop:pool", "s1"))
 	b.report(t, held, broker.SessionStarted)
-	if _, _, err := b.Heartbeat(b.now, held.Lease, broker.Heartbeat{Used: false}); err != nil {
+	_, records, err := b.Heartbeat(b.now, held.Lease, broker.Heartbeat{Used: false})
+	if err != nil {
 		t.Fatal(err)
 	}
+	wantKinds(t, records)
 	b.report(t, held, broker.SessionEnded)
 	b.wantNoMachine(t, staff("alice", "desktop:pool", "s2"))
 }
@@ -194,4 +196,18 @@ func TestHeartbeatReplacesSessions(t *testing.T) {
 	if got := len(b.Sessions()); got != 0 {
 		t.Errorf("%d sessions after a registration without any", got)
 	}
+}
+
+// A launch that is under way when the machine registers anew keeps its place.
+func TestRegistrationLeavesPendingLaunch(t *testing.T) {
+	b := inOutage(company())
+	b.register(t, "p1")
+	held, err := b.Reserve(b.now, staff("bob", "desktop:pool", "s1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.register(t, "p1")
+	b.wantNoMachine(t, staff("alice", "desktop:pool", "s2"))
+	wantKinds(t, b.Commit(b.now, held), broker.Launched)
+	b.wantNoMachine(t, staff("alice", "desktop:pool", "s3"))
 }

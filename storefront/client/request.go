@@ -69,7 +69,7 @@ type request struct {
 // heartbeat and tries once more, after the wait that one of them asked for.
 func (c *Client) send(ctx context.Context, r request) error {
 	first := c.round(ctx, r)
-	if first == nil || final(first) || ctx.Err() != nil {
+	if first == nil || settled(first) || ctx.Err() != nil {
 		return first
 	}
 	if err := pause(ctx, first); err != nil {
@@ -133,13 +133,16 @@ func proper(err error) bool {
 	return ok && p.Code != "" && (p.Status < 500 || p.Status == http.StatusServiceUnavailable)
 }
 
-// final reports whether asking another connector is of no use.
-func final(err error) bool {
+// settled reports whether the answer would be the same in a moment.
+func settled(err error) bool {
 	p, ok := errors.AsType[*wire.Problem](err)
-	if !ok || !proper(err) {
-		return false
-	}
-	return p.Code == wire.CodeNoMachine || p.Status < 500 && p.Code != wire.CodeTicketUnknown
+	return ok && proper(err) && (p.Status < 500 || p.Code == wire.CodeNoMachine)
+}
+
+// final reports whether asking another connector is of no use. A ticket that one
+// does not know may be that of another zone.
+func final(err error) bool {
+	return settled(err) && !wire.IsCode(err, wire.CodeTicketUnknown)
 }
 
 func instead(err error, asked string) string {
