@@ -1,0 +1,52 @@
+package config
+
+// Cloud is the file of the reference cloud broker.
+type Cloud struct {
+	Site string `json:"site"`
+	// Data is the folder of the store.
+	Data   string `json:"data"`
+	Listen string `json:"listen"`
+	TLS    TLS    `json:"tls"`
+	// Insecure does without TLS, on loopback addresses only.
+	Insecure bool `json:"insecure"`
+	// TokensFile holds the tokens that it accepts.
+	TokensFile string `json:"tokens_file"`
+	Log        Log    `json:"log"`
+}
+
+// DefaultCloudAddress is where the cloud broker listens.
+const DefaultCloudAddress = ":7443"
+
+// LoadCloud reads the file of a cloud broker.
+func LoadCloud(file string) (*Cloud, error) {
+	c := &Cloud{}
+	if err := load(file, c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (f *Cloud) setDefaults() {
+	setDefault(&f.Listen, DefaultCloudAddress)
+	f.Log.setDefaults()
+}
+
+func (f *Cloud) files() []fileName {
+	return append(f.TLS.files(),
+		fileName{"data", &f.Data, false},
+		fileName{"tokens_file", &f.TokensFile, true},
+		fileName{"log.file", &f.Log.File, false},
+	)
+}
+
+func (f *Cloud) check(c *checker) {
+	s := security{tls: f.TLS, insecure: f.Insecure}
+	c.need("site", f.Site)
+	c.need("data", f.Data)
+	c.checkSecurity(s)
+	c.listen("listen", f.Listen, s)
+	if !f.Insecure {
+		c.need("tokens_file", f.TokensFile)
+	}
+	f.Log.check(c)
+}

@@ -1,0 +1,209 @@
+package config
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+	"time"
+
+	"understudy/site"
+)
+
+// Connector is the file of a connector.
+type Connector struct {
+	Site string    `json:"site"`
+	FQDN site.FQDN `json:"fqdn"`
+	Zone string    `json:"zone"`
+	// Data is the data folder.
+	Data   string          `json:"data"`
+	Cloud  CloudBroker     `json:"cloud"`
+	Listen ConnectorListen `json:"listen"`
+	TLS    TLS             `json:"tls"`
+	// Insecure does without TLS, on loopback addresses only.
+	Insecure bool `json:"insecure"`
+	// StorefrontKeysFile holds the keys that StoreFronts and gateways may show.
+	StorefrontKeysFile string `json:"storefront_keys_file"`
+	// STAID replaces the authority id that is made of the FQDN, for a zone behind
+	// one address.
+	STAID    string   `json:"sta_id"`
+	Sync     Sync     `json:"sync"`
+	Outage   Outage   `json:"outage"`
+	Election Election `json:"election"`
+	// Peers are the zone's connectors until the first sync.
+	Peers []Peer `json:"peers"`
+	Log   Log    `json:"log"`
+}
+
+// CloudBroker is how a connector reaches the cloud broker.
+type CloudBroker struct {
+	URL       string        `json:"url"`
+	TokenFile string        `json:"token_file"`
+	CAFile    string        `json:"ca_file"`
+	Timeout   site.Duration `json:"timeout"`
+}
+
+// ConnectorListen are the addresses that a connector listens on.
+type ConnectorListen struct {
+	Client string `json:"client"`
+	Peer   string `json:"peer"`
+	// Admin is a loopback address, or unix: and the path of a socket.
+	Admin string `json:"admin"`
+}
+
+// Sync is how often the site is asked for.
+type Sync struct {
+	Interval site.Duration `json:"interval"`
+}
+
+// Outage are settings of the zone that serve until the first sync.
+type Outage struct {
+	HealthInterval      site.Duration      `json:"health_interval"`
+	Detection           site.Duration      `json:"detection"`
+	InitialHA           site.Duration      `json:"initial_ha"`
+	Recovery            site.Duration      `json:"recovery"`
+	Participation       site.Participation `json:"participation"`
+	ParticipationWindow site.Duration      `json:"participation_window"`
+	VDAInterval         site.Duration      `json:"vda_interval"`
+	ReservationLife     site.Duration      `json:"reservation_life"`
+	TicketLife          site.Duration      `json:"ticket_life"`
+}
+
+// Election are settings of the zone that serve until the first sync.
+type Election struct {
+	Policy   site.Policy   `json:"policy"`
+	Deadline site.Duration `json:"deadline"`
+	JoinWait site.Duration `json:"join_wait"`
+}
+
+// Peer is another connector of the zone.
+type Peer struct {
+	FQDN      site.FQDN `json:"fqdn"`
+	ClientURL string    `json:"client_url"`
+	PeerURL   string    `json:"peer_url"`
+}
+
+// Defaults of a connector's file.
+const (
+	DefaultClientAddress = ":7480"
+	DefaultPeerAddress   = ":7489"
+	DefaultAdminAddress  = "127.0.0.1:7490"
+	DefaultCloudTimeout  = 10 * time.Second
+	DefaultSyncInterval  = time.Minute
+)
+
+// LoadConnector reads the file of a connector.
+func LoadConnector(file string) (*Connector, error) {
+	c := &Connector{}
+	if err := load(file, c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Settings are those of the zone that the file names; a zero value means that it
+// says nothing.
+func (f *Connector) Settings() site.Settings {
+	return site.Settings{
+		HealthInterval: f.Outage.HealthInterval, Detection: f.Outage.Detection,
+		InitialHA: f.Outage.InitialHA, Recovery: f.Outage.Recovery,
+		Participation: f.Outage.Participation, ParticipationWindow: f.Outage.ParticipationWindow,
+		VDAInterval: f.Outage.VDAInterval, ReservationLife: f.Outage.ReservationLife, TicketLife: f.Outage.TicketLife,
+		Policy: f.Election.Policy, Deadline: f.Election.Deadline, JoinWait: f.Election.JoinWait,
+	}
+}
+
+// Connectors are the peers as the site would have them.
+func (f *Connector) Connectors() []site.Connector {
+	var list []site.Connector
+	for _, p := range f.Peers {
+		list = append(list, site.Connector{FQDN: p.FQDN, Zone: f.Zone, ClientURL: p.ClientURL, PeerURL: p.PeerURL})
+	}
+	return list
+}
+
+// CloudTLS are the settings of connections to the cloud broker: its own CA file,
+// else that of the connector, else the roots of the system. It is nil, for plain
+// TCP, if the URL is not https.
+func (f *Connector) CloudTLS() (*tls.Config, error) {
+	if !strings.HasPrefix(f.Cloud.URL, "https:") {
+		return nil, nil
+	}
+	t := f.TLS
+	if f.Cloud.CAFile != "" {
+		t.CAFile = f.Cloud.CAFile
+	}
+	return t.client()
+}
+
+func (f *Connector) setDefaults() {
+	setDefault(&f.Listen.Client, DefaultClientAddress)
+	setDefault(&f.Listen.Peer, DefaultPeerAddress)
+	setDefault(&f.Listen.Admin, DefaultAdminAddress)
+	setDefault(&f.Cloud.Timeout, site.Duration(DefaultCloudTimeout))
+	setDefault(&f.Sync.Interval, site.Duration(DefaultSyncInterval))
+	f.Log.setDefaults()
+}
+
+func (f *Connector) files() []fileName {
+	names := append(f.TLS.files(),
+		fileName{"data", &f.Data, false},
+		fileName{"cloud.token_file", &f.Cloud.TokenFile, true},
+		fileName{"cloud.ca_file", &f.Cloud.CAFile, true},
+		fileName{"storefront_keys_file", &f.StorefrontKeysFile, true},
+		fileName{"log.file", &f.Log.File, false},
+	)
+	if strings.HasPrefix(f.Listen.Admin, unixPrefix) {
+		names = append(names, fileName{"listen.admin", &f.Listen.Admin, false})
+	}
+	return names
+}
+
+func (f *Connector) check(c *checker) {
+	s := security{tls: f.TLS, insecure: f.Insecure, mutual: true}
+	c.need("site", f.Site)
+	c.need("fqdn", string(f.FQDN))
+	c.need("zone", f.Zone)
+	c.need("data", f.Data)
+	c.checkSecurity(s)
+	c.listen("listen.client", f.Listen.Client, s)
+	c.listen("listen.peer", f.Listen.Peer, s)
+	c.admin("listen.admin", f.Listen.Admin)
+	f.checkCloud(c, s)
+	f.checkPeers(c, s)
+	f.checkSettings(c)
+	f.Log.check(c)
+}
+
+func (f *Connector) checkCloud(c *checker, s security) {
+	c.service("cloud.url", f.Cloud.URL, s)
+	if !f.Insecure {
+		c.need("cloud.token_file", f.Cloud.TokenFile)
+	}
+	c.atLeast("cloud.timeout", f.Cloud.Timeout, 100*time.Millisecond)
+	c.atLeast("sync.interval", f.Sync.Interval, time.Second)
+}
+
+func (f *Connector) checkPeers(c *checker, s security) {
+	first := map[site.FQDN]int{}
+	for i, p := range f.Peers {
+		path := fmt.Sprintf("peers[%d]", i)
+		c.need(path+".fqdn", string(p.FQDN))
+		if at, seen := first[p.FQDN]; seen && p.FQDN != "" {
+			c.fault(path+".fqdn", "%q is peers[%d] already", p.FQDN, at)
+		}
+		first[p.FQDN] = i
+		c.service(path+".client_url", p.ClientURL, s)
+		c.service(path+".peer_url", p.PeerURL, s)
+	}
+}
+
+func (f *Connector) checkSettings(c *checker) {
+	for _, fault := range f.Settings().Validate() {
+		section := "outage."
+		switch fault.Path {
+		case "policy", "deadline", "join_wait":
+			section = "election."
+		}
+		c.fault(section+fault.Path, "%s", fault.Text)
+	}
+}

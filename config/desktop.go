@@ -1,0 +1,171 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+
+	"understudy/desktop"
+	"understudy/site"
+)
+
+// Desktop is the file of a desktop agent.
+type Desktop struct {
+	// Machine is the host's own name. Of simulated ones it is the first, the others
+	// count on from it, or a pattern such as ws%03d.example.test.
+	Machine string `json:"machine"`
+	// Machines names simulated ones instead.
+	Machines []site.FQDN `json:"machines"`
+	Zone     string      `json:"zone"`
+	// Data is the folder in which the agent remembers.
+	Data string `json:"data"`
+	// Connectors are client URLs in groups: one group after the other, at random
+	// within each.
+	Connectors [][]string `json:"connectors"`
+	Listen     string     `json:"listen"`
+	// Callback is the base URL under which brokers reach the agent; empty leaves it
+	// to the agent.
+	Callback string   `json:"callback"`
+	Capacity int      `json:"capacity"`
+	Provider Provider `json:"provider"`
+	// Simulate is how many machines the process plays; 0 means that it is one.
+	Simulate int  `json:"simulate"`
+	TLS      TLS  `json:"tls"`
+	Insecure bool `json:"insecure"`
+	Log      Log  `json:"log"`
+}
+
+// Provider is what runs the sessions.
+type Provider struct {
+	// Kind is simulate.
+	Kind string `json:"kind"`
+	// Connect lets simulated users connect so long after a launch; zero leaves it to
+	// the simulation paths.
+	Connect site.Duration `json:"connect"`
+}
+
+// DefaultDesktopAddress is where a desktop agent listens, and SimulateProvider the
+// one kind of provider in this version.
+const (
+	DefaultDesktopAddress = ":7485"
+	SimulateProvider      = "simulate"
+)
+
+// maxSimulated bounds the machines of one process.
+const maxSimulated = 100_000
+
+// LoadDesktop reads the file of a desktop agent.
+func LoadDesktop(file string) (*Desktop, error) {
+	d := &Desktop{}
+	if err := load(file, d); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Names are those of the machines that the process is the agent of.
+func (f *Desktop) Names() []site.FQDN {
+	n := max(f.Simulate, 1)
+	switch {
+	case len(f.Machines) > 0:
+		return f.Machines
+	case !pattern.MatchString(f.Machine):
+		return desktop.Names(site.Canonical(f.Machine), n)
+	}
+	names := make([]site.FQDN, n)
+	for i := range names {
+		names[i] = site.Canonical(fmt.Sprintf(f.Machine, i+1))
+	}
+	return names
+}
+
+// pattern is a name with one number in it.
+var pattern = regexp.MustCompile(`^[^%]*%(0[1-9])?d[^%]*$`)
+
+func (f *Desktop) setDefaults() {
+	setDefault(&f.Listen, DefaultDesktopAddress)
+	setDefault(&f.Capacity, 1)
+	setDefault(&f.Provider.Kind, SimulateProvider)
+	if f.Simulate == 0 {
+		f.Simulate = len(f.Machines)
+	}
+	f.Log.setDefaults()
+}
+
+func (f *Desktop) files() []fileName {
+	return append(f.TLS.files(),
+		fileName{"data", &f.Data, false},
+		fileName{"log.file", &f.Log.File, false},
+	)
+}
+
+func (f *Desktop) check(c *checker) {
+	s := security{tls: f.TLS, insecure: f.Insecure, mutual: true}
+	c.need("zone", f.Zone)
+	c.need("data", f.Data)
+	c.checkSecurity(s)
+	c.listen("listen", f.Listen, s)
+	if f.Callback != "" {
+		c.service("callback", f.Callback, s)
+	}
+	f.checkMachines(c)
+	f.checkConnectors(c, s)
+	if f.Capacity < 1 || f.Capacity > site.MaxCapacity {
+		c.fault("capacity", "%d is not within 1 to %d", f.Capacity, site.MaxCapacity)
+	}
+	f.checkProvider(c)
+	f.Log.check(c)
+}
+
+func (f *Desktop) checkProvider(c *checker) {
+	if f.Provider.Kind != SimulateProvider {
+		c.fault("provider.kind", "%q is not supported by this version; %s is", f.Provider.Kind, SimulateProvider)
+	}
+	c.atLeast("provider.connect", f.Provider.Connect, 0)
+}
+
+func (f *Desktop) checkMachines(c *checker) {
+	switch {
+	case f.Machine == "" && len(f.Machines) == 0:
+		c.fault("machine", "is missing")
+	case f.Machine != "" && len(f.Machines) > 0:
+		c.fault("machines", "is there, but machine is too")
+	case f.Simulate < 0 || f.Simulate > maxSimulated:
+		c.fault("simulate", "%d is not within 0 to %d", f.Simulate, maxSimulated)
+	case len(f.Machines) > 0 && len(f.Machines) != f.Simulate:
+		c.fault("simulate", "%d, but machines names %d", f.Simulate, len(f.Machines))
+	default:
+		f.checkNames(c)
+	}
+}
+
+func (f *Desktop) checkNames(c *checker) {
+	first := map[site.FQDN]int{}
+	for i, name := range f.Names() {
+		path := "machine"
+		if len(f.Machines) > 0 {
+			path = fmt.Sprintf("machines[%d]", i)
+		}
+		if _, err := site.ParseFQDN(string(name)); err != nil {
+			c.fault(path, "%v", err)
+			return
+		}
+		if at, seen := first[name]; seen {
+			c.fault(path, "%q is number %d already", name, at)
+		}
+		first[name] = i
+	}
+}
+
+func (f *Desktop) checkConnectors(c *checker, s security) {
+	if len(f.Connectors) == 0 {
+		c.fault("connectors", "is missing")
+	}
+	for i, group := range f.Connectors {
+		if len(group) == 0 {
+			c.fault(fmt.Sprintf("connectors[%d]", i), "is empty")
+		}
+		for j, url := range group {
+			c.service(fmt.Sprintf("connectors[%d][%d]", i, j), url, s)
+		}
+	}
+}
