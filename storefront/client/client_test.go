@@ -1,0 +1,403 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"understudy/env"
+	"understudy/storefront/client"
+	"understudy/wire"
+)
+
+// farm is connectors in memory: an http.RoundTripper that answers by host.
+type farm struct {
+	mu      sync.Mutex // guards log, answers, keys
+	log     []string
+	keys    []string // idempotency
+	answers map[string]func(r *http.Request) (int, any)
+}
+
+func newFarm() *farm { return &farm{answers: map[string]func(*http.Request) (int, any){}} }
+
+// set says what a connector answers on a path: "cc1 heartbeat".
+func (f *farm) set(name string, status int, body any) {
+	f.setFunc(name, func(*http.Request) (int, any) { return status, body })
+}
+
+func (f *farm) setFunc(name string, answer func(*http.Request) (int, any)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answers[name] = answer
+}
+
+func (f *farm) good(host, zone string) {
+	f.set(host+" heartbeat", 200, wire.FrontHeartbeat{Farm: "acme", Zone: zone})
+}
+
+func (f *farm) RoundTrip(r *http.Request) (*http.Response, error) {
+	name := r.URL.Host + " " + r.URL.Path[len("/storefront/v1/"):]
+	f.mu.Lock()
+	f.log = append(f.log, name)
+	f.keys = append(f.keys, r.Header.Get("Idempotency-Key"))
+	answer := f.answers[name]
+	f.mu.Unlock()
+	if r.Header.Get("Authorization") != "Bearer secret" {
+		return nil, errors.New("no key shown")
+	}
+	if answer == nil {
+		return nil, errors.New("connection refused")
+	}
+	status, body := answer(r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return respond(status, body)
+}
+
+func respond(status int, body any) (*http.Response, error) {
+	b, err := json.Marshal(body)
+	header := http.Header{}
+	if p, ok := body.(*wire.Problem); ok && p.RetryAfter > 0 {
+		header.Set("Retry-After", fmt.Sprint(int(p.RetryAfter.Seconds())))
+	}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(bytes.NewReader(b))}, err
+}
+
+// taken returns what was asked since the last call, heartbeats left out.
+func (f *farm) taken() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	log := slices.DeleteFunc(f.log, func(s string) bool { return s[len(s)-len("heartbeat"):] == "heartbeat" })
+	f.log = nil
+	return log
+}
+
+func newClient(t testing.TB, f *farm, change func(*client.Options)) *client.Client {
+	t.Helper()
+	o := client.Options{Env: env.Real(), Key: "secret", Transport: f, Connectors: []string{"http://cc1", "http://cc2/", "http://cc3"}}
+	if change != nil {
+		change(&o)
+	}
+	c, err := client.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func notElected(elected string) *wire.Problem {
+	p := wire.NewProblem(503, wire.CodeNotElected, "")
+	p.ElectedURL = elected
+	return p
+}
+
+var bob = wire.LaunchRequest{User: "bob", Resource: "desktop:pool"}
+
+func wantLog(t testing.TB, f *farm, want ...string) {
+	t.Helper()
+	if got := f.taken(); !slices.Equal(got, want) {
+		t.Errorf("asked %q, want %q", got, want)
+	}
+}
+
+// LHC-06: "StoreFront sends every configured connector a heartbeat, every 60 s by
+// default; only connectors that answer are used for enumeration and launch."
+func TestHeartbeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		f.good("cc1", "east")
+		f.set("cc2 heartbeat", 503, notElected("http://cc1"))
+		c := newClient(t, f, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- c.Run(ctx) }()
+		for range 3 {
+			synctest.Wait()
+			f.mu.Lock()
+			got := len(f.log)
+			f.log = nil
+			f.mu.Unlock()
+			if got != 3 {
+				t.Errorf("%d heartbeats, want one to each of 3", got)
+			}
+			time.Sleep(60 * time.Second)
+		}
+		state := c.Heartbeats()
+		if !state[0].Good || state[0].Heartbeat.Zone != "east" || state[1].Good || state[2].Good || state[2].Reason == "" {
+			t.Errorf("state %+v", state)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestOnlyConnectorsThatAnswerAreUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		f.good("cc2", "east")
+		f.set("cc1 resources", 200, wire.ResourcesAnswer{})
+		f.set("cc2 resources", 200, wire.ResourcesAnswer{})
+		c := newClient(t, f, nil)
+		c.Beat(t.Context())
+		if _, err := c.Resources(t.Context(), wire.ResourcesRequest{User: "bob"}); err != nil {
+			t.Fatal(err)
+		}
+		wantLog(t, f, "cc2 resources")
+	})
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		if _, err := newClient(t, f, nil).Resources(t.Context(), wire.ResourcesRequest{User: "bob"}); !errors.Is(err, client.ErrNoConnector) {
+			t.Errorf("error %v, want ErrNoConnector", err)
+		}
+	})
+}
+
+// A connector that fails is by-passed until its next good heartbeat, or for the
+// configured time.
+func TestBypass(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		bypass time.Duration
+		after  time.Duration
+		beat   bool
+		want   string
+	}{
+		{"at once", 0, 0, false, "cc2 resources"},
+		{"until the next good heartbeat", 0, time.Second, true, "cc1 resources"},
+		{"no heartbeat, no end", 0, time.Hour, false, "cc2 resources"},
+		{"before its time", time.Minute, time.Minute - 1, true, "cc2 resources"},
+		{"after its time", time.Minute, time.Minute, false, "cc1 resources"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFarm()
+				f.good("cc1", "east")
+				f.good("cc2", "east")
+				f.set("cc1 resources", 502, "<html>")
+				f.set("cc2 resources", 200, wire.ResourcesAnswer{})
+				k := newClient(t, f, func(o *client.Options) { o.Bypass = c.bypass })
+				ask := func() {
+					if _, err := k.Resources(t.Context(), wire.ResourcesRequest{User: "bob"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				k.Beat(t.Context())
+				ask()
+				wantLog(t, f, "cc1 resources", "cc2 resources")
+				f.set("cc1 resources", 200, wire.ResourcesAnswer{})
+				time.Sleep(c.after)
+				if c.beat {
+					k.Beat(t.Context())
+				}
+				f.taken()
+				ask()
+				wantLog(t, f, c.want)
+			})
+		})
+	}
+}
+
+func TestLaunchFollowsTheElectedOneOnce(t *testing.T) {
+	for _, code := range []string{wire.CodeNotElected, wire.CodeCloudUnreachable} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFarm()
+			f.good("cc1", "east")
+			named := notElected("http://cc3")
+			named.Code = code
+			f.set("cc1 sessions", 503, named)
+			f.set("cc3 sessions", 201, wire.LaunchAnswer{Session: "s"})
+			c := newClient(t, f, nil)
+			c.Beat(t.Context())
+			got, err := c.Launch(t.Context(), bob)
+			if err != nil || got.Session != "s" {
+				t.Fatalf("%s: got %+v, %v", code, got, err)
+			}
+			wantLog(t, f, "cc1 sessions", "cc3 sessions")
+			if n := len(f.keys); f.keys[n-1] == "" || f.keys[n-1] != f.keys[n-2] {
+				t.Errorf("idempotency keys %q and %q, want one and the same", f.keys[n-2], f.keys[n-1])
+			}
+		})
+	}
+}
+
+// Two connectors that name each other do not send the client in circles.
+func TestOneHopOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		f.good("cc1", "east")
+		f.set("cc1 sessions", 503, notElected("http://cc3"))
+		f.set("cc3 sessions", 503, notElected("http://cc1"))
+		c := newClient(t, f, nil)
+		c.Beat(t.Context())
+		_, err := c.Launch(t.Context(), bob)
+		if !wire.IsCode(err, wire.CodeNotElected) {
+			t.Errorf("error %v", err)
+		}
+		wantLog(t, f, "cc1 sessions", "cc3 sessions", "cc1 sessions", "cc3 sessions")
+	})
+}
+
+// The elected one was lost since the last heartbeats: the client asks everybody
+// again and finds the next.
+func TestNewlyElectedIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		f.good("cc1", "east")
+		f.set("cc2 heartbeat", 503, notElected("http://cc1"))
+		f.set("cc2 sessions", 201, wire.LaunchAnswer{Session: "s"})
+		c := newClient(t, f, nil)
+		c.Beat(t.Context())
+		time.Sleep(10 * time.Second)
+		f.good("cc2", "east")
+		f.setFunc("cc1 heartbeat", nil) // refuses connections
+		if got, err := c.Launch(t.Context(), bob); err != nil || got.Session != "s" {
+			t.Fatalf("got %+v, %v", got, err)
+		}
+		wantLog(t, f, "cc1 sessions", "cc2 sessions")
+	})
+}
+
+func TestHandoverIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		f.good("cc1", "east")
+		p := wire.NewProblem(503, wire.CodeHandover, "")
+		p.RetryAfter = time.Second
+		began := time.Now()
+		f.setFunc("cc1 sessions", func(*http.Request) (int, any) {
+			if time.Since(began) < time.Second {
+				return 503, p
+			}
+			return 201, wire.LaunchAnswer{Session: "s"}
+		})
+		c := newClient(t, f, nil)
+		c.Beat(t.Context())
+		if _, err := c.Launch(t.Context(), bob); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("took %s, want the second that Retry-After asks for", took)
+		}
+	})
+}
+
+// LHC-41: "enumeration carries the resource → zones mapping, so that a launch goes
+// to a connector of the right zone."
+func TestLaunchGoesToTheRightZone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		f.good("cc1", "east")
+		f.good("cc2", "west")
+		f.set("cc1 resources", 200, wire.ResourcesAnswer{Resources: []wire.Resource{{ID: bob.Resource, Zones: []string{"west"}}}})
+		f.set("cc2 sessions", 201, wire.LaunchAnswer{Session: "s"})
+		c := newClient(t, f, nil)
+		c.Beat(t.Context())
+		if _, err := c.Resources(t.Context(), wire.ResourcesRequest{User: "bob"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Launch(t.Context(), bob); err != nil {
+			t.Fatal(err)
+		}
+		wantLog(t, f, "cc1 resources", "cc2 sessions")
+	})
+}
+
+func TestLaunchWithoutEnumerationLearnsTheZone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		f.good("cc1", "east")
+		f.good("cc2", "west")
+		wrong := wire.NewProblem(409, wire.CodeWrongZone, "")
+		wrong.Zones = []string{"west"}
+		f.set("cc1 sessions", 409, wrong)
+		f.set("cc2 sessions", 201, wire.LaunchAnswer{Session: "s"})
+		c := newClient(t, f, nil)
+		c.Beat(t.Context())
+		if _, err := c.Launch(t.Context(), bob); err != nil {
+			t.Fatal(err)
+		}
+		wantLog(t, f, "cc1 sessions", "cc2 sessions")
+	})
+}
+
+func TestRefusalIsFinal(t *testing.T) {
+	for status, code := range map[int]string{403: wire.CodeNotEntitled, 404: wire.CodeUnknownResource, 503: wire.CodeNoMachine, 401: wire.CodeUnauthorized} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFarm()
+			f.good("cc1", "east")
+			f.good("cc2", "east")
+			f.set("cc1 sessions", status, wire.NewProblem(status, code, ""))
+			c := newClient(t, f, nil)
+			c.Beat(t.Context())
+			if _, err := c.Launch(t.Context(), bob); !wire.IsCode(err, code) {
+				t.Errorf("error %v, want %s", err, code)
+			}
+			wantLog(t, f, "cc1 sessions")
+			if c.Heartbeats()[0].Bypassed {
+				t.Error("a connector that refused is by-passed")
+			}
+		})
+	}
+}
+
+func TestTicketOfAnotherZone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		f.good("cc1", "east")
+		f.good("cc2", "west")
+		f.set("cc1 tickets/redeem", 404, wire.NewProblem(404, wire.CodeTicketUnknown, ""))
+		f.set("cc2 tickets/redeem", 200, wire.RedeemAnswer{Session: "s"})
+		c := newClient(t, f, nil)
+		c.Beat(t.Context())
+		if got, err := c.Redeem(t.Context(), wire.RedeemRequest{Ticket: "t"}); err != nil || got.Session != "s" {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}
+
+// A connector that hangs costs 30 s, then the next one is asked.
+func TestAnswerTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		f.good("cc1", "east")
+		f.good("cc2", "east")
+		f.setFunc("cc1 sessions", func(r *http.Request) (int, any) { <-r.Context().Done(); return 0, nil })
+		f.set("cc2 sessions", 201, wire.LaunchAnswer{})
+		c := newClient(t, f, nil)
+		c.Beat(t.Context())
+		began := time.Now()
+		if _, err := c.Launch(t.Context(), bob); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took != 30*time.Second {
+			t.Errorf("took %s, want 30s", took)
+		}
+	})
+}
+
+func TestOptionsNameWhatIsWrong(t *testing.T) {
+	for name, o := range map[string]client.Options{
+		"Env":        {Connectors: []string{"http://cc1"}},
+		"Connectors": {Env: env.Real()},
+		"not a url":  {Env: env.Real(), Connectors: []string{"::"}},
+	} {
+		if _, err := client.New(o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
