@@ -69,6 +69,9 @@ func (o Options) withDefaults() Options {
 	if o.OnChange == nil {
 		o.OnChange = func() {}
 	}
+	if o.TLS != nil {
+		o.TLS = o.TLS.Clone() // a server may still complete its own
+	}
 	return o
 }
 

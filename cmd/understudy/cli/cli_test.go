@@ -333,3 +333,57 @@ func TestGenerateGivesTheSameSiteForTheSameSeed(t *testing.T) {
 		t.Error("another seed gave the same site")
 	}
 }
+
+func TestSiteCheck(t *testing.T) {
+	dir := t.TempDir()
+	_, made, _ := run(t, "site", "generate", "--machines", "20", "--users", "30")
+	good, bad := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "bad.yaml")
+	spoilt := strings.Replace(made, "zone: berlin", "zone: atlantis", 1) + "colour: red\n"
+	for file, text := range map[string]string{good: made, bad: spoilt} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, out, problems := run(t, "site", "check", good); code != 0 || !strings.Contains(out, "20 machines") {
+		t.Errorf("exit %d: %s%s", code, out, problems)
+	}
+	code, _, problems := run(t, "site", "check", bad)
+	if code != 78 || !strings.Contains(problems, "bad.yaml:") || !strings.Contains(problems, "colour") {
+		t.Errorf("exit %d: %s", code, problems)
+	}
+	if code, _, problems = run(t, "site", "check", filepath.Join(dir, "none.yaml")); code != 78 {
+		t.Errorf("exit %d: %s", code, problems)
+	}
+	if code, _, problems = run(t, "site", "apply", good); code != 2 || !strings.Contains(problems, "--cloud") {
+		t.Errorf("exit %d: %s", code, problems)
+	}
+	if code, _, problems = run(t, "site", "apply", bad, "--cloud", "http://127.0.0.1:1"); code != 78 {
+		t.Errorf("a bad site was sent: exit %d: %s", code, problems)
+	}
+}
+
+func TestSiteApply(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "site.yaml")
+	_, made, _ := run(t, "site", "generate", "--machines", "20", "--users", "30")
+	if err := os.WriteFile(file, []byte(made), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got site.Site
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := wire.Read(w, r, wire.MaxStream, wire.Refuse, &got); err != nil || r.Method != http.MethodPut {
+			wire.WriteError(w, err)
+			return
+		}
+		wire.WriteJSON(w, http.StatusOK, map[string]any{"version": site.Version{History: "h", Number: 3}})
+	})}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	code, out, problems := run(t, "site", "apply", file, "--cloud", "http://"+l.Addr().String())
+	if code != 0 || !strings.Contains(out, "version h-3") || len(got.Machines) != 20 {
+		t.Errorf("exit %d: %s%s; %d machines arrived", code, out, problems, len(got.Machines))
+	}
+}

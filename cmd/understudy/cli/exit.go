@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"understudy/config"
 	"understudy/wire"
 )
 
@@ -24,7 +25,8 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-// configError is a configuration file with faults.
+// configError is a file that cannot be used, as config.FileError is one with
+// faults.
 type configError struct{ err error }
 
 func (e *configError) Error() string { return e.err.Error() }
@@ -40,6 +42,9 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	}
 	if _, ok := errors.AsType[*configError](err); ok {
+		return exitConfig
+	}
+	if _, ok := errors.AsType[*config.FileError](err); ok {
 		return exitConfig
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"understudy/cloud"
+	"understudy/site"
+	"understudy/wire"
+)
+
+func newSiteApplyCommand(a *app) *cobra.Command {
+	var url string
+	var files tlsFlags
+	cmd := &cobra.Command{
+		Use: "apply FILE --cloud URL --token-file FILE", Short: "Check a site and publish it at a cloud broker", Args: cobra.ExactArgs(1),
+	}
+	cmd.Flags().StringVar(&url, "cloud", "", "URL of the cloud broker; --token-file holds its token")
+	files.add(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if url == "" {
+			return &usageError{errors.New("--cloud URL says where to publish the site")}
+		}
+		s, err := loadSite(args[0])
+		if err != nil {
+			return err
+		}
+		published, err := a.publish(cmd.Context(), s, url, files)
+		if err != nil {
+			return err
+		}
+		return show(a, published, func(screen *screen, p cloud.Published) {
+			screen.line("Published as version " + p.Version.String() + ": " + sizesOf(s).String() + ".")
+		})
+	}
+	return cmd
+}
+
+func (a *app) publish(ctx context.Context, s *site.Site, url string, files tlsFlags) (cloud.Published, error) {
+	none := cloud.Published{}
+	token, err := a.token()
+	if err != nil {
+		return none, err
+	}
+	tls, err := files.config()
+	if err != nil {
+		return none, err
+	}
+	c, err := cloud.New(cloud.Options{Env: a.env, URL: url, Site: s.Name, Token: token, TLS: tls, Timeout: a.timeout})
+	if err != nil {
+		return none, &usageError{err}
+	}
+	published, err := c.PutSite(ctx, s, site.Version{})
+	if wire.IsCode(err, wire.CodeUnauthorized) {
+		return none, fmt.Errorf("the cloud broker wants a token: give --token-file: %w", err)
+	}
+	return published, err
+}
