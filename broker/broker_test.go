@@ -129,13 +129,18 @@ func wantKinds(t testing.TB, got []broker.Record, want ...broker.RecordKind) {
 	}
 }
 
-func wantCode(t testing.TB, err error, code string) *broker.Refusal {
+func wantCode(t testing.TB, err error, code string) {
 	t.Helper()
-	refusal, ok := errors.AsType[*broker.Refusal](err)
-	if !ok || refusal.Code != code {
+	if refusal, ok := errors.AsType[*broker.Refusal](err); !ok || refusal.Code != code {
 		t.Fatalf("error is %v, want a refusal %s", err, code)
 	}
-	return refusal
+}
+
+func wantZones(t testing.TB, err error, want ...string) {
+	t.Helper()
+	if refusal, ok := errors.AsType[*broker.Refusal](err); !ok || !slices.Equal(refusal.Zones, want) {
+		t.Errorf("refusal %+v, want one that names the zones %v", err, want)
+	}
 }
 
 func (b *bench) wantNoMachine(t testing.TB, r broker.LaunchRequest) {
@@ -193,9 +198,8 @@ func TestHeartbeatKeepsLease(t *testing.T) {
 func TestPodRefusesOtherZones(t *testing.T) {
 	b := inOutage(company())
 	_, _, err := b.Register(b.now, "l", b.registration("pw"))
-	if r := wantCode(t, err, broker.CodeNotInZone); !slices.Equal(r.Zones, []string{"west"}) {
-		t.Errorf("zones %v, want west", r.Zones)
-	}
+	wantCode(t, err, broker.CodeNotInZone)
+	wantZones(t, err, "west")
 	_, _, err = b.Register(b.now, "l", broker.Registration{Machine: "nobody", Zone: "east"})
 	wantCode(t, err, broker.CodeUnknownMachine)
 }
@@ -215,9 +219,9 @@ func TestRefusalsOfLaunches(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := west.Reserve(start, c.r)
-			refusal := wantCode(t, err, c.code)
-			if c.code == broker.CodeWrongZone && !slices.Equal(refusal.Zones, []string{"east"}) {
-				t.Errorf("zones %v, want east", refusal.Zones)
+			wantCode(t, err, c.code)
+			if c.code == broker.CodeWrongZone {
+				wantZones(t, err, "east")
 			}
 		})
 	}

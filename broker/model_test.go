@@ -216,7 +216,7 @@ func (m *model) check(t *rapid.T) {
 			t.Fatalf("%s holds %d sessions", name, perMachine[name])
 		}
 	}
-	if got := len(m.Engine.Sessions()); got != want {
+	if got := len(m.Sessions()); got != want {
 		t.Fatalf("%d sessions, want %d", got, want)
 	}
 }

@@ -24,7 +24,7 @@ func TestRepeatedKeyGetsTheSameAnswer(t *testing.T) {
 		if other := read[wire.LaunchAnswer](t, f.post("sessions", `{"user":"alice","resource":"desktop:pool"}`, key, "k"), 201); other.Machine != "p2" {
 			t.Errorf("another user's key gave %+v", other)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if later := read[wire.LaunchAnswer](t, f.post("sessions", bobsPool, key, "k"), 201); later.Ticket == first.Ticket {
 			t.Error("the key outlived its 200s")
 		}
