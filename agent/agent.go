@@ -1,0 +1,352 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"understudy/cloud"
+	"understudy/env"
+	"understudy/events"
+	"understudy/localdb"
+	"understudy/peer"
+	"understudy/relay"
+	"understudy/site"
+	"understudy/storefront"
+	"understudy/wire"
+	"understudy/zone"
+)
+
+// stopLimit bounds an orderly stop.
+const stopLimit = 5 * time.Second
+
+// Agent is one connector.
+type Agent struct {
+	o         Options
+	authority string
+	boot      string
+	startedAt time.Time
+
+	lock      *localdb.FolderLock
+	snapshots *localdb.Snapshots
+	state     *localdb.State
+	cloud     *cloud.Client
+	relay     *relay.Relay
+	mesh      *peer.Mesh
+	callbacks *http.Client
+	log       *log
+	journal   *journal
+	disk      *disk
+	front     *front
+	listeners []*listener
+
+	// Between goroutines.
+	stance    atomic.Pointer[stance]
+	view      atomic.Pointer[operatorView]
+	list      atomic.Pointer[wire.ConnectorList]
+	lastSync  atomic.Pointer[wire.SyncStatus]
+	confirmed atomic.Pointer[time.Time]
+	seenTerm  atomic.Uint64
+	listening atomic.Bool
+	wakeup    chan struct{}
+	commands  chan func()
+	syncNow   chan struct{}
+	syncing   sync.Mutex // one sync at a time
+	rounds    *rounds
+	spawn     func(func(ctx context.Context))
+
+	// What follows belongs to the loop.
+	core        *core
+	last        time.Time
+	serving     *serving
+	order       *pendingOrder
+	sights      []peer.Sight
+	healthSeen  relay.Health
+	gate        wire.GateStatus
+	gateSaid    *bool
+	whyNotSaid  string
+	elected     electedSince
+	heardBefore map[site.FQDN]bool
+	behindSince time.Time
+	fetched     time.Time
+	listFetched time.Time
+	swept       time.Time
+	summarised  time.Time
+}
+
+// New opens the data folder, binds the listeners and gets everything ready; it
+// starts nothing. After an error nothing stays open.
+func New(ctx context.Context, o Options) (*Agent, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	a := &Agent{
+		o: o, authority: o.STA, boot: env.Short(o.Env.Rand("boot"), 12), startedAt: o.Env.Now().UTC(), rounds: newRounds(),
+		wakeup: make(chan struct{}, 1), commands: make(chan func()), syncNow: make(chan struct{}, 1),
+		heardBefore: map[site.FQDN]bool{},
+	}
+	if a.authority == "" {
+		a.authority = storefront.Authority(o.FQDN)
+	}
+	a.log = newLog(&a.o)
+	a.disk = &disk{log: a.log}
+	for _, step := range []func(context.Context) error{a.openData, a.makeClients, a.bind} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, a.close())
+		}
+	}
+	return a, nil
+}
+
+// openData locks the folder and loads what earlier runs left.
+func (a *Agent) openData(ctx context.Context) error {
+	var err error
+	if a.lock, err = localdb.Lock(a.o.Data); err != nil {
+		return err
+	}
+	if a.state, err = localdb.OpenState(a.o.Data, localdb.StateOptions{Env: a.o.Env, Origin: a.o.FQDN}); err != nil {
+		return err
+	}
+	var findings []localdb.Finding
+	if a.snapshots, findings, err = localdb.OpenSnapshots(a.o.Data, a.o.Env); err != nil {
+		return err
+	}
+	for _, f := range findings {
+		a.log.raise(f.Event, f.File+": "+f.Reason, logrus.Fields{"file": f.File})
+	}
+	saved, err := a.state.Load(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	a.core = newCore(a.o.FQDN, saved.Record, saved.Highest, now)
+	a.front = newFront(now, a.o.Env.Now().Sub(saved.FrontActivity), !saved.FrontActivity.IsZero())
+	a.journal = &journal{store: a.state, log: a.log}
+	a.lastSync.Store(&wire.SyncStatus{Outcome: "never"})
+	a.startWith(saved.Connectors)
+	return nil
+}
+
+// startWith uses the newest list of connectors known: one saved from a peer, or
+// the file's; the snapshot's replaces it where that is newer.
+func (a *Agent) startWith(saved wire.ConnectorList) {
+	list := wire.ConnectorList{Connectors: a.o.Peers}
+	if !saved.Version.IsZero() {
+		list = saved
+	}
+	a.list.Store(&list)
+	a.stance.Store(&stance{state: zone.Normal, starting: true, self: a.o.FQDN})
+	a.view.Store(&operatorView{status: wire.Status{
+		Site: a.o.Site, Zone: a.o.Zone, Connector: a.o.FQDN, Version: a.o.Version, Started: a.startedAt,
+		State: zone.Normal, Starting: true, Reason: "the connector has not begun yet", Sync: *a.lastSync.Load(), Missing: []string{},
+	}})
+}
+
+// makeClients makes everything that talks to others.
+func (a *Agent) makeClients(context.Context) error {
+	var err error
+	a.cloud, err = cloud.New(cloud.Options{
+		Env: a.o.Env, URL: a.o.Cloud.URL, Site: a.o.Site, Connector: a.o.FQDN, Zone: a.o.Zone,
+		Token: a.o.Cloud.Token, TLS: a.o.Cloud.TLS, Timeout: a.o.Cloud.Timeout,
+	})
+	if err != nil {
+		return err
+	}
+	a.callbacks = &http.Client{Transport: a.o.Env.Transport(a.o.TLS.Callbacks)}
+	a.mesh, err = peer.New(peer.Options{
+		Env: a.o.Env, Self: a.o.FQDN, Site: a.o.Site, Zone: a.o.Zone, TLS: a.o.TLS.PeerClient,
+		Deadline: func() time.Duration { return a.settings().Deadline.D() }, OnChange: a.wake,
+	})
+	if err != nil {
+		return err
+	}
+	a.relay, err = relay.New(relay.Options{
+		Env: a.o.Env, Cloud: a.cloud, Call: a.call, Term: func() uint64 { return a.stance.Load().term }, Authority: a.authority,
+		Interval: func() time.Duration { return a.settings().HealthInterval.D() }, Timeout: a.relayTimeout,
+		Healthy:   func() (site.FQDN, string) { s := a.stance.Load(); return s.healthy, s.healthyURL },
+		OnTrouble: a.onTrouble, OnStream: a.onStream, OnCheck: a.wake,
+	})
+	return err
+}
+
+func (a *Agent) relayTimeout() time.Duration {
+	if a.stance.Load().state == zone.PendingHA {
+		return relayPending
+	}
+	return relayNormal
+}
+
+func (a *Agent) onTrouble(kind relay.Kind, reason string) {
+	name := events.RelayTrouble
+	if kind == relay.HealthCheck {
+		name = events.CloudTrouble
+	}
+	a.log.raise(name, reason, logrus.Fields{"kind": string(kind)})
+	a.wake()
+}
+
+func (a *Agent) onStream(up bool, reason string) {
+	name := events.CallStreamDown
+	if up {
+		name = events.CallStreamUp
+	}
+	a.log.raise(name, reason, logrus.Fields{})
+	a.wake()
+}
+
+// sawTerm hears of the terms that desktops name.
+func (a *Agent) sawTerm(term uint64) {
+	for {
+		was := a.seenTerm.Load()
+		if term <= was {
+			return
+		}
+		if a.seenTerm.CompareAndSwap(was, term) {
+			a.wake()
+			return
+		}
+	}
+}
+
+// bind opens the three listeners.
+func (a *Agent) bind(ctx context.Context) error {
+	admin, err := a.adminRoutes()
+	if err != nil {
+		return err
+	}
+	for _, l := range []struct {
+		name, address string
+		handler       http.Handler
+	}{
+		{"client", a.o.Listen.Client, a.clientRoutes()},
+		{"peer", a.o.Listen.Peer, a.peerRoutes()},
+		{"admin", a.o.Listen.Admin, admin},
+	} {
+		bound, err := a.listen(ctx, l.name, l.address)
+		if err != nil {
+			return fmt.Errorf("listen for %s on %s: %w", l.name, l.address, err)
+		}
+		a.listeners = append(a.listeners, &listener{name: l.name, net: bound, server: &http.Server{
+			Handler: l.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		}})
+	}
+	return nil
+}
+
+// Run serves until ctx ends, then stops in order: the office is handed over, the
+// listeners drain, and everything that was started has ended when it returns.
+func (a *Agent) Run(ctx context.Context) error {
+	defer func() { _ = a.close() }()
+	background, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	var running sync.WaitGroup
+	a.spawn = func(f func(context.Context)) { running.Go(func() { f(background) }) }
+	failed := make(chan error, len(a.listeners)+1)
+	a.log.raise(events.Started, "version "+a.o.Version, logrus.Fields{"boot": a.boot})
+	for _, l := range a.listeners {
+		running.Go(func() {
+			if err := a.serveListener(l); err != nil {
+				failed <- fmt.Errorf("serve %s: %w", l.name, err)
+			}
+		})
+	}
+	a.listening.Store(true)
+	running.Go(func() { _ = a.mesh.Run(background) })
+	running.Go(func() { _ = a.relay.Run(background) })
+	running.Go(func() { a.watchDisk(background) })
+	running.Go(func() { a.log.run(background, a.state) })
+	running.Go(func() {
+		if err := a.schedule(background); err != nil {
+			failed <- err
+		}
+	})
+	looping := make(chan struct{})
+	running.Go(func() { defer close(looping); a.loop(background) })
+	a.useList(*a.list.Load())
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	a.leave(background)
+	a.log.raise(events.Stopped, "stopped in an orderly way", logrus.Fields{})
+	stop(errors.New("the connector is stopping"))
+	<-looping
+	running.Wait()
+	return err
+}
+
+// leave says that this connector stops, hands the office over where there is
+// somebody to take it, and lets requests in flight finish, all within a bound.
+func (a *Agent) leave(background context.Context) {
+	ctx, cancel := context.WithTimeout(background, stopLimit)
+	defer cancel()
+	if err := a.do(ctx, func() { a.core.leaving = true }); err == nil {
+		a.awaitHandover(ctx)
+	}
+	a.listening.Store(false)
+	a.closeListeners(ctx)
+}
+
+// awaitHandover waits until the office is given up and a peer has said so, or
+// nobody is there to take it.
+func (a *Agent) awaitHandover(ctx context.Context) {
+	for {
+		changed := a.rounds.next()
+		s := a.stance.Load()
+		carrier, present := a.carrier(s.record)
+		if !present || s.record.Writer != a.o.FQDN || s.record.Successor != "" && carrier != "" {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// close undoes New in reverse order.
+func (a *Agent) close() error {
+	var errs []error
+	for _, l := range a.listeners {
+		if err := l.net.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.cloud != nil {
+		a.cloud.Close()
+	}
+	if a.callbacks != nil {
+		a.callbacks.CloseIdleConnections()
+	}
+	if a.snapshots != nil {
+		errs = append(errs, a.snapshots.Close())
+	}
+	if a.state != nil {
+		errs = append(errs, a.state.Close())
+	}
+	if a.lock != nil {
+		errs = append(errs, a.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Addr is where a listener is bound.
+func (a *Agent) Addr(name string) string {
+	for _, l := range a.listeners {
+		if l.name == name {
+			return strings.TrimPrefix(l.net.Addr().String(), "@")
+		}
+	}
+	return ""
+}

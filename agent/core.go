@@ -1,0 +1,237 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"understudy/election"
+	"understudy/site"
+	"understudy/statemachine"
+	"understudy/wire"
+	"understudy/zone"
+)
+
+// drainLimit bounds how long a hand-over waits for requests in flight.
+const drainLimit = 2 * time.Second
+
+// core is the zone protocol of one connector: it decides which record to adopt
+// or to write, when to take, hand over and lose the office, and which state
+// follows. It does no I/O. The loop asks decide for one change at a time, makes
+// the change's record durable, and then tells commit.
+type core struct {
+	self    site.FQDN
+	machine *statemachine.Machine
+	record  zone.Record
+	held    time.Time
+	highest uint64
+
+	// starting: it serves nobody, is no candidate and writes nothing until it has
+	// heard its peers; waking late is a start.
+	starting bool
+	woken    time.Time
+	// alone: nobody was heard at the start, so the state was resumed from the own
+	// record and need not be the record's mode.
+	alone bool
+
+	office   bool
+	closing  *closing
+	leaving  bool
+	election election.Result
+	waiting  string // why the state stays
+}
+
+// closing is a hand-over under way: nothing new is accepted.
+type closing struct {
+	successor site.FQDN
+	since     time.Time
+}
+
+// inputs are the facts that one round of decisions is made from.
+type inputs struct {
+	now      time.Time
+	wall     time.Time
+	newID    func() string
+	list     []site.FQDN
+	settings site.Settings
+
+	peers    []peerWord
+	canServe bool
+	whyNot   string
+	usable   bool
+	health   health
+	gateOpen bool
+	// drained says that no request is in flight in the secondary broker.
+	drained bool
+	// seenTerm is the highest term that a desktop has named.
+	seenTerm uint64
+	order    *wire.OutageOrder
+}
+
+// health is what the relay knows of the cloud broker.
+type health struct {
+	checked bool
+	healthy bool
+	trouble string
+}
+
+// peerWord is one peer as it is seen.
+type peerWord struct {
+	fqdn     site.FQDN
+	heard    bool
+	answered bool
+	facts    wire.Facts
+}
+
+// change is one step: what is to be made durable, and what is then true.
+type change struct {
+	record   *zone.Record
+	highest  uint64
+	decision statemachine.Decision
+	start    *zone.State
+	alone    bool
+	office   *bool
+	closing  **closing
+	reason   string
+}
+
+func newCore(self site.FQDN, saved zone.Record, highest uint64, now time.Time) *core {
+	return &core{
+		self: self, record: saved, held: now, highest: max(highest, saved.Number, saved.Term),
+		machine: statemachine.New(now, zone.Normal), starting: true, woken: now,
+	}
+}
+
+// wake begins a start: of the process, or after a pause longer than the deadline.
+func (c *core) wake(now time.Time) {
+	c.starting, c.woken, c.office, c.closing = true, now, false, nil
+}
+
+func (c *core) state() zone.State { return c.machine.State() }
+
+// decide returns the next change, if there is one.
+func (c *core) decide(in inputs) (change, bool) {
+	steps := []func(inputs) *change{c.raise, c.finishStart}
+	if !c.starting {
+		c.election = election.Elect(in.now, c.view(in))
+		steps = []func(inputs) *change{c.raise, c.adopt, c.lose, c.take, c.outrank, c.handOver, c.obey, c.move}
+	}
+	for _, step := range steps {
+		if ch := step(in); ch != nil {
+			return *ch, true
+		}
+	}
+	return change{}, false
+}
+
+// commit makes a change true whose record is durable. It returns the transition,
+// if there was one.
+func (c *core) commit(ctx context.Context, now time.Time, ch change) (statemachine.Transition, error) {
+	if ch.record != nil {
+		c.record, c.held = *ch.record, now
+		c.office = c.office && ch.record.Writer == c.self
+	}
+	c.highest = max(c.highest, ch.highest, c.record.Number, c.record.Term)
+	if ch.start != nil {
+		c.machine = statemachine.New(now, *ch.start)
+		c.starting, c.alone = false, ch.alone
+	}
+	if ch.office != nil {
+		c.office = *ch.office
+	}
+	if ch.closing != nil {
+		c.closing = *ch.closing
+	}
+	if !c.office {
+		c.closing = nil
+	}
+	if ch.decision.Event == statemachine.None {
+		return statemachine.Transition{}, nil
+	}
+	c.alone = false
+	return c.machine.Fire(ctx, now, ch.decision)
+}
+
+// raise: the highest number ever seen is durable, so that a record written later
+// is above it.
+func (c *core) raise(in inputs) *change {
+	highest := max(c.highest, in.seenTerm)
+	for _, p := range in.peers {
+		if p.heard {
+			highest = max(highest, p.facts.Highest, p.facts.Record.Number, p.facts.Record.Term)
+		}
+	}
+	if highest == c.highest {
+		return nil
+	}
+	return &change{highest: highest}
+}
+
+// adopt copies the highest record of the peers that have finished starting.
+func (c *core) adopt(in inputs) *change {
+	best := c.record
+	for _, p := range in.peers {
+		if p.heard && !p.facts.Starting && zone.Compare(p.facts.Record, best) > 0 {
+			best = p.facts.Record
+		}
+	}
+	if zone.Compare(best, c.record) <= 0 {
+		return nil
+	}
+	return &change{record: &best, reason: fmt.Sprintf("%s wrote record %d", best.Writer, best.Number)}
+}
+
+// lose: somebody else, or nobody, is elected.
+func (c *core) lose(inputs) *change {
+	if !c.office || c.election.Elected == c.self {
+		return nil
+	}
+	no := false
+	return &change{office: &no, reason: c.election.Reason}
+}
+
+// take: taking the office, in Normal too, first makes a record durable.
+func (c *core) take(in inputs) *change {
+	if c.office || c.leaving || c.election.Elected != c.self || !c.consistent() {
+		return nil
+	}
+	r := c.next(c.election.Reason)
+	r.Term = r.Number
+	if c.state().HA() && r.Mode != c.state() {
+		r.Mode, r.Since = c.state(), in.wall
+	}
+	if r.Since.IsZero() {
+		r.Since = in.wall
+	}
+	yes := true
+	return &change{record: &r, office: &yes, reason: c.election.Reason}
+}
+
+// consistent: a successor goes on with the record's mode, so it is in it first.
+func (c *core) consistent() bool {
+	if c.state().HA() != c.record.Open() {
+		return false
+	}
+	return !c.record.Open() || c.alone || c.state() == c.record.Mode
+}
+
+// outrank: a desktop has seen a higher term than the office has; it would refuse
+// every prepare.
+func (c *core) outrank(in inputs) *change {
+	if !c.office || in.seenTerm <= c.record.Term {
+		return nil
+	}
+	r := c.next(fmt.Sprintf("a desktop has seen term %d", in.seenTerm))
+	r.Term = r.Number
+	return &change{record: &r, reason: r.Reason}
+}
+
+// next is a new record of this connector that goes on where the present one is.
+func (c *core) next(reason string) zone.Record {
+	r := c.record
+	r.Number, r.Writer, r.Successor, r.Reason = c.highest+1, c.self, "", reason
+	if r.Mode == "" {
+		r.Mode = zone.Normal
+	}
+	return r
+}

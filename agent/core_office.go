@@ -1,0 +1,237 @@
+package agent
+
+import (
+	"fmt"
+
+	"understudy/election"
+	"understudy/site"
+	"understudy/statemachine"
+	"understudy/zone"
+)
+
+// finishStart ends a start when every peer has answered or refused, or the wait
+// for them is over.
+func (c *core) finishStart(in inputs) *change {
+	if !c.starting || !c.joined(in) {
+		return nil
+	}
+	best, heard := c.bestAtStart(in)
+	state := zone.Normal
+	switch {
+	case heard && best.Open():
+		state = best.Mode
+	case !heard:
+		state = resumed(best, in.health)
+	}
+	ch := &change{start: &state, alone: !heard, reason: startReason(heard, best, state)}
+	if zone.Compare(best, c.record) != 0 {
+		ch.record = &best
+	}
+	return ch
+}
+
+func (c *core) joined(in inputs) bool {
+	if in.now.Sub(c.woken) >= in.settings.JoinWait.D() {
+		return true
+	}
+	for _, p := range in.peers {
+		if !p.answered {
+			return false
+		}
+	}
+	return true
+}
+
+// bestAtStart is the record to go on from. Those of peers that have finished
+// starting count before those of starters, and the own open one gives way to
+// their closed one: it may be left over from an outage that the zone has closed.
+func (c *core) bestAtStart(in inputs) (zone.Record, bool) {
+	settled, starters := zone.Record{}, zone.Record{}
+	anySettled, anyHeard, closed := false, false, false
+	for _, p := range in.peers {
+		if !p.heard {
+			continue
+		}
+		anyHeard = true
+		if p.facts.Starting {
+			starters = higher(starters, p.facts.Record)
+			continue
+		}
+		anySettled = true
+		closed = closed || !p.facts.Record.Open()
+		settled = higher(settled, p.facts.Record)
+	}
+	switch {
+	case !anySettled:
+		return higher(c.record, starters), anyHeard
+	case c.record.Open() && closed:
+		return settled, true
+	}
+	return higher(c.record, settled), true
+}
+
+func higher(a, b zone.Record) zone.Record {
+	if zone.Compare(b, a) > 0 {
+		return b
+	}
+	return a
+}
+
+// resumed is the state of a connector that finds no peer (RAS-06).
+func resumed(r zone.Record, h health) zone.State {
+	switch {
+	case !r.Open():
+		return zone.Normal
+	case r.Forced(), !h.checked, !h.healthy:
+		return zone.ExtendedHA
+	}
+	return zone.PendingRecovery
+}
+
+func startReason(heard bool, best zone.Record, state zone.State) string {
+	switch {
+	case heard && best.Open():
+		return fmt.Sprintf("started and joined the outage %s in %s", best.Outage, state)
+	case heard:
+		return "started; the zone is not in HA mode"
+	case best.Open():
+		return fmt.Sprintf("started, heard no peer, and resumed the outage %s in %s", best.Outage, state)
+	}
+	return "started; heard no peer"
+}
+
+// view is what the election is decided from.
+func (c *core) view(in inputs) election.View {
+	own := election.Word{
+		Starting: c.starting, Leaving: c.leaving, CanServe: in.canServe, WhyNot: in.whyNot,
+		Hears: map[site.FQDN]election.Word{},
+	}
+	for _, p := range in.peers {
+		if p.heard {
+			own.Hears[p.fqdn] = wordOf(p)
+		}
+	}
+	return election.View{
+		Self: c.self, Zone: in.list, Own: own, Record: c.record, Held: c.held, Deadline: in.settings.Deadline.D(),
+	}
+}
+
+func wordOf(p peerWord) election.Word {
+	w := election.Word{
+		Starting: p.facts.Starting, Leaving: p.facts.Leaving, CanServe: p.facts.CanServe, WhyNot: p.facts.WhyNot,
+		Hears: map[site.FQDN]election.Word{},
+	}
+	for _, h := range p.facts.Heard {
+		w.Hears[h.FQDN] = election.Word{Starting: h.Starting, Leaving: h.Leaving, CanServe: h.CanServe}
+	}
+	return w
+}
+
+// handOver stops accepting, waits for what is in flight, and then writes the
+// last record, which names the successor.
+func (c *core) handOver(in inputs) *change {
+	if !c.office {
+		return nil
+	}
+	next := c.election.Successor
+	switch {
+	case next == "" && c.closing == nil:
+		return nil
+	case next == "":
+		none := (*closing)(nil)
+		return &change{closing: &none, reason: "nobody is there to take over"}
+	case c.closing == nil:
+		begin := &closing{successor: next, since: in.now}
+		return &change{closing: &begin, reason: c.election.Reason}
+	case !in.drained && in.now.Sub(c.closing.since) < drainLimit:
+		return nil
+	}
+	r := c.next(c.election.Reason)
+	r.Successor = next
+	no := false
+	return &change{record: &r, office: &no, reason: r.Reason}
+}
+
+// obey carries out an operator's order where it changes no state: force in
+// InitialHA and ExtendedHA, and clear.
+func (c *core) obey(in inputs) *change {
+	if !c.office || c.closing != nil || in.order == nil {
+		return nil
+	}
+	switch {
+	case in.order.Action == "clear" && c.record.Forced():
+		r := c.next("cleared by " + in.order.By)
+		r.Force = nil
+		return &change{record: &r, reason: r.Reason}
+	case c.forcing(in) && (c.state() == zone.InitialHA || c.state() == zone.ExtendedHA):
+		r := c.next("forced by " + in.order.By)
+		r.Force = force(in)
+		return &change{record: &r, reason: r.Reason}
+	}
+	return nil
+}
+
+// forcing reports whether an operator's force waits to be carried out.
+func (c *core) forcing(in inputs) bool {
+	return in.order != nil && in.order.Action == "force" && !c.record.Forced()
+}
+
+func force(in inputs) *zone.Force {
+	return &zone.Force{By: in.order.By, Reason: in.order.Reason, At: in.wall}
+}
+
+// move asks the state machine.
+func (c *core) move(in inputs) *change {
+	d := c.machine.Decide(in.now, c.machineInputs(in), statemachine.Timings{
+		Detection: in.settings.Detection.D(), InitialHA: in.settings.InitialHA.D(), Recovery: in.settings.Recovery.D(),
+	})
+	c.waiting = d.Reason
+	switch {
+	case d.Event == statemachine.None:
+		return nil
+	case !c.office || !d.From.HA() && !d.To.HA():
+		return &change{decision: d, reason: d.Reason}
+	case c.closing != nil:
+		return nil
+	}
+	r := c.moved(in, d)
+	return &change{decision: d, record: &r, reason: d.Reason}
+}
+
+// moved is the record that a transition of the zone writes.
+func (c *core) moved(in inputs, d statemachine.Decision) zone.Record {
+	r := c.next(d.Reason)
+	r.Mode, r.Since = d.To, in.wall
+	if !d.From.HA() {
+		r.Outage = in.newID()
+	}
+	if c.forcing(in) {
+		r.Force = force(in)
+	}
+	if !d.To.HA() {
+		r.Term, r.Force = r.Number, nil
+	}
+	return r
+}
+
+func (c *core) machineInputs(in inputs) statemachine.Inputs {
+	return statemachine.Inputs{
+		Office: c.office, Record: c.record, Trouble: in.health.trouble, Healthy: in.health.checked && in.health.healthy,
+		GateOpen: in.gateOpen, Usable: in.usable, Force: c.record.Forced() || c.forcing(in), Present: c.present(in),
+	}
+}
+
+// present lists who counts for entering and leaving HA mode: whoever has
+// finished a health check since its start.
+func (c *core) present(in inputs) []statemachine.Present {
+	var out []statemachine.Present
+	if in.health.checked {
+		out = append(out, statemachine.Present{FQDN: c.self, Healthy: in.health.healthy, Pending: c.state() == zone.PendingHA})
+	}
+	for _, p := range in.peers {
+		if p.heard && p.facts.Checked {
+			out = append(out, statemachine.Present{FQDN: p.fqdn, Healthy: p.facts.Healthy, Pending: p.facts.State == zone.PendingHA})
+		}
+	}
+	return out
+}

@@ -1,0 +1,89 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"understudy/events"
+)
+
+// diskPatience is how long the state database may fail before this connector
+// gives up the office (design 4).
+const diskPatience = 3 * time.Second
+
+// disk knows whether the state database can be written.
+type disk struct {
+	log *log
+
+	mu    sync.Mutex // guards what follows
+	since time.Time  // of the failure; zero: it works
+	err   error
+}
+
+func (d *disk) failed(now time.Time, err error) {
+	d.mu.Lock()
+	first := d.err == nil
+	if first {
+		d.since = now
+	}
+	d.err = err
+	d.mu.Unlock()
+	if first {
+		d.log.raise(events.DiskFailed, err.Error(), logrus.Fields{})
+	}
+}
+
+func (d *disk) works() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err = nil
+}
+
+// why says why this connector cannot serve for its disk; empty: it can.
+func (d *disk) why(now time.Time) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil || now.Sub(d.since) < diskPatience {
+		return ""
+	}
+	return fmt.Sprintf("the state database cannot be written for %s: %v", now.Sub(d.since).Round(time.Second), d.err)
+}
+
+// watchDisk probes the state database each second, and keeps the time of the last
+// StoreFront request over restarts.
+func (a *Agent) watchDisk(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	saved := time.Duration(-1)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := a.state.Probe(ctx); err != nil && ctx.Err() == nil {
+			a.disk.failed(time.Now(), err)
+			continue
+		}
+		a.disk.works()
+		saved = a.keepFrontActivity(ctx, saved)
+	}
+}
+
+// keepFrontActivity writes the time of the last StoreFront request at most each
+// minute: the window is days.
+func (a *Agent) keepFrontActivity(ctx context.Context, saved time.Duration) time.Duration {
+	idle, asked := a.front.idle(time.Now())
+	at := time.Since(a.front.base) - idle
+	if !asked || saved >= 0 && at-saved < time.Minute {
+		return saved
+	}
+	if err := a.state.SaveFrontActivity(ctx, a.o.Env.Now().Add(-idle)); err != nil {
+		return saved
+	}
+	return at
+}

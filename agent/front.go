@@ -1,0 +1,68 @@
+package agent
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"understudy/site"
+	"understudy/wire"
+)
+
+// front knows when a StoreFront or gateway last asked something: of this
+// connector, and, over the peers' heartbeats, of the zone (LHC-06). The times are
+// on this process's monotonic clock.
+type front struct {
+	base time.Time
+	own  atomic.Int64 // nanoseconds after base; the zero value means never
+	zone atomic.Int64
+}
+
+// newFront starts from an idle time that an earlier run left behind.
+func newFront(now time.Time, idle time.Duration, known bool) *front {
+	f := &front{base: now.Add(-365 * 24 * time.Hour)}
+	if known {
+		f.own.Store(int64(now.Add(-idle).Sub(f.base)))
+	}
+	return f
+}
+
+// touch notes a request of a StoreFront.
+func (f *front) touch(now time.Time) { f.own.Store(int64(now.Sub(f.base))) }
+
+// learn takes over what the peers say.
+func (f *front) learn(now time.Time, peers []peerWord) {
+	for _, p := range peers {
+		if p.heard && p.facts.FrontIdle != nil {
+			at := int64(now.Add(-p.facts.FrontIdle.D()).Sub(f.base))
+			f.zone.Store(max(f.zone.Load(), at))
+		}
+	}
+}
+
+// idle is how long ago this connector was asked; false: never.
+func (f *front) idle(now time.Time) (time.Duration, bool) { return f.since(now, f.own.Load()) }
+
+func (f *front) since(now time.Time, at int64) (time.Duration, bool) {
+	if at <= 0 {
+		return 0, false
+	}
+	return max(0, now.Sub(f.base)-time.Duration(at)), true
+}
+
+// gate decides whether trouble counts, and says why.
+func (f *front) gate(now time.Time, s site.Settings) wire.GateStatus {
+	g := wire.GateStatus{Mode: s.Participation, Window: s.ParticipationWindow}
+	idle, asked := f.since(now, max(f.own.Load(), f.zone.Load()))
+	switch {
+	case s.Participation == site.Always:
+		g.Open, g.Reason = true, "the zone takes part always"
+	case !asked:
+		g.Reason = "no StoreFront has asked any connector of this zone yet"
+	case idle > s.ParticipationWindow.D():
+		g.Reason = fmt.Sprintf("the zone's last StoreFront request was %s ago, longer than the window", idle.Round(time.Second))
+	default:
+		g.Open, g.Reason = true, "a StoreFront has asked within the window"
+	}
+	return g
+}

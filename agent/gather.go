@@ -1,0 +1,301 @@
+package agent
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"understudy/env"
+	"understudy/events"
+	"understudy/site"
+	"understudy/wire"
+	"understudy/zone"
+)
+
+// gather collects everything that one round decides from.
+func (a *Agent) gather(now time.Time) inputs {
+	settings := a.settings()
+	list := a.takeList()
+	in := inputs{
+		now: now, wall: a.o.Env.Now().UTC(), settings: settings, peers: a.peers(now), drained: a.serving.drained(),
+		newID:    func() string { return env.Short(a.o.Env.Rand("outages"), 10) },
+		seenTerm: a.seenTerm.Load(),
+		health:   a.health(now),
+	}
+	for _, c := range list.Connectors {
+		in.list = append(in.list, c.FQDN)
+	}
+	if a.order != nil {
+		in.order = &a.order.OutageOrder
+	}
+	a.seekList(in.peers)
+	a.front.learn(now, in.peers)
+	a.gate = a.front.gate(now, settings)
+	in.gateOpen = a.gate.Open
+	a.judgeSelf(now, &in)
+	return in
+}
+
+// peers are the sights of the mesh in the core's words.
+func (a *Agent) peers(now time.Time) []peerWord {
+	a.sights = a.mesh.Sights(now)
+	words := make([]peerWord, len(a.sights))
+	for i, s := range a.sights {
+		words[i] = peerWord{fqdn: s.FQDN, heard: s.Heard, answered: s.Answered, facts: s.Facts}
+	}
+	return words
+}
+
+// health puts the relay's view into the core's words: trouble is what speaks
+// against the cloud broker since the last good check.
+func (a *Agent) health(now time.Time) health {
+	h := a.relay.Health(now)
+	a.healthSeen = h
+	switch {
+	case h.Checked && !h.Healthy:
+		return health{checked: true, trouble: h.Reason}
+	case h.Trouble != nil && h.Trouble.At.After(h.At):
+		return health{checked: h.Checked, trouble: h.Trouble.Reason}
+	}
+	return health{checked: h.Checked, healthy: h.Healthy}
+}
+
+// judgeSelf fills in whether this connector can serve. Nobody else judges it, so
+// all decide from the same facts (design 4).
+func (a *Agent) judgeSelf(now time.Time, in *inputs) {
+	own, usable := a.ownVersion()
+	in.usable = usable
+	newest, holder := own, a.o.FQDN
+	for _, p := range in.peers {
+		if p.heard && !p.facts.Config.IsZero() && p.facts.Config.Compare(newest) > 0 {
+			newest, holder = p.facts.Config, p.fqdn
+		}
+	}
+	a.behind(now, newest.Compare(own) > 0, holder)
+	in.whyNot = a.whyNot(now, usable, newest, own)
+	in.canServe = in.whyNot == ""
+	if in.whyNot != a.whyNotSaid {
+		a.whyNotSaid = in.whyNot
+		if in.whyNot != "" {
+			a.log.raise(events.CannotServe, in.whyNot, a.fields(nil))
+		}
+	}
+}
+
+func (a *Agent) whyNot(now time.Time, usable bool, newest, own site.Version) string {
+	if !a.inList() {
+		return "the zone's newest list of connectors does not name this one"
+	}
+	if why := a.disk.why(now); why != "" {
+		return why
+	}
+	if !a.listening.Load() {
+		return "the client listener is not up"
+	}
+	if !usable {
+		return "there is no usable snapshot"
+	}
+	late := 2 * a.o.SyncInterval
+	if newest.Compare(own) > 0 && (a.core.state().HA() || now.Sub(a.behindSince) >= late) {
+		return fmt.Sprintf("it uses snapshot %s, the zone has %s", own, newest)
+	}
+	return ""
+}
+
+// behind keeps the stopwatch of being behind the zone's version and asks the
+// holder for it, outside HA mode.
+func (a *Agent) behind(now time.Time, is bool, holder site.FQDN) {
+	if !is {
+		a.behindSince = time.Time{}
+		return
+	}
+	if a.behindSince.IsZero() {
+		a.behindSince = now
+	}
+	if !a.core.starting && !a.core.state().HA() {
+		a.fetchFrom(holder)
+	}
+}
+
+func (a *Agent) ownVersion() (site.Version, bool) {
+	snapshot, ok := a.snapshots.Current()
+	if !ok {
+		return site.Version{}, false
+	}
+	defer snapshot.Release()
+	return snapshot.Version, true
+}
+
+func (a *Agent) inList() bool {
+	for _, c := range a.list.Load().Connectors {
+		if c.FQDN == a.o.FQDN {
+			return true
+		}
+	}
+	return false
+}
+
+// settings are the zone's in the site, or the file's until the first sync.
+func (a *Agent) settings() site.Settings {
+	snapshot, ok := a.snapshots.Current()
+	if !ok {
+		return a.o.Settings.WithDefaults()
+	}
+	defer snapshot.Release()
+	if _, known := snapshot.Index.Zone(a.o.Zone); !known {
+		return a.o.Settings.WithDefaults()
+	}
+	return snapshot.Index.Settings(a.o.Zone)
+}
+
+// takeList keeps the newest list of the zone's connectors: the snapshot's, or a
+// newer one that a peer had (design 4), or the file's until the first sync.
+func (a *Agent) takeList() wire.ConnectorList {
+	list := *a.list.Load()
+	snapshot, ok := a.snapshots.Current()
+	if ok {
+		if snapshot.Version.Compare(list.Version) > 0 || list.Version.IsZero() {
+			list = wire.ConnectorList{Version: snapshot.Version, Connectors: snapshot.Index.Connectors(a.o.Zone)}
+			a.useList(list)
+		}
+		snapshot.Release()
+	}
+	return list
+}
+
+// seekList asks a peer that has a newer list of the zone's connectors for it.
+func (a *Agent) seekList(peers []peerWord) {
+	own := a.list.Load().Version
+	for _, p := range peers {
+		if p.heard && p.facts.List.Compare(own) > 0 {
+			a.fetchList(p.fqdn)
+			return
+		}
+	}
+}
+
+func (a *Agent) useList(list wire.ConnectorList) {
+	a.list.Store(&list)
+	a.mesh.SetPeers(list.Connectors)
+}
+
+// report raises the events of peers that came and went, and of the gate.
+func (a *Agent) report(now time.Time, in inputs) {
+	for _, s := range a.sights {
+		if was, known := a.heardBefore[s.FQDN]; known == s.Heard && was == s.Heard {
+			continue
+		}
+		was := a.heardBefore[s.FQDN]
+		a.heardBefore[s.FQDN] = s.Heard
+		fields := a.fields(logrus.Fields{"peer": string(s.FQDN), "link": s.Link})
+		switch {
+		case s.Heard && !was:
+			a.log.raise(events.PeerHeard, string(s.FQDN)+" is heard", fields)
+		case was && !s.Heard:
+			a.log.raise(events.PeerLost, string(s.FQDN)+": "+s.Reason, fields)
+		}
+	}
+	if a.gateSaid == nil || *a.gateSaid != a.gate.Open {
+		open := a.gate.Open
+		a.gateSaid = &open
+		a.log.raise(events.GateChanged, a.gate.Reason, a.fields(logrus.Fields{"open": open}))
+	}
+	a.summarise(now)
+	a.refreshStatus(now, in)
+}
+
+// summarise tells every two minutes how the outage goes (LHC-24).
+func (a *Agent) summarise(now time.Time) {
+	if a.serving == nil || !a.core.office {
+		a.summarised = now
+		return
+	}
+	if now.Sub(a.summarised) < 2*time.Minute {
+		return
+	}
+	a.summarised = now
+	stats := a.serving.engine.Stats()
+	lasted := now.Sub(a.core.machine.Entered()).Round(time.Second)
+	a.log.raise(events.OutageSummary, fmt.Sprintf("%s for %s", a.core.state(), lasted), a.fields(logrus.Fields{
+		"registrations": stats.Registrations, "sessions": stats.Sessions,
+	}))
+}
+
+// publish makes the stance that handlers go by and the facts that peers hear.
+func (a *Agent) publish(now time.Time, in inputs) {
+	s := &stance{
+		state: a.core.state(), starting: a.core.starting, closing: a.core.closing != nil, self: a.o.FQDN,
+		elected: a.core.election.Elected, outage: a.core.record.Outage, term: a.core.record.Term, record: a.core.record,
+		evaluated: now, deadline: a.settings().Deadline.D(),
+	}
+	if a.core.starting {
+		s.elected = ""
+	}
+	if a.core.office {
+		s.serving = a.serving
+	}
+	for _, c := range a.list.Load().Connectors {
+		if c.FQDN == s.elected {
+			s.electedURL = c.ClientURL
+		}
+	}
+	for _, p := range in.peers {
+		if p.heard && p.facts.Checked && p.facts.Healthy && s.healthy == "" {
+			s.healthy, s.healthyURL = p.fqdn, p.facts.ClientURL
+		}
+	}
+	a.stance.Store(s)
+	a.mesh.Publish(a.facts(now, in))
+	a.rounds.announce()
+}
+
+func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
+	f := wire.Facts{
+		Version: a.o.Version, Boot: a.boot, Starting: a.core.starting, Leaving: a.core.leaving, State: a.core.state(),
+		Record: a.core.record, Highest: a.core.highest, Checked: in.health.checked, Healthy: in.health.healthy,
+		HealthReason: a.healthSeen.Reason, CanServe: in.canServe, WhyNot: in.whyNot, Elected: a.core.election.Elected,
+		ClientURL: a.ownURL(), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil,
+	}
+	for _, p := range in.peers {
+		if p.heard {
+			f.Heard = append(f.Heard, wire.Heard{FQDN: p.fqdn, CanServe: p.facts.CanServe, Starting: p.facts.Starting, Leaving: p.facts.Leaving})
+		}
+	}
+	if snapshot, ok := a.snapshots.Current(); ok {
+		f.Config, f.ConfigAge = snapshot.Version, site.Duration(in.wall.Sub(snapshot.Imported).Round(time.Second))
+		snapshot.Release()
+	}
+	if idle, asked := a.front.idle(now); asked {
+		d := site.Duration(idle.Round(time.Second))
+		f.FrontIdle = &d
+	}
+	if a.serving != nil {
+		stats := a.serving.engine.Stats()
+		f.Registrations, f.Sessions = stats.Registrations, stats.Sessions
+	}
+	return f
+}
+
+func (a *Agent) ownURL() string {
+	for _, c := range a.list.Load().Connectors {
+		if c.FQDN == a.o.FQDN {
+			return c.ClientURL
+		}
+	}
+	return ""
+}
+
+// electedSince is the present result of the election, for people.
+type electedSince struct {
+	who    site.FQDN
+	since  time.Time
+	reason string
+}
+
+// inHA reports whether nothing may be swapped now: in HA mode, and before a start
+// has found out.
+func (a *Agent) inHA() bool {
+	s := a.stance.Load()
+	return s.starting || s.state.HA() || s.state == zone.State("")
+}

@@ -1,0 +1,164 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"understudy/relay"
+	"understudy/storefront"
+	"understudy/wire"
+)
+
+// clientRoutes are those for StoreFronts and desktops.
+func (a *Agent) clientRoutes() http.Handler {
+	r := newRouter()
+	a.healthRoutes(r)
+	r.Group(func(r chi.Router) {
+		r.Use(a.frontEnds)
+		r.Get("/storefront/v1/heartbeat", storefront.Heartbeat(func() (wire.FrontHeartbeat, *wire.Problem) {
+			return a.stance.Load().heartbeat(a.o.Site, a.o.Zone)
+		}).ServeHTTP)
+		r.Post("/storefront/v1/resources", a.by(relay.Resources))
+		r.Post("/storefront/v1/sessions", a.by(relay.Launch))
+		r.Post("/storefront/v1/tickets/redeem", a.by(relay.Redeem))
+	})
+	r.Group(func(r chi.Router) {
+		r.Use(a.desktops)
+		r.Post("/vda/v1/registrations", a.by(relay.Register))
+		r.Get("/vda/v1/registrations/{lease}", a.by(relay.Heartbeat))
+		r.Put("/vda/v1/registrations/{lease}", a.by(relay.Heartbeat))
+		r.Delete("/vda/v1/registrations/{lease}", a.by(relay.Unregister))
+		r.Post("/vda/v1/registrations/{lease}/sessions", a.by(relay.Report))
+	})
+	return r
+}
+
+// by answers by the stance, relayed as one kind of request.
+func (a *Agent) by(kind relay.Kind) http.HandlerFunc {
+	relayed := a.relay.Handler(kind)
+	return func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, relayed) }
+}
+
+// peerRoutes are those for the other connectors of the zone.
+func (a *Agent) peerRoutes() http.Handler {
+	r := newRouter()
+	a.mesh.Routes(r)
+	r.Group(func(r chi.Router) {
+		r.Use(a.mesh.Members)
+		r.Post("/peer/v1/outage", a.peerOutage)
+		r.Get("/peer/v1/connectors", func(w http.ResponseWriter, _ *http.Request) {
+			wire.WriteJSON(w, http.StatusOK, a.list.Load())
+		})
+		r.Get("/peer/v1/snapshot", a.peerSnapshot)
+	})
+	return r
+}
+
+func (a *Agent) peerOutage(w http.ResponseWriter, r *http.Request) {
+	var order wire.OutageOrder
+	if err := wire.Read(w, r, wire.MaxBody, wire.Ignore, &order); err != nil {
+		wire.WriteError(w, err)
+		return
+	}
+	if s := a.stance.Load(); s.elected != s.self {
+		wire.WriteError(w, s.notElected())
+		return
+	}
+	answer, err := a.obey(r.Context(), order)
+	if err != nil {
+		wire.WriteError(w, err)
+		return
+	}
+	wire.WriteJSON(w, http.StatusOK, answer)
+}
+
+// peerSnapshot streams the snapshot in use to a peer that is behind.
+func (a *Agent) peerSnapshot(w http.ResponseWriter, r *http.Request) {
+	snapshot, ok := a.snapshots.Current()
+	if !ok {
+		wire.WriteError(w, wire.NewProblem(http.StatusNotFound, wire.CodeNoSnapshot, "this connector has no usable snapshot"))
+		return
+	}
+	defer snapshot.Release()
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if err := snapshot.Stream(r.Context(), w); err != nil {
+		// The stream has no trailer then, so the reader knows that it is not whole.
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func newRouter() chi.Router {
+	r := chi.NewRouter()
+	r.Use(middleware.Recoverer)
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		wire.WriteError(w, wire.Problemf(http.StatusNotFound, wire.CodeNotFound, "there is no %s here", r.URL.Path))
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		wire.WriteError(w, wire.Problemf(http.StatusMethodNotAllowed, wire.CodeMethod, "%s does not take %s", r.URL.Path, r.Method))
+	})
+	return r
+}
+
+// frontEnds lets StoreFronts and gateways in: by certificate or key where there
+// is TLS. Their requests make the connector take part in HA detection (LHC-06).
+func (a *Agent) frontEnds(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !a.frontKnown(r) {
+			wire.WriteError(w, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized,
+				"show a client certificate or one of the keys in storefront_keys_file"))
+			return
+		}
+		a.front.touch(time.Now())
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (a *Agent) frontKnown(r *http.Request) bool {
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		return true
+	}
+	if a.o.TLS.Client == nil && len(a.o.FrontKeys) == 0 {
+		return true // plain, on loopback
+	}
+	shown := sha256.Sum256([]byte(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")))
+	known := 0
+	for _, key := range a.o.FrontKeys {
+		sum := sha256.Sum256([]byte(key))
+		known |= subtle.ConstantTimeCompare(shown[:], sum[:])
+	}
+	return known == 1
+}
+
+// listener is one of the three, bound by New and served by Run.
+type listener struct {
+	name   string
+	net    net.Listener
+	server *http.Server
+}
+
+func (a *Agent) serveListener(l *listener) error {
+	err := l.server.Serve(l.net)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// closeListeners stops accepting, waits a little for what is in flight, and cuts
+// the rest.
+func (a *Agent) closeListeners(ctx context.Context) {
+	for _, l := range a.listeners {
+		if err := l.server.Shutdown(ctx); err != nil {
+			_ = l.server.Close()
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"understudy/vda"
+	"understudy/wire"
+)
+
+// desktops checks who registers before anything is relayed or brokered: with TLS
+// the certificate names the machine, and the callback is the machine's own name.
+// A lease needs no more: it is a secret.
+func (a *Agent) desktops(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := a.admitDesktop(w, r); err != nil {
+			wire.WriteError(w, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (a *Agent) admitDesktop(w http.ResponseWriter, r *http.Request) error {
+	if a.o.TLS.Client != nil && (r.TLS == nil || len(r.TLS.VerifiedChains) == 0) {
+		return wire.NewProblem(http.StatusForbidden, wire.CodeForbidden, "a desktop shows a client certificate")
+	}
+	if r.Method != http.MethodPost || r.URL.Path != "/vda/v1/registrations" {
+		return nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, wire.MaxRegistration))
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return wire.Problemf(http.StatusRequestEntityTooLarge, wire.CodeTooLarge, "a registration is at most %d bytes", tooLarge.Limit)
+	}
+	if err != nil {
+		return wire.NewProblem(http.StatusBadRequest, wire.CodeBadRequest, "the body could not be read")
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var registration wire.Registration
+	if err := json.Unmarshal(body, &registration); err != nil {
+		return wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "the body is not a registration: %v", err)
+	}
+	return a.checkRegistration(r, registration)
+}
+
+// checkRegistration is the trust in a registration, the same in every state.
+func (a *Agent) checkRegistration(r *http.Request, registration wire.Registration) error {
+	if a.o.TLS.Client != nil {
+		if err := vda.ClientCertificate(r, registration.Machine); err != nil {
+			return err
+		}
+	}
+	if a.o.Insecure {
+		return vda.LoopbackCallback(r, registration)
+	}
+	return vda.OwnCallback(r, registration)
+}

@@ -1,0 +1,258 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"understudy/events"
+	"understudy/peer"
+	"understudy/statemachine"
+	"understudy/wire"
+	"understudy/zone"
+)
+
+// maxSteps bounds how many changes one round makes; what is left waits for the
+// next round.
+const maxSteps = 16
+
+// loop is the one goroutine that decides: it gathers, lets the core decide one
+// change at a time, makes each durable, commits it, and publishes what is so.
+func (a *Agent) loop(ctx context.Context) {
+	tick := time.NewTicker(peer.DefaultInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-a.wakeup:
+		case command := <-a.commands:
+			command()
+		}
+		if a.o.Env.Gate(ctx) != nil {
+			return
+		}
+		a.round(ctx)
+	}
+}
+
+// wake asks for a round soon.
+func (a *Agent) wake() {
+	select {
+	case a.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// do runs f in the loop and waits for it.
+func (a *Agent) do(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case a.commands <- func() { f(); close(done) }:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	<-done
+	return nil
+}
+
+func (a *Agent) round(ctx context.Context) {
+	now := time.Now()
+	a.noticeLateWake(now)
+	in := a.gather(now)
+	for range maxSteps {
+		ch, ok := a.core.decide(in)
+		if !ok || !a.carryOut(ctx, now, ch) {
+			break
+		}
+	}
+	a.resolveOrder()
+	a.settle(ctx, now, in)
+	a.last = time.Now()
+}
+
+// noticeLateWake: a process that was paused for longer than the deadline knows
+// nothing of the zone any more; that is a start.
+func (a *Agent) noticeLateWake(now time.Time) {
+	deadline := a.settings().Deadline.D()
+	if a.last.IsZero() || now.Sub(a.last) <= deadline || a.core.starting {
+		return
+	}
+	a.log.raise(events.LateWake, "paused for "+now.Sub(a.last).Round(time.Millisecond).String()+", longer than the deadline of "+deadline.String(), logrus.Fields{"state": string(a.core.state())})
+	a.core.wake(now)
+	a.publish(now, inputs{now: now})
+	a.mesh.Restart()
+}
+
+// carryOut makes a change durable, then true, then has its effects. A change that
+// cannot be made durable is not made.
+func (a *Agent) carryOut(ctx context.Context, now time.Time, ch change) bool {
+	if ch.record != nil || ch.highest > 0 {
+		record := a.core.record
+		if ch.record != nil {
+			record = *ch.record
+		}
+		highest := max(a.core.highest, ch.highest, record.Number, record.Term)
+		if err := a.state.SaveRecord(context.WithoutCancel(ctx), record, highest); err != nil {
+			a.disk.failed(now, err)
+			return false
+		}
+	}
+	before := a.core.office
+	tr, err := a.core.commit(ctx, now, ch)
+	if err != nil {
+		a.o.Logger.WithError(err).Error("the state machine refused its own decision")
+		return false
+	}
+	a.tell(now, ch, before, tr)
+	return true
+}
+
+// tell raises the events of a change and starts what follows from it.
+func (a *Agent) tell(now time.Time, ch change, hadOffice bool, tr statemachine.Transition) {
+	if ch.start != nil {
+		a.log.raise(events.StateChanged, ch.reason, a.fields(logrus.Fields{"from": "starting", "to": string(*ch.start)}))
+		a.syncSoon()
+	}
+	if hadOffice != a.core.office {
+		a.tellOffice(ch)
+	}
+	if tr.Event == statemachine.None {
+		return
+	}
+	a.log.raise(events.StateChanged, tr.Reason, a.fields(logrus.Fields{"from": string(tr.From), "to": string(tr.To), "trigger": string(tr.Event)}))
+	switch {
+	case !tr.From.HA() && tr.To.HA():
+		a.log.raise(events.OutageBegan, tr.Reason, a.fields(nil))
+	case tr.From.HA() && !tr.To.HA():
+		a.log.raise(events.OutageEnded, tr.Reason, a.fields(nil))
+	}
+	if tr.To == zone.PendingHA {
+		a.relay.Check()
+	}
+	if tr.To == zone.Normal {
+		a.syncSoon()
+	}
+}
+
+func (a *Agent) tellOffice(ch change) {
+	switch {
+	case a.core.office:
+		a.log.raise(events.Elected, ch.reason, a.fields(logrus.Fields{"term": a.core.record.Term}))
+	case a.core.record.Successor != "":
+		a.log.raise(events.Handover, ch.reason, a.fields(logrus.Fields{"successor": string(a.core.record.Successor)}))
+	default:
+		a.log.raise(events.ElectionLost, ch.reason, a.fields(nil))
+	}
+}
+
+// fields are those that every line about state and election has.
+func (a *Agent) fields(more logrus.Fields) logrus.Fields {
+	f := logrus.Fields{
+		"state": string(a.core.state()), "from": string(a.core.state()), "to": string(a.core.state()),
+		"elected": string(a.core.election.Elected), "outage": a.core.record.Outage, "number": a.core.record.Number,
+	}
+	for k, v := range more {
+		f[k] = v
+	}
+	return f
+}
+
+// settle brings everything else in line with what was decided: the secondary
+// broker, what handlers and peers see.
+func (a *Agent) settle(ctx context.Context, now time.Time, in inputs) {
+	a.tellElection()
+	a.settleServing(ctx)
+	a.sweep(now)
+	a.publish(now, in)
+	a.report(now, in)
+}
+
+// tellElection says once of each election result who it is and why (LHC-24).
+func (a *Agent) tellElection() {
+	result := a.core.election
+	if a.core.starting || result.Elected == a.elected.who {
+		return
+	}
+	was := a.elected.who
+	a.elected = electedSince{who: result.Elected, since: a.o.Env.Now().UTC(), reason: result.Reason}
+	if result.Elected == a.o.FQDN {
+		return // taking the office tells of it
+	}
+	name := events.Elected
+	if result.Elected == "" {
+		name = events.CannotServe
+	}
+	a.log.raise(name, result.Reason, a.fields(logrus.Fields{"before": string(was)}))
+}
+
+// settleServing: the elected connector has an engine while the zone is in HA
+// mode; leaving it drops the outage's registrations (LHC-16).
+func (a *Agent) settleServing(ctx context.Context) {
+	mine := a.core.record.Writer == a.o.FQDN && a.core.state().HA() && !a.core.starting
+	switch {
+	case !mine:
+		a.serving = nil
+	case a.core.office && (a.serving == nil || a.serving.outage != a.core.record.Outage):
+		a.startServing(ctx)
+	}
+	if a.serving != nil {
+		a.serving.engine.Observe(a.o.Zone, a.core.record.Term)
+	}
+}
+
+func (a *Agent) startServing(ctx context.Context) {
+	snapshot, ok := a.snapshots.Current()
+	if !ok {
+		return
+	}
+	defer snapshot.Release()
+	journal, err := a.state.Journal(ctx)
+	if err == nil {
+		a.serving, err = a.newServing(a.core.record.Outage, snapshot.Index, journal)
+	}
+	if err != nil {
+		a.o.Logger.WithError(err).Error("the secondary broker cannot start")
+	}
+}
+
+// sweep lets leases, reservations and tickets lapse.
+func (a *Agent) sweep(now time.Time) {
+	if a.serving == nil || now.Sub(a.swept) < time.Second {
+		return
+	}
+	a.swept = now
+	for _, r := range a.serving.engine.Expire(now) {
+		a.journal.tell(r)
+	}
+}
+
+// resolveOrder answers an operator's order that has been carried out, or cannot be.
+func (a *Agent) resolveOrder() {
+	o := a.order
+	if o == nil {
+		return
+	}
+	switch {
+	case !a.core.office:
+		o.refuse(a.stance.Load().notElected())
+	case o.Action == "force" && a.core.record.Forced(), o.Action == "clear" && !a.core.record.Forced():
+		o.done(a.core.record)
+		a.tellOrder(o.OutageOrder)
+	case time.Since(o.given) > orderLimit:
+		o.refuse(wire.NewProblem(409, wire.CodeRefused, a.core.waiting))
+	default:
+		return
+	}
+	a.order = nil
+}
+
+func (a *Agent) tellOrder(o wire.OutageOrder) {
+	name := events.OutageForced
+	if o.Action == "clear" {
+		name = events.OutageCleared
+	}
+	a.log.raise(name, o.Reason, a.fields(logrus.Fields{"by": o.By}))
+}

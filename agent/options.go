@@ -1,0 +1,95 @@
+// Package agent is the connector: it gathers what the election and the state
+// machine decide from, carries their decisions out, and joins relay, peers,
+// snapshots and the secondary broker. It is the only place with tickers, cron,
+// listeners and the effects of transitions; what is decided is decided in
+// statemachine, election, broker and in the core of this package.
+package agent
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"understudy/env"
+	"understudy/site"
+)
+
+// DefaultSyncInterval is how often the cloud broker is asked for changes (LHC-01).
+const DefaultSyncInterval = 60 * time.Second
+
+// Options are what a connector is made of.
+type Options struct {
+	Env     env.Env
+	Version string
+	Site    string
+	FQDN    site.FQDN
+	Zone    string
+	// Data is the folder of snapshots and state.
+	Data string
+
+	Cloud  Cloud
+	Listen Listen
+	TLS    TLS
+	// Insecure allows callbacks on loopback addresses instead of a machine's own name.
+	Insecure bool
+	// FrontKeys are the keys that StoreFronts and gateways may show; empty together
+	// with no TLS means that they need none.
+	FrontKeys []string
+	// STA is the authority id; empty derives it from the FQDN.
+	STA string
+
+	SyncInterval time.Duration
+	// Settings and Peers hold until the first sync brings the zone's own.
+	Settings site.Settings
+	Peers    []site.Connector
+	Logger   *logrus.Logger
+}
+
+// Cloud is how the cloud broker is reached.
+type Cloud struct {
+	URL     string
+	Token   string
+	Timeout time.Duration
+	TLS     *tls.Config
+}
+
+// Listen are the addresses of the three listeners. Admin is host:port on
+// loopback or unix:PATH.
+type Listen struct {
+	Client string
+	Peer   string
+	Admin  string
+}
+
+// TLS are the configurations of the listeners and of the peer client; nil means
+// plain, which is for loopback addresses.
+type TLS struct {
+	Client     *tls.Config // the client listener
+	Peer       *tls.Config // the peer listener, mutual
+	PeerClient *tls.Config // towards peers
+	Callbacks  *tls.Config // towards desktops
+}
+
+func (o *Options) validate() error {
+	required := []struct {
+		name  string
+		empty bool
+	}{
+		{"Site", o.Site == ""}, {"FQDN", o.FQDN == ""}, {"Zone", o.Zone == ""}, {"Data", o.Data == ""},
+		{"Cloud.URL", o.Cloud.URL == ""}, {"Listen.Client", o.Listen.Client == ""}, {"Listen.Peer", o.Listen.Peer == ""},
+		{"Listen.Admin", o.Listen.Admin == ""}, {"Logger", o.Logger == nil},
+	}
+	errs := []error{o.Env.Validate()}
+	for _, r := range required {
+		if r.empty {
+			errs = append(errs, fmt.Errorf("agent: %s is missing", r.name))
+		}
+	}
+	if o.SyncInterval < time.Second {
+		errs = append(errs, fmt.Errorf("agent: SyncInterval %s is shorter than a second", o.SyncInterval))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,92 @@
+package agent
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"understudy/broker"
+	"understudy/site"
+	"understudy/storefront"
+	"understudy/vda"
+	"understudy/wire"
+)
+
+// serving is the secondary broker during one outage: the engine and the same
+// handlers that the cloud broker has over its own.
+type serving struct {
+	outage   string
+	engine   *broker.Engine
+	handler  http.Handler
+	inFlight atomic.Int64
+}
+
+// drained reports whether nothing is in flight.
+func (s *serving) drained() bool { return s == nil || s.inFlight.Load() == 0 }
+
+// newServing starts from the snapshot and every durable record (design 7).
+func (a *Agent) newServing(outage string, index *site.Index, journal []broker.Record) (*serving, error) {
+	engine := broker.New(broker.Options{Broker: a.o.FQDN, Zone: a.o.Zone, HA: true}, index)
+	engine.Apply(journal)
+	caller := vda.Caller{Client: a.callbacks}
+	desks, err := vda.New(vda.Options{
+		Engine: engine, Recorder: a.journal, Rand: a.o.Env.Rand("leases"),
+		Connectors:    func(string) []string { return a.connectorURLs() },
+		OnTerm:        func(_ string, term uint64) { a.sawTerm(term) },
+		CheckCallback: a.checkRegistration,
+	})
+	if err != nil {
+		return nil, err
+	}
+	fronts, err := storefront.New(storefront.Options{
+		Engine: engine, Caller: caller, Recorder: a.journal, Rand: a.o.Env.Rand("tickets"), Authority: a.authority, Zone: a.o.Zone,
+	})
+	if err != nil {
+		return nil, err
+	}
+	router := chi.NewRouter()
+	desks.Routes(router)
+	fronts.Routes(router)
+	return &serving{outage: outage, engine: engine, handler: router}, nil
+}
+
+// connectorURLs are the client URLs of the zone's connectors, for leases.
+func (a *Agent) connectorURLs() []string {
+	var urls []string
+	for _, c := range a.list.Load().Connectors {
+		urls = append(urls, c.ClientURL)
+	}
+	return urls
+}
+
+// serve answers a request by the stance: relayed, by the secondary broker, or
+// refused at once.
+func (a *Agent) serve(w http.ResponseWriter, r *http.Request, relayed http.Handler) {
+	v := a.stance.Load().judge(time.Now())
+	switch {
+	case v.refuse != nil:
+		wire.WriteError(w, v.refuse)
+	case v.engine != nil:
+		a.broker(w, r, v.engine)
+	default:
+		relayed.ServeHTTP(w, r)
+	}
+}
+
+// broker counts the request in before it looks again, so that a hand-over that
+// has begun meanwhile either sees it or stops it.
+func (a *Agent) broker(w http.ResponseWriter, r *http.Request, s *serving) {
+	s.inFlight.Add(1)
+	defer s.inFlight.Add(-1)
+	if v := a.stance.Load().judge(time.Now()); v.engine != s {
+		refuse := v.refuse
+		if refuse == nil {
+			refuse = later(wire.CodeHandover, "the zone has just changed who serves")
+		}
+		wire.WriteError(w, refuse)
+		return
+	}
+	s.handler.ServeHTTP(w, r)
+}

@@ -1,0 +1,108 @@
+package agent
+
+import (
+	"net/http"
+	"time"
+
+	"understudy/site"
+	"understudy/wire"
+	"understudy/zone"
+)
+
+// Bounds of relayed requests: Normal waits for the cloud broker, PendingHA
+// already doubts it.
+const (
+	relayNormal  = 10 * time.Second
+	relayPending = 2 * time.Second
+)
+
+// stance is how requests are answered at the moment: made by the loop, read by
+// the handlers, never changed.
+type stance struct {
+	state    zone.State
+	starting bool
+	closing  bool
+	self     site.FQDN
+	elected  site.FQDN
+	// electedURL and the healthy peer's are client URLs.
+	electedURL string
+	healthy    site.FQDN
+	healthyURL string
+	outage     string
+	term       uint64
+	record     zone.Record
+	// serving is the secondary broker, where this connector is the one that serves.
+	serving *serving
+	// evaluated is when the election was; after a deadline nobody may go by it.
+	evaluated time.Time
+	deadline  time.Duration
+}
+
+// verdict is what happens to one request: exactly one field is set.
+type verdict struct {
+	relay  time.Duration
+	engine *serving
+	refuse *wire.Problem
+}
+
+// judge decides by state who answers (design 8): the cloud broker, the secondary
+// broker, or nobody here.
+func (s *stance) judge(now time.Time) verdict {
+	switch {
+	case s.starting:
+		return verdict{refuse: later(wire.CodeStarting, "the connector is starting and has not heard its peers yet")}
+	case s.state == zone.Normal:
+		return verdict{relay: relayNormal}
+	case s.state == zone.PendingHA:
+		return verdict{relay: relayPending}
+	case s.closing:
+		return verdict{refuse: later(wire.CodeHandover, "the office is being handed over")}
+	case s.serving == nil:
+		return verdict{refuse: s.notElected()}
+	case now.Sub(s.evaluated) > s.deadline:
+		return verdict{refuse: later(wire.CodeStarting, "the election has not been evaluated lately")}
+	}
+	return verdict{engine: s.serving}
+}
+
+func later(code, detail string) *wire.Problem {
+	p := wire.NewProblem(http.StatusServiceUnavailable, code, detail)
+	p.RetryAfter = time.Second
+	return p
+}
+
+// notElected names the one who serves (LHC-22).
+func (s *stance) notElected() *wire.Problem {
+	if s.elected == s.self {
+		return later(wire.CodeStarting, "the secondary broker is taking over")
+	}
+	p := later(wire.CodeNotElected, "no connector of the zone is elected")
+	if s.elected != "" {
+		p.Detail = "the zone is in HA mode and " + string(s.elected) + " serves"
+		p.Elected, p.ElectedURL = s.elected, s.electedURL
+	}
+	return p
+}
+
+// unreachable is the answer when the cloud broker gave none; it names a peer that
+// has the cloud broker.
+func (s *stance) unreachable(detail string) *wire.Problem {
+	p := later(wire.CodeCloudUnreachable, detail)
+	p.Elected, p.ElectedURL = s.healthy, s.healthyURL
+	return p
+}
+
+// heartbeat answers a StoreFront (LHC-06, LHC-22): in every state, by itself.
+func (s *stance) heartbeat(farm, zoneName string) (wire.FrontHeartbeat, *wire.Problem) {
+	h := wire.FrontHeartbeat{
+		Farm: farm, Zone: zoneName, Connector: s.self, State: s.state, Outage: s.outage,
+		Serving: s.serving != nil && !s.closing, Elected: s.elected, ElectedURL: s.electedURL,
+	}
+	switch {
+	case s.starting, s.state.HA() && s.serving == nil, s.state.HA() && s.closing:
+		return h, s.judge(s.evaluated).refuse
+	case s.state == zone.PendingHA && s.healthy != "":
+		return h, s.unreachable("this connector cannot reach the cloud broker, a peer can")
+	}
+	return h, nil
+}

@@ -1,0 +1,245 @@
+package agent
+
+import (
+	"fmt"
+	"time"
+
+	"understudy/peer"
+	"understudy/site"
+	"understudy/wire"
+)
+
+// viewEvery bounds how often the loop renews what operators see; a change of
+// state, election or health renews it at once.
+const viewEvery = 250 * time.Millisecond
+
+// operatorView is what the admin API answers from, made by the loop and never
+// changed.
+type operatorView struct {
+	at     time.Time
+	status wire.Status
+	peers  []wire.PeerStatus
+}
+
+func (a *Agent) refreshStatus(now time.Time, in inputs) {
+	old := a.view.Load()
+	if old != nil && now.Sub(old.at) < viewEvery && old.status.State == a.core.state() &&
+		old.status.Number == a.core.record.Number && old.status.Election.Elected == a.core.election.Elected {
+		return
+	}
+	v := &operatorView{at: now, status: a.makeStatus(now, in)}
+	v.peers = a.makePeers(now, in, v.status)
+	v.status.Missing = a.missing(v.status, v.peers)
+	a.view.Store(v)
+}
+
+// Status is this connector's own view.
+func (a *Agent) Status() wire.Status { return a.view.Load().status }
+
+// Peers are all connectors of the zone as this one sees them.
+func (a *Agent) Peers() []wire.PeerStatus { return a.view.Load().peers }
+
+func (a *Agent) makeStatus(now time.Time, in inputs) wire.Status {
+	c := a.core
+	s := wire.Status{
+		Site: a.o.Site, Zone: a.o.Zone, Connector: a.o.FQDN, Version: a.o.Version, At: in.wall, Started: a.startedAt,
+		State: c.state(), Since: in.wall.Add(-now.Sub(c.machine.Entered())), Reason: c.waiting, Starting: c.starting,
+		Outage: c.record.Outage, Force: c.record.Force, Number: c.record.Number, Term: c.record.Term,
+		Election: a.electionStatus(in), Health: a.healthStatus(now, in), Snapshot: a.currentSnapshot(in.wall),
+		Sync: *a.lastSync.Load(), Gate: a.gate, Settings: in.settings, SettingsDiffer: a.differing(in.settings),
+	}
+	if !c.record.Open() {
+		s.Outage = ""
+	}
+	if s.Starting {
+		s.Reason = "waiting for the zone's other connectors to answer"
+	}
+	if a.serving != nil {
+		stats := a.serving.engine.Stats()
+		s.Registrations, s.Sessions = stats.Registrations, stats.Sessions
+	}
+	return s
+}
+
+func (a *Agent) electionStatus(in inputs) wire.ElectionStatus {
+	return wire.ElectionStatus{
+		Elected: a.core.election.Elected, Since: a.elected.since, Reason: a.core.election.Reason,
+		Serving: a.core.office && a.serving != nil && a.core.closing == nil, CanServe: in.canServe, WhyNot: in.whyNot,
+		Successor: a.core.election.Successor,
+	}
+}
+
+func (a *Agent) healthStatus(now time.Time, in inputs) wire.HealthStatus {
+	h := wire.HealthStatus{
+		Healthy: in.health.healthy, Checked: in.health.checked, Reason: a.healthSeen.Reason, CallStream: a.healthSeen.CallStream,
+	}
+	if in.health.trouble != "" {
+		h.Reason = in.health.trouble
+	}
+	if h.Checked {
+		h.At = in.wall.Add(-now.Sub(a.healthSeen.At))
+	}
+	return h
+}
+
+func (a *Agent) currentSnapshot(wall time.Time) *wire.SnapshotStatus {
+	for _, s := range a.Snapshots() {
+		if s.State == "current" {
+			s.Age = site.Duration(wall.Sub(s.Imported).Round(time.Second))
+			return &s
+		}
+	}
+	return nil
+}
+
+// Snapshots are the generations in the data folder.
+func (a *Agent) Snapshots() []wire.SnapshotStatus { return a.snapshots.List() }
+
+// differing names the settings of the file that the site overrides.
+func (a *Agent) differing(in site.Settings) []string {
+	own, ours := a.o.Settings.WithDefaults(), []string{}
+	for _, s := range []struct {
+		key  string
+		same bool
+	}{
+		{"outage.health_interval", own.HealthInterval == in.HealthInterval},
+		{"outage.detection", own.Detection == in.Detection},
+		{"outage.initial_ha", own.InitialHA == in.InitialHA},
+		{"outage.recovery", own.Recovery == in.Recovery},
+		{"outage.participation", own.Participation == in.Participation},
+		{"outage.participation_window", own.ParticipationWindow == in.ParticipationWindow},
+		{"outage.vda_interval", own.VDAInterval == in.VDAInterval},
+		{"outage.reservation_life", own.ReservationLife == in.ReservationLife},
+		{"outage.ticket_life", own.TicketLife == in.TicketLife},
+		{"election.policy", own.Policy == in.Policy},
+		{"election.deadline", own.Deadline == in.Deadline},
+		{"election.join_wait", own.JoinWait == in.JoinWait},
+	} {
+		if !s.same {
+			ours = append(ours, s.key)
+		}
+	}
+	return ours
+}
+
+func (a *Agent) makePeers(now time.Time, in inputs, s wire.Status) []wire.PeerStatus {
+	own := wire.PeerStatus{
+		FQDN: a.o.FQDN, Self: true, Heard: true, Link: "self", Since: a.startedAt, State: s.State, Elected: s.Election.Elected,
+		Serving: s.Election.Serving, CanServe: in.canServe, WhyNot: in.whyNot, Healthy: s.Health.Healthy, Health: s.Health.Reason,
+		Version: a.o.Version, ClientURL: a.ownURL(),
+	}
+	if s.Snapshot != nil {
+		own.Config, own.ConfigAge = s.Snapshot.Version, s.Snapshot.Age
+	}
+	out := []wire.PeerStatus{own}
+	for _, p := range a.sights {
+		out = append(out, peerStatus(now, in.wall, p))
+	}
+	return out
+}
+
+func peerStatus(now, wall time.Time, s peer.Sight) wire.PeerStatus {
+	p := wire.PeerStatus{FQDN: s.FQDN, Heard: s.Heard, Link: s.Link, Reason: s.Reason, Since: wall.Add(-now.Sub(s.Since))}
+	if !s.Heard {
+		return p
+	}
+	f := s.Facts
+	p.State, p.Elected, p.Serving, p.CanServe, p.WhyNot = f.State, f.Elected, f.Serving, f.CanServe, f.WhyNot
+	p.Healthy, p.Health, p.Config, p.ConfigAge = f.Healthy, f.HealthReason, f.Config, f.ConfigAge
+	p.Version, p.ClientURL = f.Version, f.ClientURL
+	return p
+}
+
+// missing says in sentences what would not work in an outage that began now
+// (LHC-50).
+func (a *Agent) missing(s wire.Status, peers []wire.PeerStatus) []string {
+	out := []string{}
+	able := 0
+	for _, p := range peers {
+		switch {
+		case p.CanServe:
+			able++
+		case p.Self || p.Heard:
+			out = append(out, fmt.Sprintf("%s could not take over: %s", p.FQDN, p.WhyNot))
+		default:
+			out = append(out, fmt.Sprintf("%s could not take over: it is not heard (%s)", p.FQDN, p.Link))
+		}
+	}
+	if able == 1 && len(peers) > 1 {
+		out = append(out, "only one connector could serve: its loss would end brokering in an outage")
+	}
+	if !s.Gate.Open {
+		out = append(out, "the zone would not enter HA mode by itself: "+s.Gate.Reason)
+	}
+	if s.Sync.Outcome == "failed" {
+		out = append(out, "changes since the last good sync: "+s.Sync.Detail)
+	}
+	return append(out, a.missingGroups()...)
+}
+
+// missingGroups names the pooled groups whose desktops go to maintenance once
+// used in an outage (LHC-34).
+func (a *Agent) missingGroups() []string {
+	snapshot, ok := a.snapshots.Current()
+	if !ok {
+		return nil
+	}
+	defer snapshot.Release()
+	all := snapshot.Index.Site()
+	var out []string
+	for _, g := range all.Groups {
+		if g.Kind == site.Pooled && !(all.ReuseInOutage && g.ReuseInOutage) && len(snapshot.Index.MachinesOf(g.Name, a.o.Zone)) > 0 {
+			out = append(out, fmt.Sprintf("desktops of %s would each serve one user only: after logoff they go to maintenance", g.Name))
+		}
+	}
+	return out
+}
+
+// Registrations are those of the secondary broker; in Normal the cloud broker has
+// them.
+func (a *Agent) Registrations() wire.List[wire.RegistrationStatus] {
+	out := wire.List[wire.RegistrationStatus]{Items: []wire.RegistrationStatus{}}
+	s := a.stance.Load().serving
+	if s == nil {
+		out.Note = a.notHere()
+		return out
+	}
+	for _, r := range s.engine.Registrations(time.Now()) {
+		out.Items = append(out.Items, wire.RegistrationStatus{
+			Machine: r.Machine, Group: r.Group, Lease: short(r.Lease), Term: r.Term, Load: r.Load, Sessions: r.Sessions,
+			Used: r.Used, Maintenance: r.Maintenance, Idle: site.Duration(r.Idle.Round(time.Second)),
+		})
+	}
+	return out
+}
+
+// Sessions are those of the secondary broker.
+func (a *Agent) Sessions() wire.List[wire.SessionStatus] {
+	out := wire.List[wire.SessionStatus]{Items: []wire.SessionStatus{}}
+	s := a.stance.Load().serving
+	if s == nil {
+		out.Note = a.notHere()
+		return out
+	}
+	for _, i := range s.engine.Sessions() {
+		out.Items = append(out.Items, wire.SessionStatus{Machine: i.Machine, Group: i.Group, Session: wire.Session{
+			ID: i.ID, User: i.User, Resource: i.Resource, State: wire.SessionState(i.State), Started: i.Started,
+		}})
+	}
+	return out
+}
+
+func (a *Agent) notHere() string {
+	s := a.stance.Load()
+	if !s.state.HA() {
+		return "the zone is not in HA mode: the cloud broker has them"
+	}
+	return fmt.Sprintf("%s serves; ask it", s.elected)
+}
+
+func short(lease string) string {
+	if len(lease) > 6 {
+		return lease[:6] + "…"
+	}
+	return lease
+}

@@ -1,0 +1,221 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"github.com/sirupsen/logrus"
+
+	"understudy/env"
+	"understudy/events"
+	"understudy/localdb"
+	"understudy/site"
+	configsync "understudy/sync"
+	"understudy/wire"
+)
+
+// peerFetchEvery bounds how often a peer is asked for what it has newer.
+const peerFetchEvery = 5 * time.Second
+
+// schedule runs a sync every interval by cron, one at start, and one whenever the
+// zone comes back to Normal (LHC-01, LHC-16).
+func (a *Agent) schedule(ctx context.Context) error {
+	logger := cron.PrintfLogger(a.o.Logger)
+	// SkipIfStillRunning outside, Recover inside: the other order never runs a job
+	// again that has panicked once.
+	c := cron.New(cron.WithLocation(time.UTC), cron.WithChain(cron.SkipIfStillRunning(logger), cron.Recover(logger)))
+	every := fmt.Sprintf("@every %s", a.o.SyncInterval)
+	if _, err := c.AddFunc(every, func() { a.sync(ctx) }); err != nil {
+		return fmt.Errorf("schedule a sync %s: %w", every, err)
+	}
+	c.Start()
+	defer func() { <-c.Stop().Done() }()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.syncNow:
+			a.sync(ctx)
+		}
+	}
+}
+
+func (a *Agent) syncSoon() {
+	select {
+	case a.syncNow <- struct{}{}:
+	default:
+	}
+}
+
+// sync asks the cloud broker once. Connectors of one zone do not all ask in the
+// same instant.
+func (a *Agent) sync(ctx context.Context) {
+	spread := env.Jitter(a.o.Env.Rand("sync"), a.o.SyncInterval/40, 1)
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(spread):
+	}
+	a.run(ctx, a.cloud, "")
+}
+
+// run does one sync from a source: the cloud broker, or a peer that is ahead.
+func (a *Agent) run(ctx context.Context, source configsync.Source, from site.FQDN) {
+	a.syncing.Lock()
+	defer a.syncing.Unlock()
+	if a.o.Env.Gate(ctx) != nil || a.inHA() {
+		return
+	}
+	syncer, err := configsync.New(configsync.Options[*localdb.Built]{
+		Source: source, Store: announcing{a}, Swap: a.swap, Current: a.current, From: string(from), Site: a.o.Site,
+	})
+	if err != nil {
+		a.o.Logger.WithError(err).Error("a sync could not be made ready")
+		return
+	}
+	if result := syncer.Sync(ctx); ctx.Err() == nil {
+		a.noteSync(result, from)
+	}
+}
+
+// announcing tells of each import as it begins.
+type announcing struct{ a *Agent }
+
+// Build builds a snapshot of what the stream holds.
+func (n announcing) Build(ctx context.Context, r *wire.ConfigReader, from string) (*localdb.Built, error) {
+	version := r.Header().Version.String()
+	n.a.log.raise(events.SyncStarted, "version "+version, logrus.Fields{"version": version})
+	return n.a.snapshots.Build(ctx, r, from)
+}
+
+func (a *Agent) current() (site.Version, string) {
+	snapshot, ok := a.snapshots.Current()
+	if !ok {
+		return site.Version{}, ""
+	}
+	defer snapshot.Release()
+	return snapshot.Version, snapshot.Digest
+}
+
+// swap takes a built snapshot into use, in the loop that applies transitions:
+// nothing is swapped in HA mode.
+func (a *Agent) swap(ctx context.Context, built *localdb.Built) error {
+	var err error
+	if stopped := a.do(ctx, func() {
+		if a.core.starting || a.core.state().HA() {
+			err = configsync.ErrDeferred
+			return
+		}
+		err = a.snapshots.Swap(built)
+	}); stopped != nil {
+		return stopped
+	}
+	return err
+}
+
+// noteSync keeps the outcome for the status and tells what changed.
+func (a *Agent) noteSync(r configsync.Result, from site.FQDN) {
+	before := a.lastSync.Load()
+	now := a.o.Env.Now().UTC()
+	status := wire.SyncStatus{At: now, Outcome: string(r.Outcome), Detail: r.Detail}
+	fields := logrus.Fields{"version": r.Version.String()}
+	if from != "" {
+		fields["peer"] = string(from)
+	}
+	switch r.Outcome {
+	case configsync.Imported:
+		name := events.SyncImported
+		if from != "" {
+			name = events.SnapshotFromPeer
+		}
+		a.log.raise(name, fmt.Sprintf("version %s is in use", r.Version), fields)
+	case configsync.Deferred:
+		a.log.raise(events.SyncDeferred, "the zone is in HA mode", fields)
+	case configsync.Failed:
+		a.log.raise(events.SyncFailed, r.Err.Error(), fields)
+		status.Detail = r.Err.Error()
+	case configsync.Unchanged:
+	}
+	if r.Outcome != configsync.Failed {
+		a.confirmed.Store(&now)
+		if before != nil && before.Outcome == string(configsync.Failed) {
+			a.log.raise(events.SyncRecovered, "the sync succeeded", fields)
+		}
+	}
+	a.lastSync.Store(&status)
+	a.wake()
+}
+
+// lastSyncAge is how long ago the configuration was last known to be current.
+func (a *Agent) lastSyncAge() time.Duration {
+	at := a.confirmed.Load()
+	if at == nil {
+		return 1<<63 - 1
+	}
+	return a.o.Env.Now().Sub(*at)
+}
+
+// fetchFrom asks a peer for its newer snapshot, verified as if from the cloud.
+func (a *Agent) fetchFrom(holder site.FQDN) {
+	if time.Since(a.fetched) < peerFetchEvery || holder == a.o.FQDN {
+		return
+	}
+	a.fetched = time.Now()
+	a.spawn(func(ctx context.Context) {
+		a.run(ctx, peerSource{mesh: a.mesh, peer: holder}, holder)
+	})
+}
+
+// fetchList takes a newer list of the zone's connectors from a peer, in HA mode
+// too.
+func (a *Agent) fetchList(holder site.FQDN) {
+	if time.Since(a.listFetched) < peerFetchEvery {
+		return
+	}
+	a.listFetched = time.Now()
+	a.spawn(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, peerFetchEvery)
+		defer cancel()
+		var list wire.ConnectorList
+		if err := a.mesh.Do(ctx, holder, http.MethodGet, "/peer/v1/connectors", nil, &list); err != nil {
+			a.o.Logger.WithError(err).WithField("peer", string(holder)).Warn("the peer's list of connectors could not be fetched")
+			return
+		}
+		if err := a.do(ctx, func() { a.adoptList(ctx, holder, list) }); err != nil {
+			return
+		}
+	})
+}
+
+func (a *Agent) adoptList(ctx context.Context, holder site.FQDN, list wire.ConnectorList) {
+	if list.Version.Compare(a.list.Load().Version) <= 0 || len(list.Connectors) == 0 {
+		return
+	}
+	if err := a.state.SaveConnectors(ctx, list); err != nil {
+		a.disk.failed(time.Now(), err)
+		return
+	}
+	a.useList(list)
+	a.log.raise(events.ConnectorsTaken, fmt.Sprintf("version %s from %s", list.Version, holder), a.fields(nil))
+}
+
+// peerSource is a peer as the source of a sync.
+type peerSource struct {
+	mesh interface {
+		Fetch(ctx context.Context, from site.FQDN, path string) (io.ReadCloser, error)
+	}
+	peer site.FQDN
+}
+
+// Configuration fetches the peer's snapshot; it is always a changed one.
+func (p peerSource) Configuration(ctx context.Context, _ string) (io.ReadCloser, bool, error) {
+	body, err := p.mesh.Fetch(ctx, p.peer, "/peer/v1/snapshot")
+	if err != nil {
+		return nil, false, fmt.Errorf("fetch the snapshot of %s: %w", p.peer, err)
+	}
+	return body, false, nil
+}
