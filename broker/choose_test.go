@@ -25,40 +25,66 @@ func TestSelectionOrder(t *testing.T) {
 		existing bool
 		assign   bool
 	}{
-		{name: "LHC-37: reconnecting to an existing session is preferred to a new one",
+		{
+			name:     "LHC-37: reconnecting to an existing session is preferred to a new one",
 			sessions: map[string][]broker.Session{"ts2": session("s", "bob", "desktop:office")},
-			loads:    map[string]int{"ts2": 9000}, user: "bob", resource: "desktop:office", machine: "ts2", existing: true},
-		{name: "LHC-37: in that group, also of another resource",
+			loads:    map[string]int{"ts2": 9000}, user: "bob", resource: "desktop:office", machine: "ts2", existing: true,
+		},
+		{
+			name:     "LHC-37: in that group, also of another resource",
 			sessions: map[string][]broker.Session{"ts2": session("s", "bob", "app:Writer")},
-			user:     "bob", resource: "desktop:office", machine: "ts2", existing: true},
-		{name: "LHC-37: of two sessions the one of that resource",
+			user:     "bob", resource: "desktop:office", machine: "ts2", existing: true,
+		},
+		{
+			name: "LHC-37: of two sessions the one of that resource",
 			sessions: map[string][]broker.Session{
 				"ts1": session("a", "bob", "desktop:office"), "ts2": session("b", "bob", "app:Writer"),
 			},
-			user: "bob", resource: "app:Writer", machine: "ts2", existing: true},
-		{name: "a session in another group does not count",
+			user: "bob", resource: "app:Writer", machine: "ts2", existing: true,
+		},
+		{
+			name:     "a session in another group does not count",
 			sessions: map[string][]broker.Session{"p2": session("s", "bob", "desktop:pool")},
-			user:     "bob", resource: "desktop:office", machine: "ts1"},
-		{name: "somebody else's session does not count",
+			user:     "bob", resource: "desktop:office", machine: "ts1",
+		},
+		{
+			name:     "somebody else's session does not count",
 			sessions: map[string][]broker.Session{"ts1": session("s", "alice", "desktop:office")},
-			user:     "bob", resource: "desktop:office", machine: "ts2"},
-		{name: "a machine that refused is not tried again, even with the session",
+			user:     "bob", resource: "desktop:office", machine: "ts2",
+		},
+		{
+			name:     "a machine that refused is not tried again, even with the session",
 			sessions: map[string][]broker.Session{"ts2": session("s", "bob", "desktop:office")},
-			exclude:  []site.FQDN{"ts2"}, user: "bob", resource: "desktop:office", machine: "ts1"},
-		{name: "LHC-36: assigned desktops go to their user alone, whatever the case of the name",
-			user: "ALICE", resource: "desktop:owned", machine: "own1"},
-		{name: "LHC-36: a user without one gets a free one assigned",
-			user: "bob", resource: "desktop:owned", machine: "own2", assign: true},
-		{name: "LHC-36: multi-session hosts are load-balanced",
-			loads: map[string]int{"ts1": 500, "ts2": 100, "ts3": 300}, user: "bob", resource: "desktop:office", machine: "ts2"},
-		{name: "a machine of twice the weight counts half as loaded",
-			loads: map[string]int{"ts1": 500, "ts2": 400, "ts3": 700}, user: "bob", resource: "desktop:office", machine: "ts3"},
-		{name: "a full load takes nobody",
-			loads: map[string]int{"ts1": 10000, "ts2": 9999, "ts3": 10000}, user: "bob", resource: "desktop:office", machine: "ts2"},
-		{name: "equal machines by name at first",
-			user: "bob", resource: "desktop:pool", machine: "p1"},
-		{name: "the excluded one is passed over",
-			exclude: []site.FQDN{"p1"}, user: "bob", resource: "desktop:pool", machine: "p2"},
+			exclude:  []site.FQDN{"ts2"}, user: "bob", resource: "desktop:office", machine: "ts1",
+		},
+		{
+			name: "LHC-36: assigned desktops go to their user alone, whatever the case of the name",
+			user: "ALICE", resource: "desktop:owned", machine: "own1",
+		},
+		{
+			name: "LHC-36: a user without one gets a free one assigned",
+			user: "bob", resource: "desktop:owned", machine: "own2", assign: true,
+		},
+		{
+			name:  "LHC-36: multi-session hosts are load-balanced",
+			loads: map[string]int{"ts1": 500, "ts2": 100, "ts3": 300}, user: "bob", resource: "desktop:office", machine: "ts2",
+		},
+		{
+			name:  "a machine of twice the weight counts half as loaded",
+			loads: map[string]int{"ts1": 500, "ts2": 400, "ts3": 700}, user: "bob", resource: "desktop:office", machine: "ts3",
+		},
+		{
+			name:  "a full load takes nobody",
+			loads: map[string]int{"ts1": 10000, "ts2": 9999, "ts3": 10000}, user: "bob", resource: "desktop:office", machine: "ts2",
+		},
+		{
+			name: "equal machines by name at first",
+			user: "bob", resource: "desktop:pool", machine: "p1",
+		},
+		{
+			name:    "the excluded one is passed over",
+			exclude: []site.FQDN{"p1"}, user: "bob", resource: "desktop:pool", machine: "p2",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := inOutage(company())

@@ -89,8 +89,10 @@ func newFront(t testing.TB) *front {
 			{Name: "far", Kind: site.Pooled, Zones: []string{"west"}, Desktop: "Far"},
 		},
 		Machines: []site.Machine{
-			{Name: "p1", Group: "pool", Zone: "east"}, {Name: "p2", Group: "pool", Zone: "east"},
-			{Name: "p3", Group: "pool", Zone: "east"}, {Name: "f1", Group: "far", Zone: "west"},
+			{Name: "p1", Group: "pool", Zone: "east"},
+			{Name: "p2", Group: "pool", Zone: "east"},
+			{Name: "p3", Group: "pool", Zone: "east"},
+			{Name: "f1", Group: "far", Zone: "west"},
 		},
 		Entitlements: []site.Entitlement{{User: "bob", Desktop: "pool"}, {User: "alice", Desktop: "pool"}, {User: "bob", Desktop: "far"}},
 	}
