@@ -94,7 +94,7 @@ func serve(t testing.TB, network string, s *story) string {
 	return l.Addr().String()
 }
 
-func ask(t testing.TB, method, url, bearer, body string) *http.Response {
+func ask(t testing.TB, method, url, bearer, body string) *wire.Problem {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -107,8 +107,8 @@ func ask(t testing.TB, method, url, bearer, body string) *http.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = resp.Body.Close() })
-	return resp
+	defer resp.Body.Close()
+	return wire.ReadProblem(resp)
 }
 
 func TestBadRequestsGetProblems(t *testing.T) {
@@ -134,7 +134,7 @@ func TestBadRequestsGetProblems(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := wire.ReadProblem(ask(t, tt.method, base+tt.path, tt.bearer, tt.body))
+			p := ask(t, tt.method, base+tt.path, tt.bearer, tt.body)
 			if p.Status != tt.status || p.Code != tt.code {
 				t.Errorf("%d %s (%s), want %d %s", p.Status, p.Code, p.Detail, tt.status, tt.code)
 			}
@@ -158,7 +158,7 @@ func TestNobodyGetsInOverTCPWithoutAToken(t *testing.T) {
 	server := &http.Server{Handler: r}
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() { _ = server.Close() })
-	if got := ask(t, "GET", "http://"+l.Addr().String()+"/admin/v1/status", "", "").StatusCode; got != http.StatusUnauthorized {
+	if got := ask(t, "GET", "http://"+l.Addr().String()+"/admin/v1/status", "", "").Status; got != http.StatusUnauthorized {
 		t.Errorf("status %d, want 401", got)
 	}
 }

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"reflect"
+	"slices"
 
 	"understudy/wire"
 )
@@ -18,7 +19,7 @@ func timeless(f wire.Facts) wire.Facts {
 	f.Seq, f.ConfigAge = 0, 0
 	if f.FrontIdle != nil {
 		f.FrontIdle = nil
-		f.Heard = append(f.Heard[:len(f.Heard):len(f.Heard)], wire.Heard{FQDN: "front"})
+		f.Heard = append(slices.Clip(f.Heard), wire.Heard{FQDN: "front"})
 	}
 	return f
 }

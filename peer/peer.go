@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -147,10 +148,20 @@ func (m *Mesh) SetPeers(connectors []site.Connector) {
 		}
 	}
 	m.mu.Lock()
-	m.replaceLinks(want)
+	same := m.linked(want)
+	if !same {
+		m.replaceLinks(want)
+	}
 	m.mu.Unlock()
-	notify(m.news)
-	m.o.OnChange()
+	if !same {
+		notify(m.news)
+		m.o.OnChange()
+	}
+}
+
+// linked is called with the lock held.
+func (m *Mesh) linked(want map[site.FQDN]string) bool {
+	return maps.EqualFunc(want, m.links, func(url string, l *link) bool { return url == l.url })
 }
 
 // replaceLinks is called with the lock held.

@@ -58,6 +58,7 @@ func newNode(t testing.TB, name site.FQDN, deadline time.Duration) *node {
 
 // run starts the mesh and speaks every 20 ms, as an agent does, until stop.
 func (n *node) run(t testing.TB) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = n.Run(ctx) }()

@@ -221,10 +221,10 @@ func (c *Client) failed(ctx context.Context, err error) error {
 
 func (c *Client) refused(resp *http.Response) error {
 	p := wire.ReadProblem(resp)
-	switch {
-	case p.Code == wire.CodeUnauthorized:
+	switch p.Code {
+	case wire.CodeUnauthorized:
 		return fmt.Errorf("the connector at %s wants its token: give --token-file DATA/admin.token: %w", c.address, p)
-	case p.Code == "":
+	case "":
 		return fmt.Errorf("what answers at %s is not a connector: %w", c.address, p)
 	}
 	return p

@@ -18,7 +18,7 @@ func (a *app) storedEvents(ctx context.Context, f eventFlags) error {
 	if err != nil {
 		return fmt.Errorf("read the data folder %s: %w", f.data, err)
 	}
-	defer state.Close()
+	defer func() { _ = state.Close() }()
 	list, err := state.Events(ctx, localdb.EventQuery{After: max(f.after, 0), Limit: f.limit, Newest: f.after < 0})
 	if err != nil {
 		return err

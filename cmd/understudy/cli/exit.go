@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"understudy/config"
 	"understudy/wire"
@@ -81,12 +82,12 @@ func explain(err error) string {
 }
 
 func faults(p *wire.Problem) string {
-	text := ""
+	var text strings.Builder
 	for _, f := range p.Faults {
-		text += "\n  " + f.String()
+		text.WriteString("\n  " + f.String())
 	}
 	if p.ElectedURL != "" {
-		text += "\nThe elected connector is " + string(p.Elected) + " at " + p.ElectedURL + "."
+		text.WriteString("\nThe elected connector is " + string(p.Elected) + " at " + p.ElectedURL + ".")
 	}
-	return text
+	return text.String()
 }

@@ -105,13 +105,13 @@ func health(s *screen, h wire.HealthStatus) string {
 }
 
 func counts(by map[string]int) string {
-	text := ""
+	var text strings.Builder
 	for _, kind := range []string{"zones", "connectors", "machines", "groups", "applications", "users"} {
 		if n, ok := by[kind]; ok {
-			text += fmt.Sprintf(", %d %s", n, kind)
+			fmt.Fprintf(&text, ", %d %s", n, kind)
 		}
 	}
-	return text
+	return text.String()
 }
 
 func missing(s *screen, sentences []string) {
