@@ -44,7 +44,7 @@ func (h *host) crash() {
 
 // commit saves and answers, unless the process crashes before or between.
 func (h *host) commit(next desktop.State) (saved, answered bool) {
-	switch rapid.SampledFrom([]string{"no crash", "no crash", "before the save", "after the save"}).Draw(h.t, "crash") {
+	switch rapid.SampledFrom([]string{"no crash", "no crash", "no crash", "no crash", "before the save", "after the save"}).Draw(h.t, "crash") {
 	case "before the save":
 		h.crash()
 		return false, false
@@ -67,7 +67,7 @@ func (h *host) save(next desktop.State) {
 
 func (h *host) prepare(t *rapid.T) {
 	ask := desktop.Ask{Wall: h.now, Prepare: wire.Prepare{
-		Lease: rapid.SampledFrom([]string{h.state.Lease, h.state.Lease, "A", "B", "C"}).Draw(t, "lease"),
+		Lease:   rapid.SampledFrom([]string{h.state.Lease, h.state.Lease, "A", "B", "C"}).Draw(t, "lease"),
 		Term:    h.state.Term + rapid.SampledFrom([]uint64{1, 1, 2, 0}).Draw(t, "term") - min(1, h.state.Term),
 		Session: rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "session"),
 		User:    rapid.SampledFrom([]string{"alice", "ALICE", "bob"}).Draw(t, "user"),
@@ -164,7 +164,7 @@ func TestCrashesNeverShareADesktop(t *testing.T) {
 		h := &host{t: t, store: store, now: epoch(), state: desktop.State{Machine: "pool-01.example.test", Lease: "A"}}
 		h.save(h.state)
 		t.Repeat(map[string]func(*rapid.T){
-			"": h.check, "prepare": h.prepare, "lease": h.lease, "event": h.event, "expire": h.expire, "boot": h.boot,
+			"": h.check, "prepare": h.prepare, "lease": h.lease, "event": h.event, "another event": h.event, "another prepare": h.prepare, "expire": h.expire, "boot": h.boot,
 			"crash": func(*rapid.T) { h.crash() },
 		})
 	})
