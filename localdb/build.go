@@ -63,15 +63,12 @@ func (s *Snapshots) Build(ctx context.Context, r *wire.ConfigReader, from string
 // check reads back what was written. The index is built from what the file holds,
 // not from what the stream held.
 func (b *Built) check(ctx context.Context) error {
-	db, c, err := verify(ctx, b.path)
+	db, c, err := verify(ctx, b.path, validate)
 	if err != nil {
 		return err
 	}
 	// A file that is open cannot be renamed on Windows.
 	if err := db.Close(); err != nil {
-		return err
-	}
-	if err := validate(c.site); err != nil {
 		return err
 	}
 	b.content, b.index = c, site.NewIndex(c.site)

@@ -23,21 +23,21 @@ func openSnapshotFile(path string) (*sql.DB, error) {
 	})
 }
 
-// verify opens a file and compares what it holds with what it says of itself. The
-// database is returned open.
-func verify(ctx context.Context, path string) (*sql.DB, content, error) {
+// verify opens a file and compares what it holds with what it says of itself, and
+// lets judge, where there is one, look at the site. The database is returned open.
+func verify(ctx context.Context, path string, judge func(*site.Site) error) (*sql.DB, content, error) {
 	db, err := openSnapshotFile(path)
 	if err != nil {
 		return nil, content{}, err
 	}
-	c, err := verifyDB(ctx, db)
+	c, err := verifyDB(ctx, db, judge)
 	if err != nil {
 		return nil, content{}, fmt.Errorf("verify %s: %w", filepath.Base(path), errors.Join(err, db.Close()))
 	}
 	return db, c, nil
 }
 
-func verifyDB(ctx context.Context, db *sql.DB) (content, error) {
+func verifyDB(ctx context.Context, db *sql.DB, judge func(*site.Site) error) (content, error) {
 	if err := quickCheck(ctx, db); err != nil {
 		return content{}, err
 	}
@@ -51,6 +51,12 @@ func verifyDB(ctx context.Context, db *sql.DB) (content, error) {
 	}
 	if err := compare(m, s); err != nil {
 		return content{}, err
+	}
+	// The site's own faults come first: they say more than a row that refers to nothing.
+	if judge != nil {
+		if err := judge(s); err != nil {
+			return content{}, err
+		}
 	}
 	return content{meta: m, site: s}, checkReferences(ctx, db)
 }
