@@ -79,8 +79,8 @@ func (c *checker) service(path, text string, s security) {
 
 // admin judges the address of the admin API, which is never protected by TLS.
 func (c *checker) admin(path, address string) {
-	if strings.HasPrefix(address, unixPrefix) {
-		c.need(path, strings.TrimPrefix(address, unixPrefix))
+	if socket, ok := strings.CutPrefix(address, unixPrefix); ok {
+		c.need(path, socket)
 		return
 	}
 	host, port, err := net.SplitHostPort(address)

@@ -45,8 +45,6 @@ func (f *Cloud) check(c *checker) {
 	c.need("data", f.Data)
 	c.checkSecurity(s)
 	c.listen("listen", f.Listen, s)
-	if !f.Insecure {
-		c.need("tokens_file", f.TokensFile)
-	}
+	c.need("tokens_file", f.TokensFile)
 	f.Log.check(c)
 }

@@ -68,7 +68,7 @@ func (d *decoder) value(node ast.Node, v reflect.Value, path string) {
 	if !ok || node == nil || node.Type() == ast.NullType {
 		return // a key without a value says nothing
 	}
-	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if text, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		d.text(node, text, path)
 		return
 	}

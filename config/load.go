@@ -125,14 +125,13 @@ func (c *checker) resolveFiles(folder string, names []fileName) {
 
 // inFolder makes a path that is relative to the folder one of its own.
 func inFolder(folder, name string) string {
-	prefix := ""
-	if strings.HasPrefix(name, unixPrefix) {
-		prefix, name = unixPrefix, strings.TrimPrefix(name, unixPrefix)
+	if socket, ok := strings.CutPrefix(name, unixPrefix); ok {
+		return unixPrefix + inFolder(folder, socket)
 	}
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(folder, name)
+	if filepath.IsAbs(name) {
+		return name
 	}
-	return prefix + name
+	return filepath.Join(folder, name)
 }
 
 func (c *checker) atLeast(path string, d site.Duration, least time.Duration) {

@@ -93,8 +93,8 @@ func tagOf(f reflect.StructField) string {
 
 func known(t reflect.Type) string {
 	var keys []string
-	for i := range t.NumField() {
-		if tag := tagOf(t.Field(i)); tag != "" && tag != "-" {
+	for f := range t.Fields() {
+		if tag := tagOf(f); tag != "" && tag != "-" {
 			keys = append(keys, tag)
 		}
 	}

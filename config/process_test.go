@@ -156,7 +156,7 @@ func TestInsecureIsForLoopbackAddresses(t *testing.T) {
 		"localhost.example.test:1": false, "127.0.0.1": false, "127.0.0.1:x": false,
 	}
 	for address, want := range tests {
-		file := write(t, [2]string{"cloud.yaml", "site: example\ndata: data\ninsecure: true\nlisten: \"" + address + "\"\n"})
+		file := write(t, [2]string{"cloud.yaml", "site: example\ndata: data\ninsecure: true\ntokens_file: cloud.yaml\nlisten: \"" + address + "\"\n"})
 		if _, err := config.LoadCloud(file); (err == nil) != want {
 			t.Errorf("%s: accepted %t, want %t: %v", address, err == nil, want, err)
 		}

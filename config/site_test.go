@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
 	"understudy/config"
@@ -162,6 +163,21 @@ func TestSiteAsJSON(t *testing.T) {
 		"connectors":[{"fqdn":"c.test","zone":"z","client_url":"http://c.test:1","peer_url":"http://c.test:2"}]}`))
 	if err != nil || s.Zones[0].Settings.Deadline != 4e8 {
 		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+func TestGeneratedSiteReadsBack(t *testing.T) {
+	want := site.Generate(300, 900, 5)
+	text, err := yaml.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := config.ParseSite("generated.yaml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("read back (-want +got):\n%s", diff)
 	}
 }
 

@@ -3,6 +3,7 @@ package site
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 )
 
 // generator makes up a company. Each of its choices comes from the seed.
@@ -63,7 +64,7 @@ func (g *generator) addZones() {
 
 func (g *generator) addGroups() {
 	for _, group := range generatedGroups {
-		group.Zones = g.zones
+		group.Zones = slices.Clone(g.zones)
 		g.site.Groups = append(g.site.Groups, group.DeliveryGroup)
 	}
 	for _, name := range []string{"Calculator", "Ledger", "Mail", "Planner"} {
