@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -57,9 +58,11 @@ func TestOptions(t *testing.T) {
 // refusal."
 func TestDataFolderInUse(t *testing.T) {
 	o := options(t)
-	if _, err := desktop.New(o); err != nil {
+	first, err := desktop.New(o)
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer runtime.KeepAlive(first) // with its lock
 	if _, err := desktop.New(o); err == nil || !strings.Contains(err.Error(), "in use by another process") {
 		t.Errorf("got %v, want a refusal of the folder that is in use", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -53,7 +54,7 @@ func callRequest(ctx context.Context, call wire.Call) (*http.Request, error) {
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, fmt.Errorf("callback %q is not an http or https URL", call.Callback)
 	}
-	if call.Method != http.MethodPost && call.Method != http.MethodDelete || !strings.HasPrefix(call.Path, "/v1/") {
+	if call.Method != http.MethodPost && call.Method != http.MethodDelete || !callPath(call.Path) {
 		return nil, fmt.Errorf("%s %s is not a call of a desktop host", call.Method, call.Path)
 	}
 	target := strings.TrimSuffix(call.Callback, "/") + call.Path
@@ -63,6 +64,12 @@ func callRequest(ctx context.Context, call wire.Call) (*http.Request, error) {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	return req, nil
+}
+
+// callPath reports whether a path stays within the callback API.
+func callPath(p string) bool {
+	u, err := url.Parse(p)
+	return err == nil && strings.HasPrefix(p, "/v1/") && path.Clean(u.Path) == u.Path
 }
 
 // readCallBody reads a body of JSON, or none.
