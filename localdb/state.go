@@ -99,19 +99,27 @@ func OpenStateReadOnly(dir string) (*State, error) {
 		return nil, fmt.Errorf("open the state database: %w", err)
 	}
 	s := &State{path: path}
-	ctx := context.Background()
-	reads, err := openDB(path, 1, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(2000)"}})
-	if err == nil {
-		s.reads = reads
-		err = s.check(ctx, reads)
-	}
-	if err != nil {
+	if err := s.openReads(context.Background()); err != nil {
 		return nil, errors.Join(err, s.closeDBs())
 	}
 	return s, nil
 }
 
+// openReads opens the file for reading and refuses what we did not write, or
+// cannot read; it changes nothing.
+func (s *State) openReads(ctx context.Context) error {
+	var err error
+	s.reads, err = openDB(s.path, 2, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(2000)"}})
+	if err != nil {
+		return err
+	}
+	return s.check(ctx, s.reads)
+}
+
 func (s *State) open(ctx context.Context) error {
+	if err := s.openReads(ctx); err != nil {
+		return err
+	}
 	var err error
 	s.writes, err = openDB(s.path, 1, url.Values{
 		"mode": {"rw"}, "_txlock": {"immediate"},
@@ -120,19 +128,13 @@ func (s *State) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.check(ctx, s.writes); err != nil {
-		return err
-	}
 	if err := checkDurable(ctx, s.writes); err != nil {
 		return fmt.Errorf("open %s: %w", s.path, err)
 	}
-	s.reads, err = openDB(s.path, 2, url.Values{
-		"mode": {"rw"}, "_pragma": {"busy_timeout(2000)", "query_only(1)"},
-	})
-	return err
+	return nil
 }
 
-// check refuses what we did not write, or cannot read.
+// check reads what identifies the file, and looks it over.
 func (s *State) check(ctx context.Context, db *sql.DB) error {
 	err := checkState(ctx, db)
 	if err == nil {
