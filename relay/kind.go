@@ -18,6 +18,7 @@ const (
 	Launch      Kind = "launch"
 	Redeem      Kind = "redeem"
 	Register    Kind = "register"
+	Lookup      Kind = "lookup"
 	Heartbeat   Kind = "heartbeat"
 	Unregister  Kind = "unregister"
 	Report      Kind = "report"
@@ -75,7 +76,7 @@ func (q request) probe() request {
 	case Resources, Launch, Redeem:
 		path, _, _ := strings.Cut(q.target, "?")
 		return request{kind: q.kind, method: http.MethodPost, target: path + "?dry_run=true", body: q.body}
-	case Register, Heartbeat, Unregister, Report, HealthCheck:
+	case Register, Lookup, Heartbeat, Unregister, Report, HealthCheck:
 	}
 	lease := q.lease()
 	if lease == "" {
@@ -87,7 +88,7 @@ func (q request) probe() request {
 // limit is the largest body of the kind.
 func (k Kind) limit() int64 {
 	switch k {
-	case Register, Heartbeat, Unregister, Report:
+	case Register, Lookup, Heartbeat, Unregister, Report:
 		return wire.MaxRegistration
 	case Resources, Launch, Redeem, HealthCheck:
 		return wire.MaxBody

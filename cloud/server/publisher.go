@@ -1,0 +1,193 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"understudy/broker"
+	"understudy/events"
+	"understudy/site"
+	"understudy/wire"
+)
+
+const (
+	// settle lets a burst of assignments become one version.
+	settle = 200 * time.Millisecond
+	retry  = 5 * time.Second // after a failure
+)
+
+// change is what goes with a new version of the site.
+type change struct {
+	author string
+	digest string
+	stale  []site.FQDN // assignments that the version overrules
+}
+
+// publisher makes versions of the site: those that an administrator sends, and
+// those that the system makes when it assigns a machine (LHC-01).
+type publisher struct {
+	store   *store
+	engine  *broker.Engine
+	log     *logrus.Entry
+	news    chan struct{} // there are new assignments
+	making  sync.Mutex    // one version at a time
+	current atomic.Pointer[published]
+}
+
+func newPublisher(st *store, engine *broker.Engine, current *published, log *logrus.Entry) *publisher {
+	p := &publisher{store: st, engine: engine, log: log, news: make(chan struct{}, 1)}
+	p.current.Store(current)
+	p.assigned() // those that a crash left unpublished
+	return p
+}
+
+// Current is the newest version of the site.
+func (p *publisher) Current() *published { return p.current.Load() }
+
+// assigned asks for a version with the new assignments.
+func (p *publisher) assigned() {
+	select {
+	case p.news <- struct{}{}:
+	default:
+	}
+}
+
+// Put publishes a site that an administrator sends; ifMatch, if not empty, is the
+// version that it is to replace. Nothing changes unless all of it is right.
+func (p *publisher) Put(ctx context.Context, s *site.Site, ifMatch, author string) (*published, error) {
+	p.making.Lock()
+	defer p.making.Unlock()
+	current := p.Current()
+	if ifMatch != "" && ifMatch != "*" && ifMatch != quoted(current.version.String()) {
+		return nil, wire.Problemf(http.StatusPreconditionFailed, wire.CodePrecondition, "the site is at version %s", current.version)
+	}
+	if s.Name != p.store.site {
+		return nil, invalid([]site.Fault{{Path: "name", Text: fmt.Sprintf("is %q; this cloud broker serves site %q", s.Name, p.store.site)}})
+	}
+	owners, err := p.store.Assignments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	merged, stale := assign(s, owners)
+	if faults := merged.Validate(); len(faults) > 0 {
+		return nil, invalid(faults)
+	}
+	return p.publish(ctx, merged, change{author: author, stale: stale})
+}
+
+func invalid(faults []site.Fault) error {
+	p := wire.Problemf(http.StatusUnprocessableEntity, wire.CodeInvalidSite, "the site has %d faults; nothing was changed", len(faults))
+	p.Faults = faults
+	return p
+}
+
+// publish makes a version if the content differs. It is called with making held.
+func (p *publisher) publish(ctx context.Context, s *site.Site, c change) (*published, error) {
+	current := p.Current()
+	c.digest = wire.Digest(s)
+	if c.digest == current.digest {
+		return current, nil
+	}
+	next, err := p.store.SaveVersion(ctx, s, current.version.Number+1, c)
+	if err != nil {
+		return nil, err
+	}
+	p.current.Store(next)
+	p.engine.SetIndex(next.index)
+	logEvent(p.log, events.SiteChanged, logrus.Fields{"version": next.version.String(), "reason": "published by " + c.author})
+	return next, nil
+}
+
+// run publishes assignments until ctx ends.
+func (p *publisher) run(ctx context.Context, gate func(context.Context) error) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for gate(ctx) == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.news:
+		}
+		timer.Reset(p.tryAssignments(ctx))
+	}
+}
+
+// tryAssignments returns how long to wait before the next version.
+func (p *publisher) tryAssignments(ctx context.Context) time.Duration {
+	err := p.publishAssignments(ctx)
+	if err == nil || ctx.Err() != nil {
+		return settle
+	}
+	logEvent(p.log, events.DiskFailed, logrus.Fields{"reason": err.Error()})
+	p.assigned()
+	return retry
+}
+
+func (p *publisher) publishAssignments(ctx context.Context) error {
+	p.making.Lock()
+	defer p.making.Unlock()
+	current := p.Current()
+	if current.document == nil {
+		return nil
+	}
+	owners, err := p.store.Assignments(ctx)
+	if err != nil {
+		return err
+	}
+	merged, stale := assign(current.index.Site(), owners)
+	for _, machine := range stale {
+		logEvent(p.log, events.AssignmentConflict, logrus.Fields{"machine": machine, "user": owners[machine], "reason": "the site says otherwise"})
+	}
+	if wire.Digest(merged) == current.digest {
+		return p.store.Forget(ctx, stale)
+	}
+	_, err = p.publish(ctx, merged, change{author: "the system: a machine was assigned", stale: stale})
+	return err
+}
+
+// assign returns the site with the owners that launches made, where the site
+// names none, and which of them it overrules. The site itself is not touched.
+func assign(s *site.Site, owners map[site.FQDN]string) (*site.Site, []site.FQDN) {
+	kinds := map[string]site.Kind{}
+	for _, g := range s.Groups {
+		kinds[g.Name] = g.Kind
+	}
+	users := map[string]bool{}
+	for _, u := range s.Users {
+		users[site.UserKey(u.Name)] = true
+	}
+	merged := *s
+	merged.Machines = slices.Clone(s.Machines)
+	merged.Users = slices.Clone(s.Users)
+	open := maps.Clone(owners)
+	for i := range merged.Machines {
+		m := &merged.Machines[i]
+		user, ok := open[m.Name]
+		if !ok || kinds[m.Group] != site.Assigned || m.AssignedUser != "" && site.UserKey(m.AssignedUser) != site.UserKey(user) {
+			continue
+		}
+		delete(open, m.Name)
+		if m.AssignedUser != "" {
+			continue
+		}
+		m.AssignedUser = user
+		if !users[site.UserKey(user)] {
+			users[site.UserKey(user)] = true
+			merged.Users = append(merged.Users, site.User{Name: user})
+		}
+	}
+	return &merged, slices.Sorted(maps.Keys(open))
+}

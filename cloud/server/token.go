@@ -1,0 +1,138 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	"understudy/wire"
+)
+
+// Role says what the holder of a token may ask for.
+type Role string
+
+// The roles.
+const (
+	// Connector may read the configuration, relay and keep a call stream.
+	Connector Role = "connector"
+	// Admin may read and publish the site.
+	Admin Role = "admin"
+)
+
+// Token is a secret with the name of who holds it and what that one may do. A
+// connector's token whose name is that connector's FQDN is good for it alone.
+type Token struct {
+	Name   string
+	Role   Role
+	Secret string
+}
+
+// minSecret keeps out what could be guessed.
+const minSecret = 16
+
+// LoadTokens reads a tokens file.
+func LoadTokens(file string) ([]Token, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("open the tokens file: %w", err)
+	}
+	defer f.Close()
+	tokens, err := ReadTokens(f)
+	if err != nil {
+		return nil, fmt.Errorf("tokens file %s: %w", file, err)
+	}
+	return tokens, nil
+}
+
+// ReadTokens reads one token a line: name, role and secret. Lines that are empty
+// or begin with # are left out. Errors name the line and never the secret.
+func ReadTokens(r io.Reader) ([]Token, error) {
+	var tokens []Token
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		t, err := parseToken(strings.Fields(line))
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		tokens = append(tokens, t)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	if len(tokens) == 0 {
+		return nil, fmt.Errorf("no token in it")
+	}
+	return tokens, nil
+}
+
+func parseToken(fields []string) (Token, error) {
+	if len(fields) != 3 {
+		return Token{}, fmt.Errorf("%d words and not three: name, role, secret", len(fields))
+	}
+	t := Token{Name: fields[0], Role: Role(fields[1]), Secret: fields[2]}
+	switch {
+	case t.Role != Connector && t.Role != Admin:
+		return t, fmt.Errorf("role %q is not connector or admin", t.Role)
+	case len(t.Secret) < minSecret:
+		return t, fmt.Errorf("the secret of %s has fewer than %d characters", t.Name, minSecret)
+	}
+	return t, nil
+}
+
+type holderKey struct{}
+
+// holder is whose token the request carries.
+func holder(ctx context.Context) Token {
+	t, _ := ctx.Value(holderKey{}).(Token)
+	return t
+}
+
+// authenticated lets pass who holds a token of one of the roles.
+func (s *Server) authenticated(roles ...Role) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			t, err := identify(s.o.Tokens, r.Header.Get("Authorization"), roles)
+			if err != nil {
+				wire.WriteError(w, err)
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), holderKey{}, t)))
+		})
+	}
+}
+
+func identify(tokens []Token, authorization string, roles []Role) (Token, error) {
+	secret, _ := strings.CutPrefix(authorization, "Bearer ")
+	t, ok := match(tokens, secret)
+	if !ok {
+		return t, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized, "a valid token is needed")
+	}
+	for _, role := range roles {
+		if t.Role == role {
+			return t, nil
+		}
+	}
+	return t, wire.Problemf(http.StatusForbidden, wire.CodeForbidden, "a token of role %s may not do this", t.Role)
+}
+
+// match compares with every token, always for the same time.
+func match(tokens []Token, secret string) (found Token, ok bool) {
+	said := sha256.Sum256([]byte(secret))
+	for _, t := range tokens {
+		is := sha256.Sum256([]byte(t.Secret))
+		if subtle.ConstantTimeCompare(said[:], is[:]) == 1 && t.Secret != "" {
+			found, ok = t, true
+		}
+	}
+	return found, ok
+}
