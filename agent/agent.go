@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"net"
 	"net/http"
 	"strings"
@@ -47,6 +48,9 @@ type Agent struct {
 	disk      *disk
 	front     *front
 	listeners []*listener
+	// follows ends requests of the admin API that would last for ever.
+	follows    context.Context
+	endFollows context.CancelFunc
 
 	// Between goroutines.
 	stance    atomic.Pointer[stance]
@@ -65,6 +69,7 @@ type Agent struct {
 
 	// What follows belongs to the loop.
 	core        *core
+	entered     string // why the state was entered
 	last        time.Time
 	serving     *serving
 	order       *pendingOrder
@@ -96,6 +101,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	if a.authority == "" {
 		a.authority = storefront.Authority(o.FQDN)
 	}
+	a.follows, a.endFollows = context.WithCancel(context.WithoutCancel(ctx))
 	a.log = newLog(&a.o)
 	a.disk = &disk{log: a.log}
 	for _, step := range []func(context.Context) error{a.openData, a.makeClients, a.bind} {
@@ -234,11 +240,28 @@ func (a *Agent) bind(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("listen for %s on %s: %w", l.name, l.address, err)
 		}
-		a.listeners = append(a.listeners, &listener{name: l.name, net: bound, server: &http.Server{
-			Handler: l.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		}})
+		a.listeners = append(a.listeners, &listener{name: l.name, net: bound, server: a.newServer(l.name, l.handler)})
 	}
 	return nil
+}
+
+// newServer makes the server of a listener. Requests of the admin API may last,
+// as those that follow the events do, so they end with the service.
+func (a *Agent) newServer(name string, h http.Handler) *http.Server {
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: stdlog.New(a.o.Logger.WriterLevel(logrus.DebugLevel), "", 0),
+	}
+	if name == "client" {
+		s.TLSConfig = a.o.TLS.Client
+	}
+	if name == "peer" {
+		s.TLSConfig = a.o.TLS.Peer
+	}
+	if name == "admin" {
+		s.BaseContext = func(net.Listener) context.Context { return a.follows }
+	}
+	return s
 }
 
 // Run serves until ctx ends, then stops in order: the office is handed over, the
@@ -281,6 +304,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.log.raise(events.Stopped, "stopped in an orderly way", logrus.Fields{})
 	stop(errors.New("the connector is stopping"))
 	<-looping
+	a.closePeerListener()
 	running.Wait()
 	return err
 }
@@ -294,6 +318,7 @@ func (a *Agent) leave(background context.Context) {
 		a.awaitHandover(ctx)
 	}
 	a.listening.Store(false)
+	a.endFollows()
 	a.closeListeners(ctx)
 }
 
@@ -318,6 +343,7 @@ func (a *Agent) awaitHandover(ctx context.Context) {
 // close undoes New in reverse order.
 func (a *Agent) close() error {
 	var errs []error
+	a.endFollows()
 	for _, l := range a.listeners {
 		if err := l.net.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)

@@ -146,7 +146,12 @@ type listener struct {
 }
 
 func (a *Agent) serveListener(l *listener) error {
-	err := l.server.Serve(l.net)
+	var err error
+	if l.server.TLSConfig != nil {
+		err = l.server.ServeTLS(l.net, "", "")
+	} else {
+		err = l.server.Serve(l.net)
+	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -154,10 +159,22 @@ func (a *Agent) serveListener(l *listener) error {
 }
 
 // closeListeners stops accepting, waits a little for what is in flight, and cuts
-// the rest.
+// the rest. The peer listener goes last and at once: its streams have no end, and
+// peers are to hear us until then.
 func (a *Agent) closeListeners(ctx context.Context) {
 	for _, l := range a.listeners {
+		if l.name == "peer" {
+			continue
+		}
 		if err := l.server.Shutdown(ctx); err != nil {
+			_ = l.server.Close()
+		}
+	}
+}
+
+func (a *Agent) closePeerListener() {
+	for _, l := range a.listeners {
+		if l.name == "peer" {
 			_ = l.server.Close()
 		}
 	}

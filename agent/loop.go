@@ -113,6 +113,7 @@ func (a *Agent) carryOut(ctx context.Context, now time.Time, ch change) bool {
 // tell raises the events of a change and starts what follows from it.
 func (a *Agent) tell(now time.Time, ch change, hadOffice bool, tr statemachine.Transition) {
 	if ch.start != nil {
+		a.entered = ch.reason
 		a.log.raise(events.StateChanged, ch.reason, a.fields(logrus.Fields{"from": "starting", "to": string(*ch.start)}))
 		a.syncSoon()
 	}
@@ -122,6 +123,7 @@ func (a *Agent) tell(now time.Time, ch change, hadOffice bool, tr statemachine.T
 	if tr.Event == statemachine.None {
 		return
 	}
+	a.entered = tr.Reason
 	a.log.raise(events.StateChanged, tr.Reason, a.fields(logrus.Fields{"from": string(tr.From), "to": string(tr.To), "trigger": string(tr.Event)}))
 	switch {
 	case !tr.From.HA() && tr.To.HA():

@@ -43,7 +43,7 @@ func (a *Agent) makeStatus(now time.Time, in inputs) wire.Status {
 	c := a.core
 	s := wire.Status{
 		Site: a.o.Site, Zone: a.o.Zone, Connector: a.o.FQDN, Version: a.o.Version, At: in.wall, Started: a.startedAt,
-		State: c.state(), Since: in.wall.Add(-now.Sub(c.machine.Entered())), Reason: c.waiting, Starting: c.starting,
+		State: c.state(), Since: in.wall.Add(-now.Sub(c.machine.Entered())), Reason: a.entered, Waiting: c.waiting, Starting: c.starting,
 		Outage: c.record.Outage, Force: c.record.Force, Number: c.record.Number, Term: c.record.Term,
 		Election: a.electionStatus(in), Health: a.healthStatus(now, in), Snapshot: a.currentSnapshot(in.wall),
 		Sync: *a.lastSync.Load(), Gate: a.gate, Settings: in.settings, SettingsDiffer: a.differing(in.settings),
@@ -52,7 +52,7 @@ func (a *Agent) makeStatus(now time.Time, in inputs) wire.Status {
 		s.Outage = ""
 	}
 	if s.Starting {
-		s.Reason = "waiting for the zone's other connectors to answer"
+		s.Waiting = "the zone's other connectors have not all answered yet"
 	}
 	if a.serving != nil {
 		stats := a.serving.engine.Stats()
@@ -97,29 +97,35 @@ func (a *Agent) Snapshots() []wire.SnapshotStatus { return a.snapshots.List() }
 
 // differing names the settings of the file that the site overrides.
 func (a *Agent) differing(in site.Settings) []string {
-	own, ours := a.o.Settings.WithDefaults(), []string{}
-	for _, s := range []struct {
-		key  string
-		same bool
-	}{
-		{"outage.health_interval", own.HealthInterval == in.HealthInterval},
-		{"outage.detection", own.Detection == in.Detection},
-		{"outage.initial_ha", own.InitialHA == in.InitialHA},
-		{"outage.recovery", own.Recovery == in.Recovery},
-		{"outage.participation", own.Participation == in.Participation},
-		{"outage.participation_window", own.ParticipationWindow == in.ParticipationWindow},
-		{"outage.vda_interval", own.VDAInterval == in.VDAInterval},
-		{"outage.reservation_life", own.ReservationLife == in.ReservationLife},
-		{"outage.ticket_life", own.TicketLife == in.TicketLife},
-		{"election.policy", own.Policy == in.Policy},
-		{"election.deadline", own.Deadline == in.Deadline},
-		{"election.join_wait", own.JoinWait == in.JoinWait},
+	own, out := a.o.Settings, []string{}
+	for _, key := range []string{
+		compared("outage.health_interval", own.HealthInterval, in.HealthInterval),
+		compared("outage.detection", own.Detection, in.Detection),
+		compared("outage.initial_ha", own.InitialHA, in.InitialHA),
+		compared("outage.recovery", own.Recovery, in.Recovery),
+		compared("outage.participation", own.Participation, in.Participation),
+		compared("outage.participation_window", own.ParticipationWindow, in.ParticipationWindow),
+		compared("outage.vda_interval", own.VDAInterval, in.VDAInterval),
+		compared("outage.reservation_life", own.ReservationLife, in.ReservationLife),
+		compared("outage.ticket_life", own.TicketLife, in.TicketLife),
+		compared("election.policy", own.Policy, in.Policy),
+		compared("election.deadline", own.Deadline, in.Deadline),
+		compared("election.join_wait", own.JoinWait, in.JoinWait),
 	} {
-		if !s.same {
-			ours = append(ours, s.key)
+		if key != "" {
+			out = append(out, key)
 		}
 	}
-	return ours
+	return out
+}
+
+// compared returns the key where the file says something else than is in force.
+func compared[T comparable](key string, said, inForce T) string {
+	var unsaid T
+	if said == unsaid || said == inForce {
+		return ""
+	}
+	return key
 }
 
 func (a *Agent) makePeers(now time.Time, in inputs, s wire.Status) []wire.PeerStatus {

@@ -1,9 +1,6 @@
 package broker
 
-import (
-	"fmt"
-	"net/http"
-)
+import "fmt"
 
 // Codes of refusals, spelled as the codes on the wire.
 const (
@@ -33,19 +30,20 @@ func refuse(code, format string, args ...any) *Refusal {
 // Error returns the code and the sentence.
 func (r *Refusal) Error() string { return r.Code + ": " + r.Detail }
 
-// Status is the HTTP status that every API answers this refusal with.
+// Status is the HTTP status that every API answers this refusal with: numbers,
+// because the engine knows nothing of HTTP otherwise.
 func (r *Refusal) Status() int {
 	switch r.Code {
 	case CodeUnknownMachine, CodeNotInZone, CodeNotEntitled:
-		return http.StatusForbidden
+		return 403
 	case CodeLeaseUnknown, CodeUnknownResource, CodeTicketUnknown:
-		return http.StatusNotFound
+		return 404
 	case CodeWrongZone:
-		return http.StatusConflict
+		return 409
 	case CodeTicketUsed:
-		return http.StatusGone
+		return 410
 	case CodeNoMachine:
-		return http.StatusServiceUnavailable
+		return 503
 	}
-	return http.StatusInternalServerError
+	return 500
 }

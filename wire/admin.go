@@ -16,9 +16,11 @@ type Status struct {
 	At        time.Time `json:"at"`
 	Started   time.Time `json:"started"`
 
-	State    zone.State  `json:"state"`
-	Since    time.Time   `json:"since"`
-	Reason   string      `json:"reason"`
+	State  zone.State `json:"state"`
+	Since  time.Time  `json:"since"`
+	Reason string     `json:"reason"`
+	// Waiting says what the state waits for.
+	Waiting  string      `json:"waiting"`
 	Starting bool        `json:"starting"`
 	Outage   string      `json:"outage,omitempty"`
 	Force    *zone.Force `json:"force,omitempty"`

@@ -14,6 +14,7 @@ func commands(a *app) []*cobra.Command {
 		newOutageCommand(a),
 		newSiteCommand(a),
 		newStorefrontCommand(a),
+		newDemoCommand(a),
 		newVersionCommand(a),
 	}
 }

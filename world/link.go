@@ -1,0 +1,111 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+
+	"understudy/env"
+)
+
+// link is everything that one process of the world has on the network. Cutting
+// it is what kill -9 looks like from outside: every connection is reset and every
+// new one refused.
+type link struct {
+	mu        sync.Mutex // guards what follows
+	cut       bool
+	conns     map[net.Conn]bool
+	listeners map[net.Listener]bool
+}
+
+func newLink() *link {
+	return &link{conns: map[net.Conn]bool{}, listeners: map[net.Listener]bool{}}
+}
+
+// over returns the Env of a process behind the link.
+func (l *link) over(e env.Env) env.Env {
+	dial, listen := e.Dial, e.Listen
+	e.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return l.keep(conn)
+	}
+	e.Listen = func(ctx context.Context, network, address string) (net.Listener, error) {
+		inner, err := listen(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		outer := &listener{Listener: inner, link: l}
+		l.listeners[outer] = true
+		return outer, nil
+	}
+	return e
+}
+
+// keep makes a connection one that the link can reset.
+func (l *link) keep(conn net.Conn) (net.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cut {
+		reset(conn)
+		return nil, fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+	}
+	kept := &connection{Conn: conn, link: l}
+	l.conns[kept] = true
+	return kept, nil
+}
+
+// sever cuts the link for good.
+func (l *link) sever() {
+	l.mu.Lock()
+	l.cut = true
+	conns, listeners := l.conns, l.listeners
+	l.conns, l.listeners = map[net.Conn]bool{}, map[net.Listener]bool{}
+	l.mu.Unlock()
+	for listener := range listeners {
+		_ = listener.Close()
+	}
+	for conn := range conns {
+		reset(conn.(*connection).Conn)
+	}
+}
+
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+type connection struct {
+	net.Conn
+	link *link
+}
+
+// Close forgets the connection.
+func (c *connection) Close() error {
+	c.link.mu.Lock()
+	delete(c.link.conns, c)
+	c.link.mu.Unlock()
+	return c.Conn.Close()
+}
+
+type listener struct {
+	net.Listener
+	link *link
+}
+
+// Accept waits for a connection that the link can reset.
+func (l *listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.link.keep(conn)
+}
