@@ -1,0 +1,124 @@
+package desktop_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"understudy/desktop"
+	"understudy/site"
+	"understudy/wire"
+)
+
+// fakeHost is a provider that does as the test says. Its calls come one by one.
+type fakeHost struct {
+	ended  []string
+	fail   error
+	events chan desktop.Event
+	told   chan error
+}
+
+func (h *fakeHost) Prepare(context.Context, desktop.Seat) (wire.Prepared, error) {
+	return wire.Prepared{Address: "d1", Port: 3389, Protocol: "rdp"}, h.fail
+}
+
+func (h *fakeHost) End(_ context.Context, session string) error {
+	h.ended = append(h.ended, session)
+	return nil
+}
+
+func (h *fakeHost) Reset(context.Context) error { return h.fail }
+
+func (h *fakeHost) Watch(ctx context.Context, tell func(desktop.Event) error) error {
+	for {
+		select {
+		case e := <-h.events:
+			h.told <- tell(e)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (h *fakeHost) tell(e desktop.Event) error {
+	h.events <- e
+	return <-h.told
+}
+
+func onHost(t *testing.T, body func(t *testing.T, r *rig, h *fakeHost)) {
+	t.Helper()
+	h := &fakeHost{}
+	bubble(t, 30, func(r *rig) {
+		h.events, h.told = make(chan desktop.Event), make(chan error)
+		r.options.Provider = func(site.FQDN) desktop.Provider { return h }
+	}, func(t *testing.T, r *rig) { body(t, r, h) })
+}
+
+// Design 6: "A reservation lives 200 s, then is withdrawn on the host too."
+func TestWithdrawnOnTheHost(t *testing.T) {
+	onHost(t, func(t *testing.T, r *rig, h *fakeHost) {
+		r.prepare(t, "alice", "s1")
+		after(31 * time.Second)
+		if !slices.Equal(h.ended, []string{"s1"}) {
+			t.Errorf("got ended %v, want s1", h.ended)
+		}
+		if err := h.tell(desktop.Event{Session: "s1", Event: wire.SessionConnected}); err == nil || len(h.ended) != 2 {
+			t.Errorf("got %v and ended %v, want who comes too late logged off", err, h.ended)
+		}
+	})
+}
+
+func TestEndedOnTheHost(t *testing.T) {
+	onHost(t, func(t *testing.T, r *rig, h *fakeHost) {
+		r.prepare(t, "alice", "s1")
+		if err := h.tell(desktop.Event{Session: "s1", Event: wire.SessionConnected}); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.call(t, http.MethodDelete, "/v1/sessions/s1", nil); got != "204" || !slices.Equal(h.ended, []string{"s1"}) {
+			t.Errorf("got %s and ended %v, want s1 logged off", got, h.ended)
+		}
+	})
+}
+
+// What the host cannot do is taken back, so that the next user is not kept out.
+func TestHostFails(t *testing.T) {
+	onHost(t, func(t *testing.T, r *rig, h *fakeHost) {
+		h.fail = errors.New("no session host")
+		if got := r.prepare(t, "alice", "s1"); got != "500 internal" {
+			t.Errorf("got %s, want 500 internal", got)
+		}
+		if got := r.call(t, http.MethodPost, "/v1/reset", nil); got != "202" {
+			t.Errorf("reset: got %s, want 202", got)
+		}
+		synctest.Wait()
+		h.fail = nil
+		if got := r.prepare(t, "bob", "s2"); got != "201" {
+			t.Errorf("after it: got %s, want 201", got)
+		}
+	})
+}
+
+// LHC-37: a user whose broker forgot their session gets it back under the name that
+// the broker now has, and the broker hears of it at once.
+func TestSessionTakesTheNewName(t *testing.T) {
+	onHost(t, func(t *testing.T, r *rig, h *fakeHost) {
+		r.prepare(t, "alice", "s1")
+		synctest.Wait()
+		r.zone.take()
+		if got := r.prepare(t, "alice", "s2"); got != "201" {
+			t.Fatalf("got %s, want 201", got)
+		}
+		synctest.Wait()
+		log := r.zone.take()
+		if len(log) != 1 || log[0].method != http.MethodPut {
+			t.Fatalf("got %v, want a heartbeat at once", lines(log))
+		}
+		if body := decode[wire.Heartbeat](t, log[0]); body.Sessions == nil || len(*body.Sessions) != 1 || (*body.Sessions)[0].ID != "s2" {
+			t.Errorf("got %+v, want the list with s2 only", body)
+		}
+	})
+}
