@@ -157,7 +157,7 @@ func (h *host) check(t *rapid.T) {
 func TestCrashesNeverShareADesktop(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		sub, err := os.MkdirTemp(dir, "host")
+		sub, err := os.MkdirTemp(dir, "host") //nolint:usetesting // one folder for each of rapid's runs
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -85,7 +85,8 @@ func TestDamagedStateStopsTheStart(t *testing.T) {
 
 // What the host cannot make durable, it does not promise.
 func TestFullDisk(t *testing.T) {
-	bubble(t, 20, plain, func(t *testing.T, r *rig) {
+	bubble(t, 20, plain, func(r *rig) {
+		t := r.t
 		if err := os.RemoveAll(filepath.Join(r.options.Data, "pool-01.example.test")); err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +103,8 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestCallback(t *testing.T) {
-	bubble(t, 21, plain, func(t *testing.T, r *rig) {
+	bubble(t, 21, plain, func(r *rig) {
+		t := r.t
 		if got := r.prepare(t, "alice", "s1"); got != "201" {
 			t.Fatalf("prepare: got %s", got)
 		}

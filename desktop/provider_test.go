@@ -49,18 +49,19 @@ func (h *fakeHost) tell(e desktop.Event) error {
 	return <-h.told
 }
 
-func onHost(t *testing.T, body func(t *testing.T, r *rig, h *fakeHost)) {
+func onHost(t *testing.T, body func(r *rig, h *fakeHost)) {
 	t.Helper()
 	h := &fakeHost{}
 	bubble(t, 30, func(r *rig) {
 		h.events, h.told = make(chan desktop.Event), make(chan error)
 		r.options.Provider = func(site.FQDN) desktop.Provider { return h }
-	}, func(t *testing.T, r *rig) { body(t, r, h) })
+	}, func(r *rig) { body(r, h) })
 }
 
 // Design 6: "A reservation lives 200 s, then is withdrawn on the host too."
 func TestWithdrawnOnTheHost(t *testing.T) {
-	onHost(t, func(t *testing.T, r *rig, h *fakeHost) {
+	onHost(t, func(r *rig, h *fakeHost) {
+		t := r.t
 		r.prepare(t, "alice", "s1")
 		after(31 * time.Second)
 		if !slices.Equal(h.ended, []string{"s1"}) {
@@ -73,7 +74,8 @@ func TestWithdrawnOnTheHost(t *testing.T) {
 }
 
 func TestEndedOnTheHost(t *testing.T) {
-	onHost(t, func(t *testing.T, r *rig, h *fakeHost) {
+	onHost(t, func(r *rig, h *fakeHost) {
+		t := r.t
 		r.prepare(t, "alice", "s1")
 		if err := h.tell(desktop.Event{Session: "s1", Event: wire.SessionConnected}); err != nil {
 			t.Fatal(err)
@@ -86,7 +88,8 @@ func TestEndedOnTheHost(t *testing.T) {
 
 // What the host cannot do is taken back, so that the next user is not kept out.
 func TestHostFails(t *testing.T) {
-	onHost(t, func(t *testing.T, r *rig, h *fakeHost) {
+	onHost(t, func(r *rig, h *fakeHost) {
+		t := r.t
 		h.fail = errors.New("no session host")
 		if got := r.prepare(t, "alice", "s1"); got != "500 internal" {
 			t.Errorf("got %s, want 500 internal", got)
@@ -105,7 +108,8 @@ func TestHostFails(t *testing.T) {
 // LHC-37: a user whose broker forgot their session gets it back under the name that
 // the broker now has, and the broker hears of it at once.
 func TestSessionTakesTheNewName(t *testing.T) {
-	onHost(t, func(t *testing.T, r *rig, h *fakeHost) {
+	onHost(t, func(r *rig, h *fakeHost) {
+		t := r.t
 		r.prepare(t, "alice", "s1")
 		synctest.Wait()
 		r.zone.take()

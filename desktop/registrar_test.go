@@ -26,7 +26,8 @@ func silent(seen) (int, any, string) { return 0, nil, "" }
 // LHC-32: "VDAs contact a broker at least every 5 min, jittered": each heartbeat
 // comes one interval after the last, ±10 %.
 func TestHeartbeatJitter(t *testing.T) {
-	bubble(t, 1, plain, func(t *testing.T, r *rig) {
+	bubble(t, 1, plain, func(r *rig) {
+		t := r.t
 		first := r.zone.take()
 		if len(first) != 1 || first[0].method != http.MethodPost || first[0].path != "/vda/v1/registrations" {
 			t.Fatalf("got %v, want one registration", first)
@@ -59,7 +60,8 @@ func TestHeartbeatJitter(t *testing.T) {
 func TestRandomOrderGroupsInOrder(t *testing.T) {
 	firsts := map[string]int{}
 	for seed := range byte(20) {
-		bubble(t, seed, func(r *rig) { r.zone.answer = silent }, func(t *testing.T, r *rig) {
+		bubble(t, seed, func(r *rig) { r.zone.answer = silent }, func(r *rig) {
+			t := r.t
 			var hosts []string
 			for _, s := range r.zone.take() {
 				hosts = append(hosts, s.host)
@@ -86,7 +88,8 @@ func TestFollowsElectedOnce(t *testing.T) {
 				}
 				return notElected(connector("cc09"))
 			}
-		}, func(t *testing.T, r *rig) {
+		}, func(r *rig) {
+			t := r.t
 			log := r.zone.take()
 			if len(log) != 2 || log[1].host != "cc09" || log[1].at != log[0].at {
 				t.Errorf("got %v, want one refusal and the elected one at once", lines(log))
@@ -105,7 +108,8 @@ func TestFollowsElectedOnce(t *testing.T) {
 				}
 				return notElected(connector("cc09"))
 			}
-		}, func(t *testing.T, r *rig) {
+		}, func(r *rig) {
+			t := r.t
 			log := r.zone.take()
 			if len(log) != 6 || log[1].host != "cc09" || strings.Contains(strings.Join(lines(log), " "), "cc10") {
 				t.Errorf("got %v, want every connector and one hop", lines(log))
@@ -117,7 +121,8 @@ func TestFollowsElectedOnce(t *testing.T) {
 // Design 6: "Any 5xx or transport error: the VDA keeps its lease and tries the
 // next connector".
 func TestKeepsLeaseOnFailure(t *testing.T) {
-	bubble(t, 2, plain, func(t *testing.T, r *rig) {
+	bubble(t, 2, plain, func(r *rig) {
+		t := r.t
 		present := r.zone.take()[0].host
 		r.zone.set(func(s seen) (int, any, string) {
 			switch s.host {
@@ -147,7 +152,8 @@ func TestKeepsLeaseOnFailure(t *testing.T) {
 // Design 6: "lease_unknown: it registers again", and hands over its sessions
 // (LHC-31).
 func TestRegistersAgain(t *testing.T) {
-	bubble(t, 3, plain, func(t *testing.T, r *rig) {
+	bubble(t, 3, plain, func(r *rig) {
+		t := r.t
 		if got := r.prepare(t, "alice", "s1"); got != "201" {
 			t.Fatalf("prepare: got %s", got)
 		}
@@ -181,7 +187,8 @@ func TestRegistersAgain(t *testing.T) {
 // honours Retry-After.
 func TestBackoff(t *testing.T) {
 	one := func(r *rig) { r.options.Connectors, r.zone.answer = [][]string{{connector("a1")}}, silent }
-	bubble(t, 4, one, func(t *testing.T, r *rig) {
+	bubble(t, 4, one, func(r *rig) {
+		t := r.t
 		after(5 * time.Minute)
 		log := r.zone.take()
 		want := time.Second
@@ -204,7 +211,8 @@ func TestBackoff(t *testing.T) {
 			return 503, p, ""
 		}
 	}
-	bubble(t, 4, busy, func(t *testing.T, r *rig) {
+	bubble(t, 4, busy, func(r *rig) {
+		t := r.t
 		after(50 * time.Second)
 		if log := r.zone.take(); len(log) != 3 || log[1].at < 20*time.Second {
 			t.Errorf("got %v, want a try every 20 s", log)
@@ -221,7 +229,8 @@ func TestLearnsConnectors(t *testing.T) {
 			l.Connectors = []string{connector("c7")}
 			return 201, l, ""
 		}
-	}, func(t *testing.T, r *rig) {
+	}, func(r *rig) {
+		t := r.t
 		r.stop()
 		r.zone.take()
 		r.zone.set(silent)
@@ -239,7 +248,8 @@ func TestLearnsConnectors(t *testing.T) {
 
 // Reports are retried until a broker accepts them, across a restart, in order.
 func TestReportsUntilAccepted(t *testing.T) {
-	bubble(t, 6, plain, func(t *testing.T, r *rig) {
+	bubble(t, 6, plain, func(r *rig) {
+		t := r.t
 		r.prepare(t, "alice", "s1")
 		r.zone.take()
 		r.zone.set(silent)
@@ -270,7 +280,8 @@ func TestReportsUntilAccepted(t *testing.T) {
 
 // One report that a broker finds malformed does not hold up the next.
 func TestRefusedReportIsDropped(t *testing.T) {
-	bubble(t, 7, plain, func(t *testing.T, r *rig) {
+	bubble(t, 7, plain, func(r *rig) {
+		t := r.t
 		r.prepare(t, "alice", "s1")
 		r.zone.take()
 		r.zone.set(func(s seen) (int, any, string) {
@@ -293,7 +304,8 @@ func TestRefusedReportIsDropped(t *testing.T) {
 
 // An orderly stop gives the lease back, in 2 s at most, and leaves sessions alone.
 func TestOrderlyStop(t *testing.T) {
-	bubble(t, 8, plain, func(t *testing.T, r *rig) {
+	bubble(t, 8, plain, func(r *rig) {
+		t := r.t
 		r.prepare(t, "alice", "s1")
 		r.call(t, http.MethodPost, "/sim/v1/sessions/s1/connect", nil)
 		synctest.Wait()
@@ -313,7 +325,8 @@ func TestOrderlyStop(t *testing.T) {
 
 // A reservation lives its life and is then withdrawn, which a broker hears of.
 func TestReservationIsWithdrawn(t *testing.T) {
-	bubble(t, 9, plain, func(t *testing.T, r *rig) {
+	bubble(t, 9, plain, func(r *rig) {
+		t := r.t
 		r.prepare(t, "alice", "s1")
 		after(29 * time.Second)
 		if got := r.prepare(t, "bob", "s2"); got != "409 busy" {
@@ -333,7 +346,8 @@ func TestReservationIsWithdrawn(t *testing.T) {
 
 // Design 6, reset: the agent clears the used mark at a new boot, and says so at once.
 func TestReset(t *testing.T) {
-	bubble(t, 10, plain, func(t *testing.T, r *rig) {
+	bubble(t, 10, plain, func(r *rig) {
+		t := r.t
 		r.prepare(t, "alice", "s1")
 		if got := r.call(t, http.MethodPost, "/sim/v1/sessions/s1/connect", nil); got != "204" {
 			t.Fatalf("connect: got %s", got)
@@ -366,7 +380,8 @@ func TestReset(t *testing.T) {
 
 // A simulated user connects by themselves where that is asked for.
 func TestSimulatedUserConnects(t *testing.T) {
-	bubble(t, 11, func(r *rig) { r.options.Connect = 3 * time.Second }, func(t *testing.T, r *rig) {
+	bubble(t, 11, func(r *rig) { r.options.Connect = 3 * time.Second }, func(r *rig) {
+		t := r.t
 		r.prepare(t, "alice", "s1")
 		r.zone.take()
 		after(4 * time.Second)
@@ -385,7 +400,8 @@ func TestSimulatedUserConnects(t *testing.T) {
 func TestNotALease(t *testing.T) {
 	bubble(t, 12, func(r *rig) {
 		r.zone.answer = func(seen) (int, any, string) { return 200, wire.Lease{Interval: site.Duration(time.Minute)}, "" }
-	}, func(t *testing.T, r *rig) {
+	}, func(r *rig) {
+		t := r.t
 		if got := r.prepare(t, "alice", "s1"); got != "403 lease_stale" {
 			t.Errorf("got %s, want 403 lease_stale without a lease", got)
 		}

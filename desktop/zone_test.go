@@ -177,6 +177,7 @@ func (s *seeded) Read(b []byte) (int, error) {
 
 // rig is one simulated desktop in a bubble, and the zone around it.
 type rig struct {
+	t       *testing.T // the bubble's
 	zone    *fakeZone
 	options desktop.Options
 	caller  *http.Client
@@ -185,13 +186,13 @@ type rig struct {
 
 // bubble runs a desktop agent in a synctest bubble; configure may change its
 // options and the zone before it starts.
-func bubble(t *testing.T, seed byte, configure func(*rig), body func(t *testing.T, r *rig)) {
+func bubble(t *testing.T, seed byte, configure func(*rig), body func(r *rig)) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		z := &fakeZone{start: time.Now()}
 		z.answer = z.serve
-		r := &rig{zone: z}
+		r := &rig{t: t, zone: z}
 		log := logrus.New()
 		log.SetOutput(t.Output())
 		world := env.Real()
@@ -205,7 +206,7 @@ func bubble(t *testing.T, seed byte, configure func(*rig), body func(t *testing.
 		configure(r)
 		r.start(t)
 		synctest.Wait()
-		body(t, r)
+		body(r)
 		r.stop()
 	})
 }
