@@ -35,11 +35,12 @@ func TestCrashAfterEachStep(t *testing.T) {
 
 // crashAfter reports whether the import was complete before the crash came.
 func crashAfter(t *testing.T, after int, half bool) (done bool) {
+	t.Helper()
 	dir := t.TempDir()
 	s, _ := open(t, dir)
 	install(t, s, version(1))
 	install(t, s, version(2))
-	s.Close()
+	shut(t, s)
 	disk := &localdb.CrashingDisk{Left: after, Half: half}
 	crashing, _, err := localdb.OpenSnapshotsOn(dir, env.Real(), disk)
 	if err != nil {
@@ -59,7 +60,7 @@ func crashAfter(t *testing.T, after int, half bool) (done bool) {
 	if got := current(t, crashing); got != want {
 		t.Errorf("%s: %s serves on, want %s", where, got, want)
 	}
-	crashing.Close()
+	shut(t, crashing)
 	again, findings := open(t, dir)
 	got := current(t, again)
 	if got != version(2) && got != version(3) || err == nil && got != version(3) || len(findings) != 0 {
@@ -80,7 +81,7 @@ func TestCutFilesFallBack(t *testing.T) {
 	s, _ := open(t, dir)
 	install(t, s, version(1))
 	install(t, s, version(2))
-	s.Close()
+	shut(t, s)
 	path := fileOf(t, dir, version(2))
 	whole := readFile(t, path)
 	for _, size := range []int{0, 1, 15, 16, 99, 100, 4095, 4096, 4097, len(whole) / 2, len(whole) - 4096, len(whole) - 1} {
@@ -111,7 +112,7 @@ func currentWith(line string) []byte {
 func expectFallback(t *testing.T, dir, how string) {
 	t.Helper()
 	s, findings := open(t, dir)
-	defer s.Close()
+	defer shut(t, s)
 	if got := current(t, s); got != version(1) {
 		t.Errorf("%s: %s serves, want 1", how, got)
 	}
@@ -131,7 +132,7 @@ func TestImportAfterFallback(t *testing.T) {
 	s, _ := open(t, dir)
 	install(t, s, version(1))
 	install(t, s, version(2))
-	s.Close()
+	shut(t, s)
 	path := fileOf(t, dir, version(2))
 	writeFile(t, path, readFile(t, path)[:5000])
 	again, _ := open(t, dir)
@@ -140,7 +141,7 @@ func TestImportAfterFallback(t *testing.T) {
 	if len(list) != 2 || list[0].Version != version(2) || list[1].Version != version(1) || list[1].State != "previous" {
 		t.Errorf("list %+v, want 2 and 1", list)
 	}
-	again.Close()
+	shut(t, again)
 	last, findings := open(t, dir)
 	if got := current(t, last); got != version(2) || len(findings) != 0 {
 		t.Errorf("after a restart %s and %v", got, findings)
@@ -152,7 +153,7 @@ func TestAllDamaged(t *testing.T) {
 	s, _ := open(t, dir)
 	install(t, s, version(1))
 	install(t, s, version(2))
-	s.Close()
+	shut(t, s)
 	for _, v := range []site.Version{version(1), version(2)} {
 		writeFile(t, fileOf(t, dir, v), []byte("not a database"))
 	}
@@ -180,14 +181,14 @@ func TestDamagedCurrent(t *testing.T) {
 	s, _ := open(t, dir)
 	install(t, s, version(1))
 	install(t, s, version(2))
-	s.Close()
+	shut(t, s)
 	path := filepath.Join(dir, "CURRENT")
 	whole := readFile(t, path)
 	expect := func(how string, content []byte) {
 		t.Helper()
 		writeFile(t, path, content)
 		again, findings := open(t, dir)
-		defer again.Close()
+		defer shut(t, again)
 		if got := current(t, again); got != version(2) {
 			t.Errorf("%s: %s serves, want 2", how, got)
 		}
@@ -198,10 +199,11 @@ func TestDamagedCurrent(t *testing.T) {
 			t.Errorf("%s: CURRENT was not written again: %q", how, got)
 		}
 	}
-	for n := range whole {
+	for n := 0; n < len(whole); n += 5 {
 		expect(fmt.Sprintf("cut to %d bytes", n), whole[:n])
 	}
-	for i := 0; i < len(whole); i += 7 {
+	expect("without its last byte", whole[:len(whole)-1])
+	for i := 0; i < len(whole); i += 17 {
 		damaged := bytes.Clone(whole)
 		damaged[i] ^= 0x10
 		expect(fmt.Sprintf("byte %d changed", i), damaged)
@@ -224,7 +226,7 @@ func TestLeftoversAreSwept(t *testing.T) {
 	s, _ := open(t, dir)
 	install(t, s, version(1))
 	build(t, s, version(2)) // neither swapped nor discarded
-	s.Close()
+	shut(t, s)
 	for _, name := range []string{"building-x.db-journal", "CURRENT.tmp", "site-unpublished-9-0.db"} {
 		writeFile(t, filepath.Join(dir, name), []byte("left"))
 	}

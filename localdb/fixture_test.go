@@ -40,8 +40,15 @@ func open(t testing.TB, dir string) (*localdb.Snapshots, []localdb.Finding) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { shut(t, s) })
 	return s, findings
+}
+
+func shut(t testing.TB, s *localdb.Snapshots) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func build(t testing.TB, s *localdb.Snapshots, v site.Version) *localdb.Built {

@@ -50,9 +50,16 @@ func TestLockWithinOneProcess(t *testing.T) {
 	if err != nil {
 		t.Fatalf("after it was closed: %v", err)
 	}
-	again.Close()
+	unlock(t, again)
 	if got := files(t, dir, ""); len(got) != 1 || got[0] != "LOCK" {
 		t.Errorf("the folder holds %v, want LOCK alone", got)
+	}
+}
+
+func unlock(t *testing.T, lock *localdb.FolderLock) {
+	t.Helper()
+	if err := lock.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -88,7 +95,7 @@ func TestLockBetweenProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatalf("after kill -9: %v", err)
 	}
-	lock.Close()
+	unlock(t, lock)
 }
 
 func TestLockNotWritable(t *testing.T) {

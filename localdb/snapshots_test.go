@@ -24,7 +24,7 @@ func TestRoundTrip(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, dir)
 	rapid.Check(t, func(r *rapid.T) {
-		want := site.Generate(rapid.IntRange(0, 300).Draw(r, "machines"), rapid.IntRange(0, 120).Draw(r, "users"), rapid.Uint64().Draw(r, "seed"))
+		want := site.Generate(rapid.IntRange(0, 120).Draw(r, "machines"), rapid.IntRange(0, 60).Draw(r, "users"), rapid.Uint64().Draw(r, "seed"))
 		want.ReuseInOutage = rapid.Bool().Draw(r, "reuse")
 		want.Zones[0].Settings = site.Settings{Deadline: site.Duration(rapid.Int64Range(2e8, 1e10).Draw(r, "deadline")), Participation: site.Always}
 		for i := range want.Machines {
@@ -100,7 +100,7 @@ func TestGenerationsAreKept(t *testing.T) {
 	if list[0].Size == 0 || list[0].Counts["machines"] != 24 || list[0].Imported.IsZero() || list[0].Age < 0 {
 		t.Errorf("status %+v lacks something", list[0])
 	}
-	s.Close()
+	shut(t, s)
 	again, findings := open(t, dir)
 	if got := current(t, again); got != version(4) || len(findings) != 0 {
 		t.Errorf("after a restart %s with findings %v, want 4 and none", got, findings)
@@ -144,7 +144,7 @@ func TestHostileHistoryStaysInTheFolder(t *testing.T) {
 	if got := files(t, dir, "site-______xxx"); len(got) != 1 {
 		t.Errorf("files %v", files(t, dir, ""))
 	}
-	s.Close()
+	shut(t, s)
 	again, findings := open(t, dir)
 	if c, ok := again.Current(); !ok || c.Version != v {
 		t.Errorf("after a restart: %v %v", ok, findings)
@@ -256,7 +256,7 @@ func TestSwapTakesOnce(t *testing.T) {
 	if got := current(t, s); got != version(1) {
 		t.Errorf("current %s, want 1", got)
 	}
-	s.Close()
+	shut(t, s)
 	if err := s.Swap(build(t, s, version(3))); !errors.Is(err, localdb.ErrClosed) {
 		t.Errorf("a swap after Close: %v", err)
 	}

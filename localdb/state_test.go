@@ -29,7 +29,7 @@ func openState(t testing.TB, dir string) *localdb.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { closed(t, s, dir) })
 	return s
 }
 
