@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -64,6 +65,9 @@ type published struct {
 
 func openStore(ctx context.Context, o Options) (*store, error) {
 	path := filepath.Join(o.Data, storeFile)
+	if err := private(path); err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
 	db, err := sql.Open("sqlite", dsn(path))
 	if err != nil {
 		return nil, fmt.Errorf("open the store %s: %w", path, err)
@@ -74,6 +78,16 @@ func openStore(ctx context.Context, o Options) (*store, error) {
 		return nil, errors.Join(fmt.Errorf("open the store %s: %w", path, err), db.Close())
 	}
 	return st, nil
+}
+
+// private makes the file readable for nobody else; SQLite gives the files beside
+// it the same mode.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // dsn carries the settings, because a pragma that is executed reaches only one of
