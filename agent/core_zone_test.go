@@ -1,0 +1,236 @@
+package agent
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"understudy/site"
+	"understudy/wire"
+	"understudy/zone"
+)
+
+// schedules is how many random schedules each size of zone runs.
+const schedules = 600
+
+// Whatever happens to connectors and links, the zone keeps its rules in every
+// round (simNode), and comes back when the faults end.
+func TestZoneSchedules(t *testing.T) {
+	count := schedules
+	if testing.Short() {
+		count = 60
+	}
+	for n := 2; n <= 4; n++ {
+		t.Run(fmt.Sprintf("%d connectors", n), func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(count) {
+				schedule(t, n, seed)
+			}
+		})
+	}
+}
+
+func schedule(t *testing.T, n int, seed uint64) {
+	t.Helper()
+	z := newSim(t, n, seed)
+	z.note("%d connectors, seed %d", n, seed)
+	z.chaos(time.Duration(5+z.rand.IntN(10)) * time.Second)
+	z.freeze()
+	z.run(quiet(z))
+	for range 20 {
+		z.step()
+		z.oneOfficeEach()
+	}
+	z.mend()
+	z.cloud(false)
+	z.until("one serves while no connector reaches the cloud broker (LHC-12, LHC-21)", 20*time.Second, z.onlyServer)
+	z.soon("the server's term is the highest that desktops have seen", 3*time.Second, func() bool { return z.highestTerm() })
+	z.until("still one serves", 5*time.Second, z.onlyServer)
+	z.cloud(true)
+	z.unpin()
+	z.until("everybody is Normal while everybody reaches the cloud broker (LHC-15)", 25*time.Second, func() bool {
+		return z.all(zone.Normal) && len(z.offices()) == 1
+	})
+}
+
+// quiet is how long a zone may take to settle after the last fault.
+func quiet(z *simZone) time.Duration {
+	return z.settings.Deadline.D() + z.settings.JoinWait.D() + 2*simDelay*simStep
+}
+
+// chaos makes faults at random.
+func (z *simZone) chaos(d time.Duration) {
+	for end := z.now.Add(d); z.now.Before(end); {
+		if z.rand.IntN(6) == 0 {
+			z.fault()
+		}
+		z.step()
+	}
+}
+
+func (z *simZone) fault() {
+	i, j := z.rand.IntN(len(z.nodes)), z.rand.IntN(len(z.nodes))
+	n := z.nodes[i]
+	switch z.rand.IntN(14) {
+	case 0:
+		z.note("%s crashes", n.name)
+		z.crash(i)
+	case 1, 2:
+		if n.core == nil {
+			z.start(i)
+		}
+	case 3:
+		z.pause(i, time.Duration(1+z.rand.IntN(25))*simStep)
+		z.note("%s pauses until %s", n.name, n.paused.Format("04:05.0"))
+	case 4:
+		z.note("cut %d to %d", i, j)
+		z.cutOneWay(i, j)
+	case 5:
+		z.note("cut %d and %d", i, j)
+		z.cutBoth(i, j)
+	case 6:
+		z.note("split %d %d", i, j)
+		z.split(i, j)
+	case 7:
+		z.note("heal")
+		z.heal()
+	case 8:
+		z.cloud(z.rand.IntN(3) == 0)
+	case 9:
+		z.cloud(z.rand.IntN(2) == 0, i)
+	case 10:
+		n.canServe = !n.canServe
+	case 11:
+		n.order = &wire.OutageOrder{Action: []string{"force", "clear"}[z.rand.IntN(2)], By: "op"}
+	case 12:
+		n.dieIn = 1 + z.rand.IntN(4)
+	case 13:
+		n.busy = !n.busy
+	}
+}
+
+// freeze ends the faults but leaves the links as they are, cut both ways or not
+// at all.
+func (z *simZone) freeze() {
+	z.note("freeze")
+	for link := range z.cut {
+		z.cutBoth(link[0], link[1])
+	}
+	for i, n := range z.nodes {
+		n.dieIn, n.order, n.busy, n.paused = 0, nil, false, time.Time{}
+		if n.core == nil && z.rand.IntN(2) == 0 {
+			z.start(i)
+		}
+	}
+}
+
+// mend repairs everything.
+func (z *simZone) mend() {
+	z.note("mend")
+	z.heal()
+	for i, n := range z.nodes {
+		n.canServe = true
+		if n.core == nil {
+			z.start(i)
+		}
+	}
+}
+
+func (z *simZone) onlyServer() bool {
+	return len(z.serving()) == 1 && len(z.offices()) == 1 && z.all(zone.InitialHA, zone.ExtendedHA, zone.PendingRecovery)
+}
+
+func (z *simZone) highestTerm() bool {
+	for _, n := range z.nodes {
+		if n.serves() {
+			return n.core.record.Term >= z.desktop
+		}
+	}
+	return false
+}
+
+// unpin clears a force like an operator, on whoever is elected.
+func (z *simZone) unpin() {
+	z.soon("an operator clears a force", 5*time.Second, func() bool {
+		for _, n := range z.nodes {
+			if n.core.office {
+				n.order = &wire.OutageOrder{Action: "clear", By: "op"}
+			}
+		}
+		return z.agree() && !z.nodes[0].core.record.Forced()
+	})
+}
+
+// agree reports whether everybody who runs has the same record.
+func (z *simZone) agree() bool {
+	var first *core
+	for _, n := range z.nodes {
+		switch {
+		case n.core == nil:
+		case first == nil:
+			first = n.core
+		case zone.Compare(n.core.record, first.record) != 0:
+			return false
+		}
+	}
+	return first != nil
+}
+
+// oneOfficeEach: in each part of the zone at most one believes in its office. Two
+// links are as far as the election sees (*running*, design 4): of a part where
+// some are farther apart nothing is said here.
+func (z *simZone) oneOfficeEach() {
+	z.t.Helper()
+	for _, part := range z.parts() {
+		if !z.close(part) {
+			continue
+		}
+		var holders []site.FQDN
+		for _, i := range part {
+			if n := z.nodes[i]; n.core != nil && n.core.office {
+				holders = append(holders, n.name)
+			}
+		}
+		if len(holders) > 1 {
+			z.fail("the part %v is quiet, and has the offices %v\n%s", part, holders, z.describe())
+		}
+	}
+}
+
+// parts are the groups of running connectors that hear each other over any number
+// of links.
+func (z *simZone) parts() [][]int {
+	var out [][]int
+	done := map[int]bool{}
+	for i := range z.nodes {
+		if !done[i] && z.nodes[i].core != nil {
+			out = append(out, z.reach(i, done))
+		}
+	}
+	return out
+}
+
+func (z *simZone) reach(i int, done map[int]bool) []int {
+	done[i] = true
+	part := []int{i}
+	for j, n := range z.nodes {
+		if !done[j] && n.core != nil && !z.cut[[2]int{i, j}] {
+			part = append(part, z.reach(j, done)...)
+		}
+	}
+	return part
+}
+
+// close reports whether any two of the part hear each other or have somebody whom
+// both hear.
+func (z *simZone) close(part []int) bool {
+	for _, a := range part {
+		for _, b := range part {
+			if !slices.ContainsFunc(part, func(via int) bool { return !z.cut[[2]int{a, via}] && !z.cut[[2]int{via, b}] }) {
+				return false
+			}
+		}
+	}
+	return true
+}
