@@ -128,7 +128,7 @@ func (c *core) decide(in inputs) (change, bool) {
 // if there was one.
 func (c *core) commit(ctx context.Context, now time.Time, ch change) (statemachine.Transition, error) {
 	if ch.record != nil {
-		c.record, c.held = *ch.record, now
+		c.record, c.held, c.alone = *ch.record, now, false
 		c.office = c.office && ch.record.Writer == c.self
 	}
 	c.highest = max(c.highest, ch.highest, c.record.Number, c.record.Term)

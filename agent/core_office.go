@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 
 	"understudy/election"
 	"understudy/site"
@@ -34,8 +35,9 @@ func (c *core) joined(in inputs) bool {
 	if in.now.Sub(c.woken) >= in.settings.JoinWait.D() {
 		return true
 	}
-	for _, p := range in.peers {
-		if !p.answered {
+	for _, name := range in.list {
+		answered := func(p peerWord) bool { return p.fqdn == name && p.answered }
+		if name != c.self && !slices.ContainsFunc(in.peers, answered) {
 			return false
 		}
 	}
@@ -45,6 +47,7 @@ func (c *core) joined(in inputs) bool {
 // bestAtStart is the record to go on from. Those of peers that have finished
 // starting count before those of starters, and the own open one gives way to
 // their closed one: it may be left over from an outage that the zone has closed.
+// A peer without any record has closed nothing.
 func (c *core) bestAtStart(in inputs) (zone.Record, bool) {
 	settled, starters := zone.Record{}, zone.Record{}
 	anySettled, anyHeard, closed := false, false, false
@@ -58,7 +61,7 @@ func (c *core) bestAtStart(in inputs) (zone.Record, bool) {
 			continue
 		}
 		anySettled = true
-		closed = closed || !p.facts.Record.Open()
+		closed = closed || !p.facts.Record.IsZero() && !p.facts.Record.Open()
 		settled = higher(settled, p.facts.Record)
 	}
 	switch {
@@ -128,7 +131,8 @@ func wordOf(p peerWord) election.Word {
 }
 
 // handOver stops accepting, waits for what is in flight, and then writes the
-// last record, which names the successor.
+// last record, which names the successor. Handlers learn of the first step at the
+// end of its round, so only a later round knows what is in flight.
 func (c *core) handOver(in inputs) *change {
 	if !c.office {
 		return nil
@@ -143,7 +147,7 @@ func (c *core) handOver(in inputs) *change {
 	case c.closing == nil:
 		begin := &closing{successor: next, since: in.now}
 		return &change{closing: &begin, reason: c.election.Reason}
-	case !in.drained && in.now.Sub(c.closing.since) < drainLimit:
+	case !in.now.After(c.closing.since), !in.drained && in.now.Sub(c.closing.since) < drainLimit:
 		return nil
 	}
 	r := c.next(c.election.Reason)
@@ -215,8 +219,12 @@ func (c *core) moved(in inputs, d statemachine.Decision) zone.Record {
 }
 
 func (c *core) machineInputs(in inputs) statemachine.Inputs {
+	record := c.record
+	if c.alone && record.Open() {
+		record.Mode = c.state() // resumed from this record: there is nobody to follow
+	}
 	return statemachine.Inputs{
-		Office: c.office, Record: c.record, Trouble: in.health.trouble, Healthy: in.health.checked && in.health.healthy,
+		Office: c.office, Record: record, Trouble: in.health.trouble, Healthy: in.health.checked && in.health.healthy,
 		GateOpen: in.gateOpen, Usable: in.usable, Force: c.record.Forced() || c.forcing(in), Present: c.present(in),
 	}
 }
