@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -102,9 +103,7 @@ func (c *Client) Forward(ctx context.Context, method, target string, header http
 	if err != nil {
 		return nil, err
 	}
-	for key, values := range header {
-		r.Header[key] = values
-	}
+	maps.Copy(r.Header, header)
 	return c.requests.RoundTrip(r)
 }
 

@@ -25,7 +25,7 @@ var errRefused = errors.New("connection refused")
 type cloud struct {
 	mu       sync.Mutex // guards all below
 	health   func(ctx context.Context) error
-	forward  func(ctx context.Context, target string) (*http.Response, error)
+	forward  func(ctx context.Context, target string) (reply, error)
 	requests []forwarded
 	refuse   bool // call streams
 	mute     bool // call streams are taken, and then nothing is said
@@ -60,9 +60,13 @@ func (c *cloud) Forward(ctx context.Context, method, target string, header http.
 	forward := c.forward
 	c.mu.Unlock()
 	if forward == nil {
-		return response(http.StatusOK, "application/json", "{}"), nil
+		forward = always(http.StatusOK, "application/json", "{}")
 	}
-	return forward(ctx, target)
+	r, err := forward(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: r.status, Header: r.header, Body: io.NopCloser(r.body)}, nil
 }
 
 func (c *cloud) Calls(context.Context) (io.ReadWriteCloser, error) {
@@ -106,18 +110,19 @@ func (c *cloud) drain() func() wire.CallAnswer {
 	}
 }
 
-func response(status int, typ, body string, header ...string) *http.Response {
+// reply is what the cloud broker answers.
+type reply struct {
+	status int
+	header http.Header
+	body   io.Reader
+}
+
+func always(status int, typ, body string, header ...string) func(context.Context, string) (reply, error) {
 	h := http.Header{"Content-Type": {typ}}
 	for i := 0; i+1 < len(header); i += 2 {
 		h.Set(header[i], header[i+1])
 	}
-	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body))}
-}
-
-func always(status int, typ, body string, header ...string) func(context.Context, string) (*http.Response, error) {
-	return func(context.Context, string) (*http.Response, error) {
-		return response(status, typ, body, header...), nil
-	}
+	return func(context.Context, string) (reply, error) { return reply{status, h, strings.NewReader(body)}, nil }
 }
 
 func hang(ctx context.Context) error {

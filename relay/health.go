@@ -115,8 +115,13 @@ func (j *judge) checked(now time.Time, asked string) Health {
 	return j.health
 }
 
+// steady reports whether the call stream is up, and not only between two cuts.
+func (j *judge) steady(now time.Time) bool {
+	return j.health.CallStream && now.Sub(j.streamUp) >= j.grace/4
+}
+
 func (j *judge) doubt(now time.Time) string {
-	if down := now.Sub(j.streamDown); !j.health.CallStream && down > j.grace {
+	if down := now.Sub(j.streamDown); !j.steady(now) && down > j.grace {
 		return fmt.Sprintf("the call stream is down for %s: %s", down.Round(100*time.Millisecond), j.streamReason)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(j.windows)) {

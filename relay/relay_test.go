@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,7 +29,7 @@ func TestWhatIsTrouble(t *testing.T) {
 	problem := "application/problem+json"
 	cases := []struct {
 		name    string
-		forward func(context.Context, string) (*http.Response, error)
+		forward func(context.Context, string) (reply, error)
 		trouble bool
 	}{
 		{"success", always(200, "application/json", `{"resources":[]}`), false},
@@ -47,8 +48,8 @@ func TestWhatIsTrouble(t *testing.T) {
 		{"empty 200", always(200, "application/json", ""), true},
 		{"a redirect", always(302, "text/html", ""), true},
 		{"too large", always(200, "application/json", `"`+strings.Repeat("x", wire.MaxBody)+`"`), true},
-		{"no connection", func(context.Context, string) (*http.Response, error) { return nil, errRefused }, true},
-		{"no answer", func(ctx context.Context, _ string) (*http.Response, error) { return nil, hang(ctx) }, true},
+		{"no connection", func(context.Context, string) (reply, error) { return reply{}, errRefused }, true},
+		{"no answer", func(ctx context.Context, _ string) (reply, error) { return reply{}, hang(ctx) }, true},
 		{"an answer that breaks off", broken, true},
 	}
 	for _, c := range cases {
@@ -66,10 +67,9 @@ func TestWhatIsTrouble(t *testing.T) {
 	}
 }
 
-func broken(context.Context, string) (*http.Response, error) {
-	resp := response(http.StatusOK, "application/json", "")
-	resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"resources":`), errReader{}))
-	return resp, nil
+func broken(context.Context, string) (reply, error) {
+	body := io.MultiReader(strings.NewReader(`{"resources":`), errReader{})
+	return reply{http.StatusOK, http.Header{"Content-Type": {"application/json"}}, body}, nil
 }
 
 type errReader struct{}
@@ -115,7 +115,7 @@ func TestRequestAndAnswerPassUnchanged(t *testing.T) {
 func TestHangingCloudIsABoundedWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, func(o *relay.Options) { o.Timeout = func() time.Duration { return 2 * time.Second } })
-		s.cloud.forward = func(ctx context.Context, _ string) (*http.Response, error) { return nil, hang(ctx) }
+		s.cloud.forward = func(ctx context.Context, _ string) (reply, error) { return reply{}, hang(ctx) }
 		began := time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -155,9 +155,9 @@ func TestTooLargeIsNotRelayed(t *testing.T) {
 func TestCheckIsTwoTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, nil)
-		tries := 0
+		var tries atomic.Int32
 		s.cloud.health = func(ctx context.Context) error {
-			if tries++; tries == 1 {
+			if tries.Add(1) == 1 {
 				return errRefused
 			}
 			return nil
@@ -186,12 +186,12 @@ func TestCheckIsTwoTries(t *testing.T) {
 func TestCheckOnDemandIsPaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s *stage
-		checks := 0
+		var checks atomic.Int32
 		s = newStage(t, func(o *relay.Options) { o.OnTrouble = func(relay.Kind, string) { s.Check() } })
-		s.cloud.health = func(context.Context) error { checks++; return errRefused }
+		s.cloud.health = func(context.Context) error { checks.Add(1); return errRefused }
 		s.run(t, func() {
 			time.Sleep(2*time.Second + 100*time.Millisecond)
-			if tries := checks / 2; tries < 5 || tries > 10 {
+			if tries := checks.Load() / 2; tries < 5 || tries > 10 {
 				t.Errorf("%d checks in 2 s", tries)
 			}
 		})
@@ -276,11 +276,11 @@ func TestWindowOfFailures(t *testing.T) {
 	for _, c := range cases {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStage(t, nil)
-			s.cloud.forward = func(_ context.Context, target string) (*http.Response, error) {
+			s.cloud.forward = func(ctx context.Context, target string) (reply, error) {
 				if strings.Contains(target, "dry_run") {
-					return response(200, "application/json", "{}"), nil
+					return always(200, "application/json", "{}")(ctx, target)
 				}
-				return response(500, "text/plain", ""), nil
+				return always(500, "text/plain", "")(ctx, target)
 			}
 			for i := range c.failures {
 				s.ask(relay.Launch, http.MethodPost, "/storefront/v1/sessions", fmt.Sprintf(`{"user":"user%d"}`, i%c.users))

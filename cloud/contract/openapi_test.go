@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -105,9 +106,7 @@ func (x *watcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	got := httptest.NewRecorder()
 	proxy.ServeHTTP(got, r)
 	x.judge(in, got)
-	for key, values := range got.Header() {
-		w.Header()[key] = values
-	}
+	maps.Copy(w.Header(), got.Header())
 	w.WriteHeader(got.Code)
 	_, _ = w.Write(got.Body.Bytes())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"understudy/cloud"
 	"understudy/site"
@@ -138,7 +139,7 @@ func putInvalid(ctx context.Context, t *trial) error {
 		return err
 	}
 	broken := *was.Site
-	broken.Machines = append(broken.Machines[:len(broken.Machines):len(broken.Machines)],
+	broken.Machines = append(slices.Clip(broken.Machines),
 		site.Machine{Name: "broken.contract.example", Group: "no such group", Zone: "no such zone"})
 	got, err := ask{as: t.admin, method: http.MethodPut, target: t.path(), body: broken}.wants(ctx, http.StatusUnprocessableEntity, nil)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"understudy/wire"
@@ -117,10 +118,8 @@ func identify(tokens []Token, authorization string, roles []Role) (Token, error)
 	if !ok {
 		return t, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized, "a valid token is needed")
 	}
-	for _, role := range roles {
-		if t.Role == role {
-			return t, nil
-		}
+	if slices.Contains(roles, t.Role) {
+		return t, nil
 	}
 	return t, wire.Problemf(http.StatusForbidden, wire.CodeForbidden, "a token of role %s may not do this", t.Role)
 }
