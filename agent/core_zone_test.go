@@ -72,7 +72,7 @@ func (z *simZone) chaos(d time.Duration) {
 func (z *simZone) fault() {
 	i, j := z.rand.IntN(len(z.nodes)), z.rand.IntN(len(z.nodes))
 	n := z.nodes[i]
-	switch z.rand.IntN(14) {
+	switch z.rand.IntN(16) {
 	case 0:
 		z.note("%s crashes", n.name)
 		z.crash(i)
@@ -107,6 +107,12 @@ func (z *simZone) fault() {
 		n.dieIn = 1 + z.rand.IntN(4)
 	case 13:
 		n.busy = !n.busy
+	case 14:
+		if n.core != nil {
+			n.core.leaving = true
+		}
+	case 15:
+		n.broken = !n.broken
 	}
 }
 
@@ -118,7 +124,10 @@ func (z *simZone) freeze() {
 		z.cutBoth(link[0], link[1])
 	}
 	for i, n := range z.nodes {
-		n.dieIn, n.order, n.busy, n.paused = 0, nil, false, time.Time{}
+		n.dieIn, n.order, n.busy, n.broken, n.paused = 0, nil, false, false, time.Time{}
+		if n.core != nil && n.core.leaving {
+			z.crash(i)
+		}
 		if n.core == nil && z.rand.IntN(2) == 0 {
 			z.start(i)
 		}
@@ -154,11 +163,12 @@ func (z *simZone) highestTerm() bool {
 func (z *simZone) unpin() {
 	z.soon("an operator clears a force", 5*time.Second, func() bool {
 		for _, n := range z.nodes {
-			if n.core.office {
+			if n.core != nil && n.core.office {
 				n.order = &wire.OutageOrder{Action: "clear", By: "op"}
 			}
 		}
-		return z.agree() && !z.nodes[0].core.record.Forced()
+		forced := z.who(func(n *simNode) bool { return n.core != nil && n.core.record.Forced() })
+		return z.agree() && len(forced) == 0
 	})
 }
 

@@ -96,7 +96,7 @@ func (s *stance) unreachable(detail string) *wire.Problem {
 func (s *stance) heartbeat(farm, zoneName string) (wire.FrontHeartbeat, *wire.Problem) {
 	h := wire.FrontHeartbeat{
 		Farm: farm, Zone: zoneName, Connector: s.self, State: s.state, Outage: s.outage,
-		Serving: s.serving != nil && !s.closing, Elected: s.elected, ElectedURL: s.electedURL,
+		Serving: s.judge(s.evaluated).engine != nil, Elected: s.elected, ElectedURL: s.electedURL,
 	}
 	switch {
 	case s.starting, s.state.HA() && s.serving == nil, s.state.HA() && s.closing:

@@ -32,6 +32,7 @@ type simNode struct {
 
 	cloud, canServe  bool
 	busy             bool
+	broken           bool // nothing can be made durable
 	checked, healthy bool
 	checkAt          time.Time
 	term             uint64
@@ -79,7 +80,7 @@ func (n *simNode) round() {
 	n.look(in)
 	for range maxSteps {
 		ch, ok := n.core.decide(in)
-		if !ok {
+		if !ok || n.broken && (ch.record != nil || ch.highest > 0) {
 			break
 		}
 		if !n.carryOut(ch) {
@@ -120,8 +121,11 @@ func (n *simNode) inputs() inputs {
 	return in
 }
 
-// look remembers everything that the round shows.
+// look remembers everything that the round shows, where it can be made durable.
 func (n *simNode) look(in inputs) {
+	if n.broken {
+		return
+	}
 	n.seen = max(n.seen, in.seenTerm)
 	for _, p := range in.peers {
 		if p.heard {
