@@ -62,8 +62,10 @@ type Agent struct {
 	listening atomic.Bool
 	wakeup    chan struct{}
 	commands  chan func()
+	looped    chan struct{} // closed when the loop has ended
 	syncNow   chan struct{}
 	syncing   sync.Mutex // one sync at a time
+	troubles  sync.Map   // kinds of trouble that were told of
 	rounds    *rounds
 	spawn     func(func(ctx context.Context))
 
@@ -95,7 +97,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	}
 	a := &Agent{
 		o: o, authority: o.STA, boot: env.Short(o.Env.Rand("boot"), 12), startedAt: o.Env.Now().UTC(), rounds: newRounds(),
-		wakeup: make(chan struct{}, 1), commands: make(chan func()), syncNow: make(chan struct{}, 1),
+		wakeup: make(chan struct{}, 1), commands: make(chan func()), looped: make(chan struct{}), syncNow: make(chan struct{}, 1),
 		heardBefore: map[site.FQDN]bool{},
 	}
 	if a.authority == "" {
@@ -178,7 +180,7 @@ func (a *Agent) makeClients(context.Context) error {
 		Env: a.o.Env, Cloud: a.cloud, Call: a.call, Term: func() uint64 { return a.stance.Load().term }, Authority: a.authority,
 		Interval: func() time.Duration { return a.settings().HealthInterval.D() }, Timeout: a.relayTimeout,
 		Healthy:   func() (site.FQDN, string) { s := a.stance.Load(); return s.healthy, s.healthyURL },
-		OnTrouble: a.onTrouble, OnStream: a.onStream, OnCheck: a.wake,
+		OnTrouble: a.onTrouble, OnStream: a.onStream, OnCheck: a.onCheck,
 	})
 	return err
 }
@@ -190,12 +192,23 @@ func (a *Agent) relayTimeout() time.Duration {
 	return relayNormal
 }
 
+// onTrouble tells of each kind of trouble once, until a health check succeeds
+// again: in an outage every request is trouble.
 func (a *Agent) onTrouble(kind relay.Kind, reason string) {
-	name := events.RelayTrouble
-	if kind == relay.HealthCheck {
-		name = events.CloudTrouble
+	if _, told := a.troubles.LoadOrStore(kind, true); !told {
+		name := events.RelayTrouble
+		if kind == relay.HealthCheck {
+			name = events.CloudTrouble
+		}
+		a.log.raise(name, reason, logrus.Fields{"kind": string(kind)})
 	}
-	a.log.raise(name, reason, logrus.Fields{"kind": string(kind)})
+	a.wake()
+}
+
+func (a *Agent) onCheck() {
+	if a.relay.Health(time.Now()).Healthy {
+		a.troubles.Clear()
+	}
 	a.wake()
 }
 
@@ -291,8 +304,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			failed <- err
 		}
 	})
-	looping := make(chan struct{})
-	running.Go(func() { defer close(looping); a.loop(background) })
+	running.Go(func() { a.loop(background) })
 	a.useList(*a.list.Load())
 
 	var err error
@@ -303,7 +315,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.leave(background)
 	a.log.raise(events.Stopped, "stopped in an orderly way", logrus.Fields{})
 	stop(errors.New("the connector is stopping"))
-	<-looping
+	<-a.looped
 	a.closePeerListener()
 	running.Wait()
 	return err
@@ -334,6 +346,8 @@ func (a *Agent) awaitHandover(ctx context.Context) {
 		}
 		select {
 		case <-changed:
+		case <-a.looped:
+			return
 		case <-ctx.Done():
 			return
 		}

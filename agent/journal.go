@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/sirupsen/logrus"
@@ -12,9 +13,8 @@ import (
 // log raises events: one line each in the log, and one row each in the bounded
 // table that `understudy events` reads. It never holds up who raises one.
 type log struct {
-	o       *Options
-	rows    chan events.Entry
-	dropped int
+	o    *Options
+	rows chan events.Entry
 }
 
 func newLog(o *Options) *log { return &log{o: o, rows: make(chan events.Entry, 1024)} }
@@ -112,7 +112,7 @@ func (j *journal) tell(r broker.Record) {
 	switch r.Kind {
 	case broker.UsedMark:
 		if r.Used {
-			j.log.raise(events.MachineUsed, r.Reason, fields)
+			j.log.raise(events.MachineUsed, cmp.Or(r.Reason, string(r.Machine)+" was used"), fields)
 		}
 	case broker.Conflicting:
 		j.log.raise(events.AssignmentConflict, r.Reason, fields)

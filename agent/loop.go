@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -20,6 +21,7 @@ const maxSteps = 16
 // loop is the one goroutine that decides: it gathers, lets the core decide one
 // change at a time, makes each durable, commits it, and publishes what is so.
 func (a *Agent) loop(ctx context.Context) {
+	defer close(a.looped)
 	tick := time.NewTicker(peer.DefaultInterval)
 	defer tick.Stop()
 	for {
@@ -29,6 +31,9 @@ func (a *Agent) loop(ctx context.Context) {
 		case <-tick.C:
 		case <-a.wakeup:
 		case command := <-a.commands:
+			if a.o.Env.Gate(ctx) != nil {
+				return
+			}
 			command()
 		}
 		if a.o.Env.Gate(ctx) != nil {
@@ -51,11 +56,17 @@ func (a *Agent) do(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	select {
 	case a.commands <- func() { f(); close(done) }:
+	case <-a.looped:
+		return errors.New("the connector has stopped")
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	<-done
-	return nil
+	select {
+	case <-done:
+		return nil
+	case <-a.looped:
+		return errors.New("the connector has stopped")
+	}
 }
 
 func (a *Agent) round(ctx context.Context) {

@@ -67,7 +67,11 @@ func (a *Agent) sync(ctx context.Context) {
 func (a *Agent) run(ctx context.Context, source configsync.Source, from site.FQDN) {
 	a.syncing.Lock()
 	defer a.syncing.Unlock()
-	if a.o.Env.Gate(ctx) != nil || a.inHA() {
+	if a.o.Env.Gate(ctx) != nil {
+		return
+	}
+	if a.inHA() {
+		a.deferSync()
 		return
 	}
 	syncer, err := configsync.New(configsync.Options[*localdb.Built]{
@@ -99,6 +103,15 @@ func (a *Agent) current() (site.Version, string) {
 	}
 	defer snapshot.Release()
 	return snapshot.Version, snapshot.Digest
+}
+
+// deferSync notes that nothing is asked for in HA mode; the return to Normal
+// brings a sync of its own.
+func (a *Agent) deferSync() {
+	if last := a.lastSync.Load(); last.Outcome == string(configsync.Deferred) {
+		return
+	}
+	a.noteSync(configsync.Result{Outcome: configsync.Deferred, Detail: "the zone is in HA mode; a sync follows on Normal"}, "")
 }
 
 // swap takes a built snapshot into use, in the loop that applies transitions:
@@ -140,7 +153,7 @@ func (a *Agent) noteSync(r configsync.Result, from site.FQDN) {
 		status.Detail = r.Err.Error()
 	case configsync.Unchanged:
 	}
-	if r.Outcome != configsync.Failed {
+	if r.Outcome == configsync.Imported || r.Outcome == configsync.Unchanged {
 		a.confirmed.Store(&now)
 		if before != nil && before.Outcome == string(configsync.Failed) {
 			a.log.raise(events.SyncRecovered, "the sync succeeded", fields)

@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -26,7 +27,13 @@ func newLink() *link {
 
 // over returns the Env of a process behind the link.
 func (l *link) over(e env.Env) env.Env {
-	dial, listen := e.Dial, e.Listen
+	dial, listen, gate := e.Dial, e.Listen, e.Gate
+	e.Gate = func(ctx context.Context) error {
+		if l.severed() {
+			return errSevered
+		}
+		return gate(ctx)
+	}
 	e.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		if err != nil {
@@ -46,6 +53,16 @@ func (l *link) over(e env.Env) env.Env {
 		return outer, nil
 	}
 	return e
+}
+
+// errSevered holds back the loops of a process that was killed, so that it writes
+// nothing any more.
+var errSevered = errors.New("the process was killed")
+
+func (l *link) severed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cut
 }
 
 // keep makes a connection one that the link can reset.
