@@ -240,6 +240,15 @@ func TestClosedSideWinsAfterASplit(t *testing.T) {
 	if !z.nodes[2].serves() {
 		z.fail("want c2 to serve its part: %s", z.describe())
 	}
+	for range 4 { // its open record gets the highest number
+		z.nodes[2].canServe = false
+		z.run(2 * simStep)
+		z.nodes[2].canServe = true
+		z.run(2 * simStep)
+	}
+	if open, closed := z.nodes[2].core.record.Number, z.nodes[0].core.record.Number; open <= closed {
+		t.Fatalf("c2 holds the outage open with n%d, not above n%d", open, closed)
+	}
 	z.cloud(true)
 	z.nodes[0].moves, z.nodes[1].moves = nil, nil
 	z.heal()

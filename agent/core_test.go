@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,6 +195,68 @@ func handingOver(t *testing.T) (*core, inputs) {
 	return c, in
 }
 
+// The zone does not move while the office is handed over; the successor moves it.
+func TestNoMoveWhileHandingOver(t *testing.T) {
+	c, in := handingOver(t)
+	number := c.record.Number
+	in.now, in.drained = in.now.Add(100*time.Millisecond), false
+	settle(t, c, in)
+	if c.state() != zone.PendingRecovery || c.record.Number != number {
+		t.Errorf("got %s and n%d in a failure, want PendingRecovery and n%d until the last record", c.state(), c.record.Number, number)
+	}
+}
+
+// Who cannot serve gives the office up at once, also when nobody takes it.
+func TestOfficeIsLost(t *testing.T) {
+	c := started(t, "c0", zone.Record{})
+	in := aloneInputs()
+	in.canServe, in.whyNot = false, "its disk fails"
+	settle(t, c, in)
+	if c.office || !strings.Contains(c.election.Reason, "c0 cannot serve: its disk fails") {
+		t.Errorf("got office %t, %q", c.office, c.election.Reason)
+	}
+	in.canServe = true
+	term := c.record.Term
+	settle(t, c, in)
+	if !c.office || c.record.Term <= term {
+		t.Errorf("got office %t with t%d, want it again above t%d", c.office, c.record.Term, term)
+	}
+}
+
+// Who is stopping does not take the office again after its last record.
+func TestLeavingTakesNothing(t *testing.T) {
+	c, in := handingOver(t)
+	in.now = in.now.Add(100 * time.Millisecond)
+	settle(t, c, in)
+	c.leaving = true
+	in.peers[0].heard = false
+	in.now = in.now.Add(time.Hour)
+	if made := settle(t, c, in); c.office || len(made) != 0 {
+		t.Errorf("got office %t after %+v", c.office, made)
+	}
+	c.leaving = false
+	if settle(t, c, in); !c.office {
+		t.Error("the incumbent that stays does not resume")
+	}
+}
+
+// An incumbent that has restarted and is still starting leaves the office to the
+// next one (LHC-23).
+func TestStartingIncumbentIsPassedOver(t *testing.T) {
+	c := started(t, "c1", zone.Record{})
+	in := aloneInputs()
+	in.peers[0] = peerWord{fqdn: "c0", heard: true, answered: true, facts: wire.Facts{
+		CanServe: true, Highest: 40, Record: zone.Record{Number: 40, Term: 40, Writer: "c0", Mode: zone.Normal},
+	}}
+	if settle(t, c, in); c.office || c.election.Elected != "c0" {
+		t.Fatalf("got office %t, elected %q, want c0", c.office, c.election.Elected)
+	}
+	in.peers[0].facts.Starting = true
+	if settle(t, c, in); !c.office || c.record.Term != 41 {
+		t.Errorf("got office %t with t%d while c0 is starting, want t41", c.office, c.record.Term)
+	}
+}
+
 // A successor that goes away before the last record: the incumbent goes on.
 func TestHandOverIsTakenBack(t *testing.T) {
 	c, in := handingOver(t)
@@ -217,12 +280,11 @@ func TestResumedAloneFollowsANewRecord(t *testing.T) {
 	}
 	in.canServe = true
 	in.peers[0] = peerWord{fqdn: "c0", heard: true, answered: true, facts: wire.Facts{Highest: 9, Record: zone.Record{
-		Number: 9, Term: 7, Writer: "c0", Successor: "c1", Outage: "x", Mode: zone.PendingRecovery,
+		Number: 9, Term: 7, Writer: "c0", Successor: "c1", Outage: "x", Mode: zone.InitialHA,
 	}}}
-	in.health = health{checked: true, healthy: true}
 	settle(t, c, in)
-	if !c.office || c.record.Mode != zone.PendingRecovery || c.record.Term != 10 {
-		t.Errorf("got office %t, %s t%d, want the office in PendingRecovery with t10", c.office, c.record.Mode, c.record.Term)
+	if !c.office || c.record.Mode != zone.InitialHA || c.record.Term != 10 {
+		t.Errorf("got office %t, %s t%d, want the office in InitialHA with t10", c.office, c.record.Mode, c.record.Term)
 	}
 }
 
