@@ -14,6 +14,10 @@ func commands(a *app) []*cobra.Command {
 		newOutageCommand(a),
 		newSiteCommand(a),
 		newStorefrontCommand(a),
+		newConnectorCommand(a),
+		newCloudCommand(a),
+		newDesktopCommand(a),
+		newContractCommand(a),
 		newDemoCommand(a),
 		newVersionCommand(a),
 	}

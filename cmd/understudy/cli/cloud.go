@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"understudy/cloud/server"
+	"understudy/config"
+)
+
+func newCloudCommand(a *app) *cobra.Command {
+	return newServiceCommand("cloud --config FILE", "Run the reference cloud broker",
+		"Runs a cloud broker of one site over a store of its own, until it is stopped (SIGINT or SIGTERM).\n"+
+			"Give it a site with `understudy site apply`.",
+		func(_ context.Context, file string) (service, error) {
+			c, err := config.LoadCloud(file)
+			if err != nil {
+				return nil, err
+			}
+			o, err := a.cloudOptions(c)
+			if err != nil {
+				return nil, err
+			}
+			return server.New(o)
+		})
+}
+
+func (a *app) cloudOptions(c *config.Cloud) (server.Options, error) {
+	logger, err := a.logger(c.Log)
+	if err != nil {
+		return server.Options{}, err
+	}
+	o := server.Options{Env: a.env, Data: c.Data, Site: c.Site, Listen: c.Listen, Insecure: c.Insecure, Logger: logger}
+	if o.Tokens, err = server.LoadTokens(c.TokensFile); err != nil {
+		return o, &configError{err}
+	}
+	if o.TLS, err = c.TLS.Server(false); err != nil {
+		return o, &configError{err}
+	}
+	return o, nil
+}

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"understudy/agent"
+	"understudy/config"
+)
+
+func newConnectorCommand(a *app) *cobra.Command {
+	return newServiceCommand("connector --config FILE", "Run a connector: relay in normal times, broker in an outage",
+		"Runs the connector of a host until it is stopped (SIGINT or SIGTERM): an orderly stop hands the office over.\n"+
+			"examples/zone holds files to begin with.",
+		func(ctx context.Context, file string) (service, error) {
+			c, err := config.LoadConnector(file)
+			if err != nil {
+				return nil, err
+			}
+			o, err := a.connectorOptions(c)
+			if err != nil {
+				return nil, err
+			}
+			return agent.New(ctx, o)
+		})
+}
+
+func (a *app) connectorOptions(c *config.Connector) (agent.Options, error) {
+	logger, err := a.logger(c.Log)
+	if err != nil {
+		return agent.Options{}, err
+	}
+	o := agent.Options{
+		Env: a.env, Version: Version(), Site: c.Site, FQDN: c.FQDN, Zone: c.Zone, Data: c.Data,
+		Cloud:    agent.Cloud{URL: c.Cloud.URL, Timeout: c.Cloud.Timeout.D()},
+		Listen:   agent.Listen{Client: c.Listen.Client, Peer: c.Listen.Peer, Admin: c.Listen.Admin},
+		Insecure: c.Insecure, STA: c.STAID, SyncInterval: c.Sync.Interval.D(), Settings: c.Settings(), Peers: c.Connectors(),
+		Logger: logger,
+	}
+	if o.Cloud.Token, err = optional(c.Cloud.TokenFile); err != nil {
+		return o, err
+	}
+	if c.StorefrontKeysFile != "" {
+		if o.FrontKeys, err = config.ReadSecrets(c.StorefrontKeysFile); err != nil {
+			return o, &configError{err}
+		}
+	}
+	return o, connectorTLS(c, &o)
+}
+
+// connectorTLS: desktops and peers show certificates; StoreFronts show one or a
+// key, so the client listener verifies what it is shown.
+func connectorTLS(c *config.Connector, o *agent.Options) error {
+	var err error
+	if o.Cloud.TLS, err = c.CloudTLS(); err != nil {
+		return &configError{err}
+	}
+	if o.TLS.Client, err = c.TLS.Server(false); err != nil {
+		return &configError{err}
+	}
+	if o.TLS.Peer, err = c.TLS.Server(true); err != nil {
+		return &configError{err}
+	}
+	if o.TLS.PeerClient, err = c.TLS.Client(); err != nil {
+		return &configError{err}
+	}
+	o.TLS.Callbacks = o.TLS.PeerClient.Clone()
+	return nil
+}

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"understudy/config"
+)
+
+// service is a process that runs until it is stopped.
+type service interface {
+	Run(ctx context.Context) error
+}
+
+// newServiceCommand makes the command of a service: it reads --config FILE, gets
+// everything ready and runs it. A fault in the file ends it before anything starts.
+func newServiceCommand(use, short, long string, start func(ctx context.Context, file string) (service, error)) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: use, Short: short, Long: long, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" {
+				return &usageError{fmt.Errorf("%s needs --config FILE", cmd.CommandPath())}
+			}
+			s, err := start(cmd.Context(), file)
+			if err != nil {
+				return err
+			}
+			return s.Run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", "", "the configuration file (YAML)")
+	return cmd
+}
+
+// logger makes the logger that a file asks for.
+func (a *app) logger(l config.Log) (*logrus.Logger, error) {
+	level, err := logrus.ParseLevel(l.Level)
+	if err != nil {
+		return nil, &configError{fmt.Errorf("log.level: %w", err)}
+	}
+	out := a.stderr
+	if l.File != "" {
+		if out, err = os.OpenFile(l.File, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+			return nil, &configError{fmt.Errorf("open the log: %w", err)}
+		}
+	}
+	return newLogger(out, level, l.Format), nil
+}
+
+func newLogger(out io.Writer, level logrus.Level, format string) *logrus.Logger {
+	logger := logrus.New()
+	logger.SetOutput(out)
+	logger.SetLevel(level)
+	logger.SetFormatter(&logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano, DisableHTMLEscape: true})
+	if format == "text" {
+		logger.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, DisableColors: true})
+	}
+	return logger
+}
+
+// optional reads a secret where the file names one.
+func optional(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	secret, err := config.ReadSecret(file)
+	if err != nil {
+		return "", &configError{err}
+	}
+	return secret, nil
+}
