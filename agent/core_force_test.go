@@ -83,9 +83,9 @@ func TestForceSurvivesARestartOfAll(t *testing.T) {
 // LHC-18 by state: where a force leads, and that a clear removes the pin only.
 func TestForceAndClear(t *testing.T) {
 	for _, c := range []struct {
-		in    zone.State
-		usabl bool
-		want  zone.State
+		in zone.State
+		usablebool
+		want zone.State
 	}{
 		{zone.Normal, true, zone.InitialHA},
 		{zone.Normal, false, zone.Normal},
@@ -95,7 +95,7 @@ func TestForceAndClear(t *testing.T) {
 	} {
 		t.Run(string(c.in), func(t *testing.T) {
 			core, in := officeIn(t, c.in)
-			in.usable, in.gateOpen = c.usabl, false
+			in.usable, in.gateOpen = c.usable, false
 			in.order = &wire.OutageOrder{Action: "force", By: "op", Reason: "a drill"}
 			settle(t, core, in)
 			if core.state() != c.want || core.record.Forced() != c.want.HA() {

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +33,7 @@ func settle(t *testing.T, c *core, in inputs) []change {
 		if !ok {
 			return made
 		}
-		if _, err := c.commit(context.Background(), in.now, ch); err != nil {
+		if _, err := c.commit(t.Context(), in.now, ch); err != nil {
 			t.Fatal(err)
 		}
 		made = append(made, ch)

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -150,7 +149,7 @@ func (n *simNode) carryOut(ch change) bool {
 			return false
 		}
 	}
-	tr, err := n.core.commit(context.Background(), n.z.now, ch)
+	tr, err := n.core.commit(n.z.t.Context(), n.z.now, ch)
 	if err != nil {
 		n.z.fail("%s: the table refused a decision: %v", n.name, err)
 	}
