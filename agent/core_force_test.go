@@ -83,9 +83,9 @@ func TestForceSurvivesARestartOfAll(t *testing.T) {
 // LHC-18 by state: where a force leads, and that a clear removes the pin only.
 func TestForceAndClear(t *testing.T) {
 	for _, c := range []struct {
-		in zone.State
-		usablebool
-		want zone.State
+		in     zone.State
+		usable bool
+		want   zone.State
 	}{
 		{zone.Normal, true, zone.InitialHA},
 		{zone.Normal, false, zone.Normal},
