@@ -61,7 +61,7 @@ func Run(ctx context.Context, o Options) error {
 		defer os.RemoveAll(made)
 		dir = made
 	}
-	w, files, err := build(o, dir)
+	w, files, err := build(ctx, o, dir)
 	if err != nil {
 		return err
 	}
@@ -84,17 +84,17 @@ func play(ctx context.Context, o Options, w *world.World) error {
 	return err
 }
 
-func build(o Options, dir string) (*world.World, *logs, error) {
+func build(ctx context.Context, o Options, dir string) (*world.World, *logs, error) {
 	settings := o.Settings
 	if settings == (site.Settings{}) {
 		settings = world.Short()
 	}
-	small, err := world.Small(settings)
+	small, err := world.Small(ctx, o.Env, settings)
 	if err != nil {
 		return nil, nil, err
 	}
 	files := &logs{dir: dir}
-	w, err := world.New(world.Options{
+	w, err := world.New(ctx, world.Options{
 		Env: o.Env, Dir: dir, Site: small, Zone: small.Zones[0].Name, Logger: files.open, SyncInterval: time.Second, Version: o.Version,
 	})
 	if err != nil {

@@ -1,10 +1,11 @@
 package world
 
 import (
+	"context"
 	"fmt"
-	"net"
 	"time"
 
+	"understudy/env"
 	"understudy/site"
 )
 
@@ -30,7 +31,7 @@ func Short() site.Settings {
 
 // Small returns a site of one zone, berlin, with three connectors on free
 // loopback ports: assigned, pooled and shared desktops for alice, bob and carol.
-func Small(settings site.Settings) (*site.Site, error) {
+func Small(ctx context.Context, e env.Env, settings site.Settings) (*site.Site, error) {
 	s := &site.Site{
 		Name:  "demo",
 		Zones: []site.Zone{{Name: "berlin", Settings: settings}},
@@ -46,7 +47,7 @@ func Small(settings site.Settings) (*site.Site, error) {
 			{UserGroup: "staff", Desktop: "shared"}, {UserGroup: "staff", Application: "Writer"},
 		},
 	}
-	ports, err := freePorts(2 * SmallConnectors)
+	ports, err := freePorts(ctx, e, 2*SmallConnectors)
 	if err != nil {
 		return nil, err
 	}
@@ -74,10 +75,10 @@ func smallMachine(i int) site.Machine {
 }
 
 // freePorts finds loopback addresses that nobody uses.
-func freePorts(n int) ([]string, error) {
+func freePorts(ctx context.Context, e env.Env, n int) ([]string, error) {
 	var out []string
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := e.Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}

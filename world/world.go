@@ -75,14 +75,14 @@ type process struct {
 }
 
 // New makes a world in which nothing runs yet.
-func New(o Options) (*World, error) {
+func New(ctx context.Context, o Options) (*World, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
 	if faults := o.Site.Validate(); len(faults) > 0 {
 		return nil, fmt.Errorf("world: the site is not valid: %s", faults[0])
 	}
-	ports, err := freePorts(1)
+	ports, err := freePorts(ctx, o.Env, 1)
 	if err != nil {
 		return nil, err
 	}
