@@ -47,7 +47,8 @@ func (c *core) joined(in inputs) bool {
 // bestAtStart is the record to go on from. Those of peers that have finished
 // starting count before those of starters, and the own open one gives way to
 // their closed one: it may be left over from an outage that the zone has closed.
-// A peer without any record has closed nothing.
+// A peer without any record has closed nothing, and an operator's force is not
+// left over: it stays until it is cleared (LHC-18).
 func (c *core) bestAtStart(in inputs) (zone.Record, bool) {
 	settled, starters := zone.Record{}, zone.Record{}
 	anySettled, anyHeard, closed := false, false, false
@@ -67,7 +68,7 @@ func (c *core) bestAtStart(in inputs) (zone.Record, bool) {
 	switch {
 	case !anySettled:
 		return higher(c.record, starters), anyHeard
-	case c.record.Open() && closed:
+	case c.record.Open() && !c.record.Forced() && closed:
 		return settled, true
 	}
 	return higher(c.record, settled), true

@@ -152,6 +152,23 @@ func TestOpenRecordAtStart(t *testing.T) {
 	}
 }
 
+// LHC-18: a force outlives its writer: restarted, it does not give way to a peer
+// that never heard of it.
+func TestForcedRecordAtStart(t *testing.T) {
+	own := zone.Record{Number: 12, Term: 8, Writer: "c0", Outage: "x", Mode: zone.ExtendedHA, Force: &zone.Force{By: "op"}}
+	core := newCore("c0", own, 12, simNow)
+	in := aloneInputs()
+	in.canServe = false
+	in.peers = []peerWord{
+		{fqdn: "c1", heard: true, answered: true, facts: wire.Facts{Record: zone.Record{Number: 9, Term: 9, Writer: "c1", Outage: "y", Mode: zone.Normal}}},
+		{fqdn: "c2", answered: true},
+	}
+	settle(t, core, in)
+	if !core.record.Forced() || core.state() != zone.ExtendedHA {
+		t.Errorf("got n%d in %s, want the forced outage to go on", core.record.Number, core.state())
+	}
+}
+
 // Hand-over: the incumbent stops accepting, and the last record waits until what
 // was in flight when it stopped is finished, at most two seconds.
 func TestHandOverDrains(t *testing.T) {

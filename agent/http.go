@@ -25,7 +25,7 @@ func (a *Agent) clientRoutes() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(a.frontEnds)
 		r.Get("/storefront/v1/heartbeat", storefront.Heartbeat(func() (wire.FrontHeartbeat, *wire.Problem) {
-			return a.stance.Load().heartbeat(a.o.Site, a.o.Zone)
+			return a.stance.Load().heartbeat(time.Now(), a.o.Site, a.o.Zone)
 		}).ServeHTTP)
 		r.Post("/storefront/v1/resources", a.by(relay.Resources))
 		r.Post("/storefront/v1/sessions", a.by(relay.Launch))

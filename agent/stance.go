@@ -92,16 +92,18 @@ func (s *stance) unreachable(detail string) *wire.Problem {
 	return p
 }
 
-// heartbeat answers a StoreFront (LHC-06, LHC-22): in every state, by itself.
-func (s *stance) heartbeat(farm, zoneName string) (wire.FrontHeartbeat, *wire.Problem) {
+// heartbeat answers a StoreFront (LHC-06, LHC-22): in every state, by itself, and
+// never better than a request would be answered now.
+func (s *stance) heartbeat(now time.Time, farm, zoneName string) (wire.FrontHeartbeat, *wire.Problem) {
+	v := s.judge(now)
 	h := wire.FrontHeartbeat{
 		Farm: farm, Zone: zoneName, Connector: s.self, State: s.state, Outage: s.outage,
-		Serving: s.judge(s.evaluated).engine != nil, Elected: s.elected, ElectedURL: s.electedURL,
+		Serving: v.engine != nil, Elected: s.elected, ElectedURL: s.electedURL,
 	}
-	switch {
-	case s.starting, s.state.HA() && s.serving == nil, s.state.HA() && s.closing:
-		return h, s.judge(s.evaluated).refuse
-	case s.state == zone.PendingHA && s.healthy != "":
+	if v.refuse != nil {
+		return h, v.refuse
+	}
+	if s.state == zone.PendingHA && s.healthy != "" {
 		return h, s.unreachable("this connector cannot reach the cloud broker, a peer can")
 	}
 	return h, nil

@@ -130,15 +130,16 @@ func TestHeartbeat(t *testing.T) {
 		everyStance(func(s stance, now time.Time) {
 			s.healthy = healthy
 			name := fmt.Sprintf("%s starting=%t closing=%t serving=%t elected=%q healthy=%q", s.state, s.starting, s.closing, s.serving != nil, s.elected, healthy)
-			h, refuse := s.heartbeat("farm", "zone")
+			h, refuse := s.heartbeat(now, "farm", "zone")
 			got := ""
 			if refuse != nil {
 				got = refuse.Code
 			}
-			if want := wantHeartbeat(s); got != want {
+			stale := now.Sub(s.evaluated) > s.deadline
+			if want := wantHeartbeat(s, stale); got != want {
 				t.Errorf("%s: got %q, want %q", name, got, want)
 			}
-			serving := s.state.HA() && s.serving != nil && !s.closing && !s.starting
+			serving := s.state.HA() && s.serving != nil && !s.closing && !s.starting && !stale
 			want := wire.FrontHeartbeat{
 				Farm: "farm", Zone: "zone", Connector: "c0", State: s.state, Outage: "x", Serving: serving, Elected: s.elected, ElectedURL: s.electedURL,
 			}
@@ -149,10 +150,10 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
-func wantHeartbeat(s stance) string {
+func wantHeartbeat(s stance, stale bool) string {
 	switch {
 	case s.starting, s.state.HA():
-		if want := wantAnswer(s, false); want != "engine" {
+		if want := wantAnswer(s, stale); want != "engine" {
 			return want
 		}
 	case s.state == zone.PendingHA && s.healthy != "":

@@ -52,5 +52,5 @@ var catalogue = [...]Kind{
 	{3505, Handover, Info, "The office is handed over to another connector."},
 	{3506, OutageForced, Warning, "An operator forced an outage."},
 	{3507, OutageSummary, Info, "The outage goes on; its figures so far."},
-	{3508, OutageCleared, Info, "An operator cleared a forced outage."},
+	{3510, OutageCleared, Info, "An operator cleared a forced outage."},
 }
