@@ -164,9 +164,8 @@ func TestAssignmentStands(t *testing.T) {
 
 	next := inOutage(company())
 	next.Apply([]broker.Record{{Kind: broker.Assignment, Machine: "own2", User: "Bob"}})
-	if lease, _ := next.announce(t, next.registration("own2")); lease.AssignedUser != "Bob" {
-		t.Errorf("after Apply the owner is %q, want Bob", lease.AssignedUser)
-	}
+	next.register(t, "own2")
+	next.wantOwner(t, "own2", "Bob")
 }
 
 func TestReleasedAssignmentIsUndone(t *testing.T) {
@@ -176,9 +175,50 @@ func TestReleasedAssignmentIsUndone(t *testing.T) {
 	if !b.Release(b.now, held) {
 		t.Fatal("the reservation is still held")
 	}
-	if lease, _ := b.Lookup(b.now, held.Lease); lease.AssignedUser != "" {
-		t.Errorf("owner %q, want none", lease.AssignedUser)
+	b.wantOwner(t, "own2", "")
+}
+
+// LHC-25: a lease names the site's owner alone. A machine forgets its own mark once
+// its lease names somebody; if an outage's assignment did that, the connectors of a
+// zone that was split could give the machine to two users.
+func TestLeaseNamesOnlyTheSitesOwner(t *testing.T) {
+	b := inOutage(company())
+	if lease, _ := b.announce(t, b.registration("own1")); lease.AssignedUser != "Alice" {
+		t.Errorf("the lease names %q, want Alice, as the site does", lease.AssignedUser)
 	}
+	b.register(t, "own2")
+	held, _ := b.launch(t, staff("bob", "desktop:owned", "s1"))
+	b.wantOwner(t, "own2", "bob")
+	lookedUp, err := b.Lookup(b.now, held.Lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, _, err := b.Heartbeat(b.now, held.Lease, broker.Heartbeat{AssignedUser: "bob"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := b.registration("own2")
+	r.AssignedUser = "bob"
+	anew, _ := b.announce(t, r)
+	for name, lease := range map[string]broker.Lease{"look-up": lookedUp, "heartbeat": kept, "registration": anew} {
+		if lease.AssignedUser != "" {
+			t.Errorf("the lease of the %s names %q, want nobody", name, lease.AssignedUser)
+		}
+	}
+}
+
+// wantOwner checks whom the engine holds for the machine's owner.
+func (b *bench) wantOwner(t testing.TB, machine site.FQDN, want string) {
+	t.Helper()
+	for _, r := range b.Registrations(b.now) {
+		if r.Machine == machine {
+			if r.AssignedUser != want {
+				t.Errorf("the owner of %s is %q, want %q", machine, r.AssignedUser, want)
+			}
+			return
+		}
+	}
+	t.Errorf("%s is not registered", machine)
 }
 
 // LHC-36: a machine that names its owner at registration is believed, unless the
@@ -198,11 +238,9 @@ func TestRegistrationNamesTheOwner(t *testing.T) {
 			b := inOutage(company())
 			r := b.registration(c.machine)
 			r.AssignedUser = c.claims
-			lease, records := b.announce(t, r)
+			_, records := b.announce(t, r)
 			wantKinds(t, records, c.want...)
-			if lease.AssignedUser != c.owner {
-				t.Errorf("owner %q, want %q", lease.AssignedUser, c.owner)
-			}
+			b.wantOwner(t, r.Machine, c.owner)
 		})
 	}
 }
@@ -214,11 +252,9 @@ func TestTheMachineIsTheArbiterOfOurOwnAssignments(t *testing.T) {
 	b.Apply([]broker.Record{{Kind: broker.Assignment, Machine: "own2", User: "bob"}})
 	r := b.registration("own2")
 	r.AssignedUser = "carol"
-	lease, records := b.announce(t, r)
+	_, records := b.announce(t, r)
 	wantKinds(t, records, broker.Registered, broker.Assignment, broker.Conflicting)
-	if lease.AssignedUser != "carol" {
-		t.Errorf("owner %q, want carol", lease.AssignedUser)
-	}
+	b.wantOwner(t, "own2", "carol")
 	b.register(t, "own3")
 	if held, _ := b.launch(t, staff("bob", "desktop:owned", "s1")); held.Machine != "own3" {
 		t.Errorf("bob got %s, want another one", held.Machine)

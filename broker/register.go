@@ -112,10 +112,13 @@ func (e *Engine) holder(lease string) (*host, error) {
 	return h, nil
 }
 
+// grant says what the lease holds. Only the site's owner is named: whom a machine
+// got in an outage is for the machine to remember until the site says so, or a
+// zone that was split could give it away twice (LHC-25).
 func (e *Engine) grant(h *host) Lease {
 	zone := h.machine.Zone
 	return Lease{
 		ID: h.lease, Machine: h.machine.Name, Zone: zone, Broker: e.o.Broker, Term: e.terms[zone],
-		Interval: e.interval(zone), Lifetime: e.lifetime(zone), AssignedUser: e.owner(h.machine),
+		Interval: e.interval(zone), Lifetime: e.lifetime(zone), AssignedUser: h.machine.AssignedUser,
 	}
 }

@@ -50,7 +50,7 @@ type Lease struct {
 	Term     uint64
 	Interval time.Duration
 	Lifetime time.Duration
-	// AssignedUser is whom the broker knows as the machine's owner.
+	// AssignedUser is whom the site names as the machine's owner.
 	AssignedUser string
 }
 

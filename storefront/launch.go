@@ -139,12 +139,12 @@ func (l *launcher) keep(ctx context.Context, held broker.Reservation) error {
 	return errors.Join(p, err)
 }
 
-// withdraw tells the machine that nobody will come. Best effort: the end of the
-// reservation's life tells it the same.
+// withdraw tells the machine that nobody will come; whoever has come meanwhile
+// stays. Best effort: the end of the reservation's life tells it the same.
 func (l *launcher) withdraw(ctx context.Context, held broker.Reservation) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), machineTime)
 	defer cancel()
-	_, _ = l.call(ctx, held, http.MethodDelete, "/v1/sessions/"+url.PathEscape(held.Session), nil)
+	_, _ = l.call(ctx, held, http.MethodDelete, "/v1/sessions/"+url.PathEscape(held.Session)+"?withdraw=true", nil)
 }
 
 func (l *launcher) call(ctx context.Context, held broker.Reservation, method, path string, body any) (wire.CallAnswer, error) {

@@ -302,8 +302,42 @@ func TestDiskFailureUndoesTheLaunch(t *testing.T) {
 	if got := f.hosts.log(); got != "p1 POST sessions, p1 DELETE sessions" {
 		t.Errorf("calls %q, want the session withdrawn on the host", got)
 	}
+	if got := f.hosts.calls[1].Path; !strings.HasSuffix(got, "?withdraw=true") {
+		t.Errorf("DELETE %s would log off a user who has connected meanwhile, want a withdrawal", got)
+	}
 	if s := f.engine.Stats(); s.Sessions+s.Tickets != 0 {
 		t.Errorf("stats %+v, want nothing left", s)
+	}
+}
+
+// LHC-37: a prepare that fails takes nothing from a user who reconnects.
+func TestFailedReconnectionLeavesTheSession(t *testing.T) {
+	for name, answer := range map[string]func() (wire.CallAnswer, error){
+		"no answer":    func() (wire.CallAnswer, error) { return wire.CallAnswer{}, context.DeadlineExceeded },
+		"server error": func() (wire.CallAnswer, error) { return wire.CallAnswer{Status: 500}, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFront(t)
+			live := broker.Session{ID: "s1", User: "bob", Resource: "desktop:pool", State: broker.Active}
+			if _, _, err := f.engine.Register(time.Now(), "lease-p1", broker.Registration{
+				Machine: "p1", Zone: "east", Callback: "http://p1", Sessions: []broker.Session{live},
+			}); err != nil {
+				t.Fatal(err)
+			}
+			f.hosts.answer = func(ctx context.Context, c wire.Call) (wire.CallAnswer, error) {
+				if c.Machine == "p1" {
+					return answer()
+				}
+				return agree(ctx, c)
+			}
+			f.post("sessions", bobsPool)
+			if got := f.hosts.log(); strings.Contains(got, "DELETE") {
+				t.Errorf("calls %q, want nothing ended", got)
+			}
+			if got := f.engine.Sessions(); len(got) == 0 || got[0].ID != "s1" || got[0].State != broker.Active {
+				t.Errorf("sessions %+v, want s1 as it was", got)
+			}
+		})
 	}
 }
 

@@ -245,6 +245,7 @@ func (a *API) record(ctx context.Context, records []broker.Record) error {
 	}
 	if err := a.o.Recorder.Record(ctx, records); err != nil {
 		p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeDisk, "the broker cannot write its journal")
+		p.RetryAfter = time.Second
 		return errors.Join(p, err)
 	}
 	return nil

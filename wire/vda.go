@@ -78,7 +78,7 @@ type Lease struct {
 	Lifetime site.Duration `json:"lifetime"`
 	// Connectors are the client URLs of the zone's connectors.
 	Connectors []string `json:"connectors,omitempty"`
-	// AssignedUser is whom the broker knows as the machine's owner; once it names
+	// AssignedUser is whom the site names as the machine's owner; once it names
 	// somebody, the host forgets its own mark.
 	AssignedUser string `json:"assigned_user,omitempty"`
 }
