@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -65,8 +66,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer files.close()
-	return play(ctx, o, w)
+	return errors.Join(play(ctx, o, w), files.close())
 }
 
 func play(ctx context.Context, o Options, w *world.World) error {
@@ -177,22 +177,20 @@ func (s *stage) keep(ctx context.Context) {
 }
 
 func (s *stage) invitation() string {
-	text := "\nEverything keeps running until Ctrl-C. In another shell, try:\n\n"
-	urls := ""
+	var urls []string
+	var text strings.Builder
+	text.WriteString("\nEverything keeps running until Ctrl-C. In another shell, try:\n\n")
 	for _, c := range s.world.Connectors() {
-		if urls != "" {
-			urls += ","
-		}
-		urls += c.ClientURL
-	}
-	for _, c := range s.world.Connectors() {
-		text += fmt.Sprintf("  understudy status --connector unix:%s\n", s.world.Admin(c.FQDN))
+		urls = append(urls, c.ClientURL)
+		fmt.Fprintf(&text, "  understudy status --connector unix:%s\n", s.world.Admin(c.FQDN))
 	}
 	first := s.world.Admin(s.world.Connectors()[0].FQDN)
-	text += fmt.Sprintf("  understudy peers --watch --connector unix:%s\n", first)
-	text += fmt.Sprintf("  understudy outage force --reason drill --connector unix:%s\n", first)
-	text += fmt.Sprintf("  understudy outage clear --connector unix:%s\n", first)
-	text += fmt.Sprintf("  understudy storefront resources --user alice --connectors %s\n", urls)
-	text += fmt.Sprintf("  understudy storefront launch --user alice --resource desktop:office --connectors %s\n", urls)
-	return text + fmt.Sprintf("\nData and logs: %s\n\n", s.world.Dir(""))
+	stores := strings.Join(urls, ",")
+	fmt.Fprintf(&text, "  understudy peers --watch --connector unix:%s\n", first)
+	fmt.Fprintf(&text, "  understudy outage force --reason drill --connector unix:%s\n", first)
+	fmt.Fprintf(&text, "  understudy outage clear --connector unix:%s\n", first)
+	fmt.Fprintf(&text, "  understudy storefront resources --user alice --connectors %s\n", stores)
+	fmt.Fprintf(&text, "  understudy storefront launch --user alice --resource desktop:office --connectors %s\n", stores)
+	fmt.Fprintf(&text, "\nData and logs: %s\n\n", s.world.Dir(""))
+	return text.String()
 }

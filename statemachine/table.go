@@ -2,6 +2,7 @@ package statemachine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/looplab/fsm"
@@ -86,13 +87,8 @@ func events() fsm.Events {
 // target returns where the table leads from a state by an event.
 func target(from zone.State, event Event) (zone.State, bool) {
 	for _, row := range table {
-		if row.Event != event {
-			continue
-		}
-		for _, s := range row.From {
-			if s == from {
-				return row.To, true
-			}
+		if row.Event == event && slices.Contains(row.From, from) {
+			return row.To, true
 		}
 	}
 	return from, false
