@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 
@@ -17,12 +18,13 @@ import (
 type link struct {
 	mu        sync.Mutex // guards what follows
 	cut       bool
+	blocked   map[string]bool // addresses that cannot be reached
 	conns     map[net.Conn]bool
 	listeners map[net.Listener]bool
 }
 
 func newLink() *link {
-	return &link{conns: map[net.Conn]bool{}, listeners: map[net.Listener]bool{}}
+	return &link{blocked: map[string]bool{}, conns: map[net.Conn]bool{}, listeners: map[net.Listener]bool{}}
 }
 
 // over returns the Env of a process behind the link.
@@ -35,11 +37,14 @@ func (l *link) over(e env.Env) env.Env {
 		return gate(ctx)
 	}
 	e.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if l.isBlocked(address) {
+			return nil, fmt.Errorf("dial %s: %w", address, os.ErrDeadlineExceeded)
+		}
 		conn, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		return l.keep(conn)
+		return l.keep(conn, address)
 	}
 	e.Listen = func(ctx context.Context, network, address string) (net.Listener, error) {
 		inner, err := listen(ctx, network, address)
@@ -66,16 +71,44 @@ func (l *link) severed() bool {
 }
 
 // keep makes a connection one that the link can reset.
-func (l *link) keep(conn net.Conn) (net.Conn, error) {
+func (l *link) keep(conn net.Conn, dialled string) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cut {
 		reset(conn)
 		return nil, fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
 	}
-	kept := &connection{Conn: conn, link: l}
+	kept := &connection{Conn: conn, link: l, dialled: dialled}
 	l.conns[kept] = true
 	return kept, nil
+}
+
+// block makes addresses unreachable, as a broken network would: what is open
+// breaks, and new connections time out.
+func (l *link) block(addresses ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range addresses {
+		l.blocked[a] = true
+	}
+	for conn := range l.conns {
+		if c, ok := conn.(*connection); ok && l.blocked[c.dialled] {
+			reset(c.Conn)
+			delete(l.conns, conn)
+		}
+	}
+}
+
+func (l *link) unblock() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.blocked)
+}
+
+func (l *link) isBlocked(address string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.blocked[address]
 }
 
 // sever cuts the link for good.
@@ -102,7 +135,8 @@ func reset(conn net.Conn) {
 
 type connection struct {
 	net.Conn
-	link *link
+	link    *link
+	dialled string // the address, where we dialled
 }
 
 // Close forgets the connection.
@@ -124,5 +158,5 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.link.keep(conn)
+	return l.link.keep(conn, "")
 }

@@ -122,7 +122,7 @@ func (w *World) Start(ctx context.Context) error {
 	if err := w.StartCloud(ctx); err != nil {
 		return err
 	}
-	if err := w.publish(ctx); err != nil {
+	if _, err := w.Publish(ctx, func(*site.Site) {}); err != nil {
 		return err
 	}
 	for _, c := range w.Connectors() {
@@ -169,16 +169,20 @@ func (w *World) CloudRegistrations() (int, error) {
 	return w.server.Stats().Registrations, nil
 }
 
-func (w *World) publish(ctx context.Context) error {
+// Publish gives the cloud broker the site with a change, as an administrator does.
+func (w *World) Publish(ctx context.Context, change func(*site.Site)) (site.Version, error) {
 	c, err := cloud.New(cloud.Options{Env: w.o.Env, URL: w.CloudURL(), Site: w.o.Site.Name, Token: w.token + "-admin"})
 	if err != nil {
-		return err
+		return site.Version{}, err
 	}
 	defer c.Close()
-	if _, err := c.PutSite(ctx, w.o.Site, site.Version{}); err != nil {
-		return fmt.Errorf("publish the site: %w", err)
+	changed := *w.o.Site
+	change(&changed)
+	published, err := c.PutSite(ctx, &changed, site.Version{})
+	if err != nil {
+		return site.Version{}, fmt.Errorf("publish the site: %w", err)
 	}
-	return nil
+	return published.Version, nil
 }
 
 // StartConnector starts a connector, with the folder that it had.
@@ -274,6 +278,29 @@ func (w *World) KillConnector(name site.FQDN) {
 	delete(w.connectors, name)
 	w.mu.Unlock()
 	p.kill()
+}
+
+// Block makes addresses unreachable for a connector, until Heal.
+func (w *World) Block(name site.FQDN, addresses ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.connectors[name].link.block(addresses...)
+}
+
+// BlockCloud takes the cloud broker from a connector.
+func (w *World) BlockCloud(name site.FQDN) { w.Block(name, w.address) }
+
+// Part breaks the network between two connectors, both ways.
+func (w *World) Part(a, b site.Connector) {
+	w.Block(a.FQDN, host(b.PeerURL))
+	w.Block(b.FQDN, host(a.PeerURL))
+}
+
+// Heal lets a connector reach everything again.
+func (w *World) Heal(name site.FQDN) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.connectors[name].link.unblock()
 }
 
 // Close stops everything in an orderly way and waits for it.
