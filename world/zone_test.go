@@ -106,7 +106,7 @@ func names(w *world.World) []site.FQDN {
 	return out
 }
 
-// LHC-11, LHC-12, LHC-13, LHC-14, LHC-15: the health of all connectors decides,
+// LHC-05, LHC-11, LHC-12, LHC-13, LHC-14, LHC-15: what the relay sees, and the health of all connectors decides,
 // for entering and for leaving.
 func TestTheWholeZoneDecides(t *testing.T) {
 	w, _ := start(t, nil)
