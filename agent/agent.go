@@ -66,6 +66,7 @@ type Agent struct {
 	syncNow   chan struct{}
 	syncing   sync.Mutex // one sync at a time
 	troubles  sync.Map   // kinds of trouble that were told of
+	refused   refusals
 	rounds    *rounds
 	spawn     func(func(ctx context.Context))
 

@@ -43,7 +43,11 @@ func (a *Agent) admitDesktop(w http.ResponseWriter, r *http.Request) error {
 	if err := json.Unmarshal(body, &registration); err != nil {
 		return wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "the body is not a registration: %v", err)
 	}
-	return a.checkRegistration(r, registration)
+	if err := a.checkRegistration(r, registration); err != nil {
+		a.refusedRegistration(registration.Machine, err.Error())
+		return err
+	}
+	return nil
 }
 
 // checkRegistration is the trust in a registration, the same in every state.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -135,18 +136,27 @@ func (a *Agent) tell(now time.Time, ch change, hadOffice bool, tr statemachine.T
 		return
 	}
 	a.entered = tr.Reason
-	a.log.raise(events.StateChanged, tr.Reason, a.fields(logrus.Fields{"from": string(tr.From), "to": string(tr.To), "trigger": string(tr.Event)}))
+	a.log.raise(events.StateChanged, tr.Reason, a.moved(tr))
 	switch {
 	case !tr.From.HA() && tr.To.HA():
-		a.log.raise(events.OutageBegan, tr.Reason, a.fields(nil))
+		a.log.raise(events.OutageBegan, tr.Reason, a.moved(tr))
 	case tr.From.HA() && !tr.To.HA():
-		a.log.raise(events.OutageEnded, tr.Reason, a.fields(nil))
+		a.log.raise(events.OutageEnded, tr.Reason, a.moved(tr))
 	}
 	if tr.To == zone.PendingHA {
 		a.relay.Check()
+		a.alarmUnlessElected()
 	}
 	if tr.To == zone.Normal {
 		a.syncSoon()
+	}
+}
+
+// alarmUnlessElected: a zone in which nobody can serve stays in PendingHA, and
+// somebody must know before users do.
+func (a *Agent) alarmUnlessElected() {
+	if a.core.election.Elected == "" {
+		a.log.raise(events.NobodyElected, a.core.election.Reason, a.fields(nil))
 	}
 }
 
@@ -164,13 +174,16 @@ func (a *Agent) tellOffice(ch change) {
 // fields are those that every line about state and election has.
 func (a *Agent) fields(more logrus.Fields) logrus.Fields {
 	f := logrus.Fields{
-		"state": string(a.core.state()), "from": string(a.core.state()), "to": string(a.core.state()),
-		"elected": string(a.core.election.Elected), "outage": a.core.record.Outage, "number": a.core.record.Number,
+		"state": string(a.core.state()), "elected": string(a.core.election.Elected),
+		"outage": a.core.record.Outage, "number": a.core.record.Number,
 	}
-	for k, v := range more {
-		f[k] = v
-	}
+	maps.Copy(f, more)
 	return f
+}
+
+// moved are the fields of a line about a transition.
+func (a *Agent) moved(tr statemachine.Transition) logrus.Fields {
+	return a.fields(logrus.Fields{"from": string(tr.From), "to": string(tr.To), "trigger": string(tr.Event)})
 }
 
 // settle brings everything else in line with what was decided: the secondary
@@ -196,7 +209,7 @@ func (a *Agent) tellElection() {
 	}
 	name := events.Elected
 	if result.Elected == "" {
-		name = events.CannotServe
+		name = events.NobodyElected
 	}
 	a.log.raise(name, result.Reason, a.fields(logrus.Fields{"before": string(was)}))
 }

@@ -36,11 +36,11 @@ func (a *Agent) Outage(ctx context.Context, order wire.OutageOrder) (wire.Outage
 	ctx, cancel := context.WithTimeout(ctx, orderLimit)
 	defer cancel()
 	s := a.stance.Load()
-	switch {
-	case s.elected == "":
+	switch s.elected {
+	case "":
 		return wire.OutageAnswer{}, wire.NewProblem(http.StatusConflict, wire.CodeRefused,
 			"no connector of the zone is elected, so nobody can carry out the order; `understudy status` says why")
-	case s.elected == s.self:
+	case s.self:
 		return a.obey(ctx, order)
 	}
 	var answer wire.OutageAnswer

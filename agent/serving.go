@@ -36,6 +36,7 @@ func (a *Agent) newServing(outage string, index *site.Index, journal []broker.Re
 		Connectors:    func(string) []string { return a.connectorURLs() },
 		OnTerm:        func(_ string, term uint64) { a.sawTerm(term) },
 		CheckCallback: a.checkRegistration,
+		OnRefused:     a.refusedRegistration,
 	})
 	if err != nil {
 		return nil, err

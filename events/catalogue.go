@@ -52,5 +52,6 @@ var catalogue = [...]Kind{
 	{3505, Handover, Info, "The office is handed over to another connector."},
 	{3506, OutageForced, Warning, "An operator forced an outage."},
 	{3507, OutageSummary, Info, "The outage goes on; its figures so far."},
+	{3509, NobodyElected, Error, "No connector of the zone is elected: an outage now would end brokering. The reason names what each one lacks."},
 	{3510, OutageCleared, Info, "An operator cleared a forced outage."},
 }

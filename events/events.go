@@ -60,6 +60,7 @@ const (
 	OutageSummary       Name = "outage_summary"
 	OutageForced        Name = "outage_forced"
 	OutageCleared       Name = "outage_cleared"
+	NobodyElected       Name = "nobody_elected"
 	CannotServe         Name = "cannot_serve"
 	PeerHeard           Name = "peer_heard"
 	PeerLost            Name = "peer_lost"

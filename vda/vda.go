@@ -43,6 +43,8 @@ type Options struct {
 	// OnReset hears of desktops to reset after the report is on disk. It must not
 	// block.
 	OnReset func(ctx context.Context, reset broker.Reset)
+	// OnRefused hears of registrations that were refused, and why.
+	OnRefused func(machine site.FQDN, reason string)
 	// TrustRelay takes the zone's term from relayed requests: for the cloud broker.
 	TrustRelay bool
 }
@@ -74,6 +76,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnReset == nil {
 		o.OnReset = func(context.Context, broker.Reset) {}
+	}
+	if o.OnRefused == nil {
+		o.OnRefused = func(site.FQDN, string) {}
 	}
 	return o
 }
@@ -122,17 +127,23 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 	if err := wire.Read(w, r, wire.MaxRegistration, wire.Ignore, &body); err != nil {
 		return err
 	}
-	if err := a.o.Authorize(r, body.Machine); err != nil {
-		return err
-	}
-	if err := a.o.CheckCallback(r, body); err != nil {
-		return err
-	}
-	lease, records, err := a.o.Engine.Register(time.Now(), env.Token(a.o.Rand), registration(body))
+	lease, records, err := a.admit(r, body)
 	if err != nil {
+		a.o.OnRefused(body.Machine, err.Error())
 		return err
 	}
 	return a.granted(w, r, grant{http.StatusCreated, lease, body.Term, records})
+}
+
+// admit lets a machine in, or says why not.
+func (a *API) admit(r *http.Request, body wire.Registration) (broker.Lease, []broker.Record, error) {
+	if err := a.o.Authorize(r, body.Machine); err != nil {
+		return broker.Lease{}, nil, err
+	}
+	if err := a.o.CheckCallback(r, body); err != nil {
+		return broker.Lease{}, nil, err
+	}
+	return a.o.Engine.Register(time.Now(), env.Token(a.o.Rand), registration(body))
 }
 
 func (a *API) heartbeat(w http.ResponseWriter, r *http.Request) error {

@@ -96,6 +96,18 @@ func (b *bench) do(t testing.TB, method, path string, in any, change ...func(*ht
 	return answer, w.Body.Bytes()
 }
 
+// retryAfter posts and returns when the answer says to try again.
+func (b *bench) retryAfter(t testing.TB, path string, in any) string {
+	t.Helper()
+	body, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body)))
+	return w.Header().Get("Retry-After")
+}
+
 func (b *bench) register(t testing.TB) wire.Lease {
 	t.Helper()
 	answer, body := b.do(t, "POST", "/vda/v1/registrations", registration())
@@ -192,6 +204,9 @@ func TestRecordsBeforeAnswer(t *testing.T) {
 		t.Errorf("got records %+v, want the used mark", b.records)
 	}
 	b.diskErr = errors.New("disk full at /secret/path")
+	if got := b.retryAfter(t, path(lease)+"/sessions", started()); got != "1" {
+		t.Errorf("got Retry-After %q, want 1", got)
+	}
 	ended := started()
 	ended.Seq, ended.Event = 2, wire.SessionEnded
 	got, body := b.do(t, "POST", path(lease)+"/sessions", ended)
@@ -200,6 +215,27 @@ func TestRecordsBeforeAnswer(t *testing.T) {
 	}
 	if len(b.resets) != 0 {
 		t.Errorf("got resets %+v although the logoff is not on disk", b.resets)
+	}
+}
+
+// LHC-33: who runs the broker hears which desktop was refused, and why.
+func TestRefusedRegistrationsAreToldOf(t *testing.T) {
+	var told []string
+	b := newBench(t, func(o *vda.Options) {
+		o.OnRefused = func(m site.FQDN, reason string) { told = append(told, string(m)+" "+reason) }
+		o.CheckCallback = vda.OwnCallback
+	})
+	b.register(t)
+	elsewhere, unknown := registration(), registration()
+	elsewhere.Callback = "https://evil.example.test:7485"
+	unknown.Machine, unknown.Callback = "p9.example.test", "https://p9.example.test:7485"
+	for _, r := range []wire.Registration{elsewhere, unknown} {
+		if got, _ := b.do(t, "POST", "/vda/v1/registrations", r); got[:3] != "403" {
+			t.Errorf("%s at %s: got %s, want 403", r.Machine, r.Callback, got)
+		}
+	}
+	if len(told) != 2 || !strings.HasPrefix(told[0], string(machine)+" forbidden") || !strings.HasPrefix(told[1], "p9.example.test unknown_machine") {
+		t.Errorf("told of %q, want both refusals with their reasons", told)
 	}
 }
 
