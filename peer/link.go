@@ -196,6 +196,8 @@ func (l *link) judge(err error) time.Duration {
 	case wire.IsCode(err, wire.CodeNotInZone):
 		m.note(func(now time.Time, b book) bool { return b.refused(now, l.name, err.Error()) })
 		return redialRefused
+	case isStranger(err):
+		m.note(func(_ time.Time, b book) bool { b.stranger(l.name, err.Error()); return false })
 	case tells(err):
 		m.note(func(_ time.Time, b book) bool { b.unreachable(l.name, err.Error()); return false })
 	}
@@ -208,9 +210,15 @@ func tells(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Op == "dial" || op.Op == "remote error"
 	}
-	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, problem := errors.AsType[*wire.Problem](err)
-	return certificate || problem
+	return problem
+}
+
+// isStranger reports whether who listens there shows another certificate than the
+// peer's.
+func isStranger(err error) bool {
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	return certificate
 }
 
 // isRefused reports whether nobody listens at the address. The second number is

@@ -164,6 +164,14 @@ func (b book) accepted(now time.Time, name site.FQDN) (changed bool) {
 	return true
 }
 
+// stranger notes why what listens at the peer's address is not the peer, also
+// where it took the place of one that had stopped.
+func (b book) stranger(name site.FQDN, why string) {
+	if e := b[name]; e != nil {
+		e.why = why
+	}
+}
+
 // unreachable notes why a peer could not be connected to.
 func (b book) unreachable(name site.FQDN, why string) {
 	if e := b[name]; e != nil && !e.stopped {
