@@ -37,7 +37,7 @@ func newSecuredStand(t testing.TB, connectors int) *secured {
 	s := &secured{stand: newStand(t), net: newNetwork(t, names...), zoneCA: newAuthority(t), cloudCA: newAuthority(t), ids: map[string]identity{}}
 	s.remote, s.front = s.net.Host(names[0]), s.net.Host(frontName)
 	s.frontHost = s.front
-	s.putAway(s.remote, names[4:])
+	s.putAway(s.remote, append(slices.Clone(names[4:]), frontName))
 	s.ids[names[0]] = s.cloudCA.Issue(names[0])
 	for _, name := range names[1:] {
 		s.ids[name] = s.zoneCA.Issue(name)

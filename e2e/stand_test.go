@@ -308,28 +308,39 @@ func (h *host) dial(ctx context.Context, network, address string) (net.Conn, err
 			address = net.JoinHostPort(other.Address, port)
 		}
 	}
-	var conn net.Conn
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with its namespace
-		if err := h.enter(); err != nil {
-			done <- err
-			return
-		}
-		var err error
-		conn, err = (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, network, address)
-		done <- err
-	}()
-	return conn, <-done
+	leave, err := h.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, network, address)
 }
 
-func (h *host) enter() error {
+// enter puts the running thread into the host's namespace. It must be the same
+// thread again after it has left: one that ended would take the processes that it
+// has started along (Pdeathsig).
+func (h *host) enter() (leave func(), err error) {
 	namespace, err := os.Open(filepath.Join("/run/netns", h.namespace))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer namespace.Close()
-	return unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET)
+	runtime.LockOSThread()
+	home, err := os.Open("/proc/thread-self/ns/net")
+	if err == nil {
+		err = unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET)
+	}
+	if err != nil {
+		runtime.UnlockOSThread()
+		return nil, err
+	}
+	return func() {
+		defer home.Close()
+		if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
+			panic(err) // the test binary would go on in the wrong network
+		}
+		runtime.UnlockOSThread()
+	}, nil
 }
 
 // answered is what a server said.
