@@ -14,7 +14,7 @@ func newCloudCommand(a *app) *cobra.Command {
 		"Runs a cloud broker of one site over a store of its own, until it is stopped (SIGINT or SIGTERM).\n"+
 			"Give it a site with `understudy site apply`.",
 		func(_ context.Context, file string) (service, error) {
-			c, err := config.LoadCloud(file)
+			c, err := loaded(config.LoadCloud, file)
 			if err != nil {
 				return nil, err
 			}

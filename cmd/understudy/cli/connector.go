@@ -14,7 +14,7 @@ func newConnectorCommand(a *app) *cobra.Command {
 		"Runs the connector of a host until it is stopped (SIGINT or SIGTERM): an orderly stop hands the office over.\n"+
 			"examples/zone holds files to begin with.",
 		func(ctx context.Context, file string) (service, error) {
-			c, err := config.LoadConnector(file)
+			c, err := loaded(config.LoadConnector, file)
 			if err != nil {
 				return nil, err
 			}

@@ -14,7 +14,7 @@ func newDesktopCommand(a *app) *cobra.Command {
 		"Runs the agent of a desktop host until it is stopped (SIGINT or SIGTERM): it registers with a connector of\n"+
 			"the zone, keeps its lease and decides who may use the desktop. With `simulate: N` it plays N hosts.",
 		func(_ context.Context, file string) (service, error) {
-			c, err := config.LoadDesktop(file)
+			c, err := loaded(config.LoadDesktop, file)
 			if err != nil {
 				return nil, err
 			}

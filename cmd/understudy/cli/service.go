@@ -65,6 +65,15 @@ func newLogger(out io.Writer, level logrus.Level, format string) *logrus.Logger 
 	return logger
 }
 
+// loaded reads a configuration file; whatever is wrong with it is its fault.
+func loaded[T any](load func(file string) (T, error), file string) (T, error) {
+	c, err := load(file)
+	if err != nil {
+		return c, &configError{err}
+	}
+	return c, nil
+}
+
 // optional reads a secret where the file names one.
 func optional(file string) (string, error) {
 	if file == "" {

@@ -18,7 +18,7 @@ func newSiteCheckCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "check FILE", Short: "Say everything that is wrong with a site, by line and key", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			s, err := loadSite(args[0])
+			s, err := loaded(config.LoadSite, args[0])
 			if err != nil {
 				return err
 			}
@@ -27,15 +27,6 @@ func newSiteCheckCommand(a *app) *cobra.Command {
 			})
 		},
 	}
-}
-
-// loadSite makes every failure one of the configuration.
-func loadSite(file string) (*site.Site, error) {
-	s, err := config.LoadSite(file)
-	if err != nil {
-		return nil, &configError{err}
-	}
-	return s, nil
 }
 
 // siteSizes is how much there is in a site.

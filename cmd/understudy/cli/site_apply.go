@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"understudy/cloud"
+	"understudy/config"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -24,7 +25,7 @@ func newSiteApplyCommand(a *app) *cobra.Command {
 		if url == "" {
 			return &usageError{errors.New("--cloud URL says where to publish the site")}
 		}
-		s, err := loadSite(args[0])
+		s, err := loaded(config.LoadSite, args[0])
 		if err != nil {
 			return err
 		}
