@@ -29,6 +29,8 @@ type Options struct {
 	Version string
 	// Settings replace the shortened durations, for tests.
 	Settings site.Settings
+	// Patience bounds each step; zero means 20 s.
+	Patience time.Duration
 	// Dir keeps data and logs there; empty means a folder that is removed at the end.
 	Dir string
 }

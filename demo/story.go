@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -37,7 +38,7 @@ func (s *stage) play(ctx context.Context) error {
 }
 
 func (s *stage) perform(ctx context.Context, a act) Step {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.o.Patience, patience))
 	defer cancel()
 	began := time.Now()
 	detail, err := s.until(ctx, a)
