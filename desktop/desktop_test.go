@@ -67,7 +67,7 @@ func TestDataFolderInUse(t *testing.T) {
 		t.Errorf("got %v, want a refusal of the folder that is in use", err)
 	}
 	o.Data = filepath.Join(o.Data, "LOCK")
-	if _, err := desktop.New(o); err == nil || !strings.Contains(err.Error(), "data folder") {
+	if _, err := desktop.New(o); err == nil || !strings.Contains(err.Error(), "is not writable") {
 		t.Errorf("got %v, want a refusal of what is no folder", err)
 	}
 }

@@ -1,10 +1,13 @@
 package desktop
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 )
+
+var errInUse = errors.New("in use by another process")
 
 // folder is the data folder of the process, held for as long as it is open.
 type folder struct {
@@ -15,11 +18,14 @@ type folder struct {
 // openFolder makes the folder if need be and takes it, or refuses clearly.
 func openFolder(dir string) (*folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("data folder %s: %w", dir, err)
+		return nil, fmt.Errorf("data folder %s is not writable: %w", dir, err)
 	}
 	lock, err := lockFile(filepath.Join(dir, "LOCK"))
-	if err != nil {
-		return nil, fmt.Errorf("data folder %s is not writable or is in use by another process: %w", dir, err)
+	switch {
+	case errors.Is(err, errInUse):
+		return nil, fmt.Errorf("data folder %s is %w", dir, err)
+	case err != nil:
+		return nil, fmt.Errorf("data folder %s is not writable: %w", dir, err)
 	}
 	return &folder{dir: dir, lock: lock}, nil
 }

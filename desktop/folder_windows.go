@@ -1,11 +1,15 @@
 package desktop
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
 
-// lockFile opens the file so that nobody else can open it.
+// sharingViolation is how Windows says that somebody else has the file open.
+const sharingViolation = syscall.Errno(32)
+
+// lockFile opens the file so that nobody else can open it, or says errInUse.
 func lockFile(name string) (*os.File, error) {
 	path, err := syscall.UTF16PtrFromString(name)
 	if err != nil {
@@ -13,6 +17,9 @@ func lockFile(name string) (*os.File, error) {
 	}
 	h, err := syscall.CreateFile(path, syscall.GENERIC_READ|syscall.GENERIC_WRITE, 0, nil,
 		syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
+	if errors.Is(err, sharingViolation) {
+		return nil, errInUse
+	}
 	if err != nil {
 		return nil, &os.PathError{Op: "lock", Path: name, Err: err}
 	}
