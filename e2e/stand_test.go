@@ -343,6 +343,13 @@ func (h *host) enter() (leave func(), err error) {
 	}, nil
 }
 
+// dialSocket reaches a Unix socket, whatever the address.
+func dialSocket(path string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+	}
+}
+
 // answered is what a server said.
 type answered struct {
 	Status  int
