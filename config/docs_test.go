@@ -184,7 +184,7 @@ func walk(into keys, prefix string, v reflect.Value) {
 		field := v.Type().Field(i)
 		tag, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		value := v.Field(i)
-		_, isText := value.Interface().(encoding.TextMarshaler)
+		_, isText := reflect.TypeAssert[encoding.TextMarshaler](value)
 		if value.Kind() == reflect.Struct && !isText {
 			walk(into, prefix+tag+".", value)
 			continue
