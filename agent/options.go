@@ -78,9 +78,15 @@ func (o *Options) validate() error {
 		name  string
 		empty bool
 	}{
-		{"Site", o.Site == ""}, {"FQDN", o.FQDN == ""}, {"Zone", o.Zone == ""}, {"Data", o.Data == ""},
-		{"Cloud.URL", o.Cloud.URL == ""}, {"Listen.Client", o.Listen.Client == ""}, {"Listen.Peer", o.Listen.Peer == ""},
-		{"Listen.Admin", o.Listen.Admin == ""}, {"Logger", o.Logger == nil},
+		{"Site", o.Site == ""},
+		{"FQDN", o.FQDN == ""},
+		{"Zone", o.Zone == ""},
+		{"Data", o.Data == ""},
+		{"Cloud.URL", o.Cloud.URL == ""},
+		{"Listen.Client", o.Listen.Client == ""},
+		{"Listen.Peer", o.Listen.Peer == ""},
+		{"Listen.Admin", o.Listen.Admin == ""},
+		{"Logger", o.Logger == nil},
 	}
 	errs := []error{o.Env.Validate()}
 	for _, r := range required {

@@ -43,8 +43,10 @@ func Small(ctx context.Context, e env.Env, settings site.Settings) (*site.Site, 
 		Applications: []site.Application{{Name: "Writer", Groups: []string{"shared"}, Command: "writer"}},
 		Users:        []site.User{{Name: "alice", Groups: []string{"staff"}}, {Name: "bob", Groups: []string{"staff"}}, {Name: "carol", Groups: []string{"staff"}}},
 		Entitlements: []site.Entitlement{
-			{User: "alice", Desktop: "office"}, {UserGroup: "staff", Desktop: "pool"},
-			{UserGroup: "staff", Desktop: "shared"}, {UserGroup: "staff", Application: "Writer"},
+			{User: "alice", Desktop: "office"},
+			{UserGroup: "staff", Desktop: "pool"},
+			{UserGroup: "staff", Desktop: "shared"},
+			{UserGroup: "staff", Application: "Writer"},
 		},
 	}
 	ports, err := freePorts(ctx, e, 2*SmallConnectors)
