@@ -191,8 +191,8 @@ func (s *stage) invitation() string {
 	fmt.Fprintf(&text, "  understudy peers --watch --connector unix:%s\n", first)
 	fmt.Fprintf(&text, "  understudy outage force --reason drill --connector unix:%s\n", first)
 	fmt.Fprintf(&text, "  understudy outage clear --connector unix:%s\n", first)
-	fmt.Fprintf(&text, "  understudy storefront resources --user alice --connectors %s\n", stores)
-	fmt.Fprintf(&text, "  understudy storefront launch --user alice --resource desktop:office --connectors %s\n", stores)
+	fmt.Fprintf(&text, "  understudy storefront resources alice --connectors %s\n", stores)
+	fmt.Fprintf(&text, "  understudy storefront launch alice desktop:office --connectors %s\n", stores)
 	fmt.Fprintf(&text, "\nData and logs: %s\n\n", s.world.Dir(""))
 	return text.String()
 }
