@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,20 +19,18 @@ import (
 // demoLimit is what a newcomer is told: under a minute.
 const demoLimit = time.Minute
 
-// TestDemo runs the demo as a program does, and a second one in the same folder,
-// which must fail.
+// TestDemo runs the demo as a program does and lets it go on, tries what it then
+// offers, and runs a second one in the same folder, which must fail.
 func TestDemo(t *testing.T) {
 	dir := t.TempDir()
-	playing := start(t, command{Name: "demo", Args: []string{"demo", "--json", "--dir", dir}})
+	playing := start(t, command{Name: "demo", Args: []string{"demo", "--json", "--keep", "--dir", dir}})
 	playing.Says(act, `"step":"synced"`)
 	refused := understudy(t, "demo", "--json", "--dir", dir)
-	if code := playing.Wait(demoLimit); code != 0 {
-		t.Fatalf("got exit code %d, want 0", code)
-	}
-	steps, end := demoSteps(t, playing.Log())
+	playing.Says(demoLimit, "\nData and logs: "+dir+"\n")
+	steps, _ := demoSteps(t, playing.Log())
 	t.Run("tells its steps", func(t *testing.T) {
-		if len(steps) < 15 || !end.Done || !end.OK {
-			t.Errorf("got %d steps and the end %+v", len(steps), end)
+		if len(steps) < 15 {
+			t.Errorf("got %d steps", len(steps))
 		}
 		for _, s := range steps {
 			if !s.OK || s.Step == "" || s.Detail == "" || s.At.IsZero() {
@@ -51,6 +50,37 @@ func TestDemo(t *testing.T) {
 	files := demoLogs(dir)
 	t.Run("leaves its story in the logs", func(t *testing.T) { checkStory(t, steps, files) })
 	t.Run("logs each event in one line with all its fields", func(t *testing.T) { checkFields(t, files) })
+	t.Run("offers what works", func(t *testing.T) { checkOffers(t, playing.Log()) })
+	t.Run("ends by Ctrl-C", func(t *testing.T) {
+		playing.signal(syscall.SIGINT)
+		code := playing.Wait(act)
+		if _, end := demoSteps(t, playing.Log()); code != 0 || !end.Done || !end.OK {
+			t.Errorf("got exit code %d and %+v, want a good end", code, end)
+		}
+	})
+}
+
+// checkOffers runs the commands that the demo prints with --keep.
+func checkOffers(t *testing.T, text string) {
+	offers := 0
+	for line := range strings.Lines(text) {
+		line, is := strings.CutPrefix(line, "  understudy ")
+		if !is {
+			continue
+		}
+		offers++
+		args := strings.Fields(strings.Replace(line, "--watch ", "", 1)) // it would go on
+		// After the forced outage the desktops have to register first.
+		eventually(t, act, "understudy "+strings.TrimSpace(line), func() error {
+			if r := understudy(t, args...); r.Code != 0 || r.Out == "" {
+				return fmt.Errorf("exit code %d: %s", r.Code, r.Stderr)
+			}
+			return nil
+		})
+	}
+	if offers < 5 {
+		t.Errorf("got %d offers in\n%s", offers, text)
+	}
 }
 
 func demoLogs(dir string) []string {
@@ -62,12 +92,15 @@ func demoLogs(dir string) []string {
 }
 
 // demoSteps reads what the demo prints with --json: one object a line, the last
-// one the end.
+// one the end. Other lines are for people, on another stream.
 func demoSteps(t *testing.T, text string) ([]demo.Step, demo.Done) {
 	t.Helper()
 	var steps []demo.Step
 	var end demo.Done
 	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "{") {
+			continue
+		}
 		var s demo.Step
 		if err := json.Unmarshal([]byte(line), &s); err != nil {
 			t.Fatalf("%v: %s", err, line)
