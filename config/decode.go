@@ -72,6 +72,10 @@ func (d *decoder) value(node ast.Node, v reflect.Value, path string) {
 		d.text(node, text, path)
 		return
 	}
+	if s, ok := reflect.TypeAssert[shortened](v.Addr()); ok && describe(node) == "text" {
+		d.text(node, s.short(), path)
+		return
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		d.object(node, v, path)
@@ -80,6 +84,12 @@ func (d *decoder) value(node ast.Node, v reflect.Value, path string) {
 	default:
 		d.scalar(node, v, path)
 	}
+}
+
+// shortened is an object that a text may stand for.
+type shortened interface {
+	// short is the part that the text is.
+	short() encoding.TextUnmarshaler
 }
 
 // resolve looks through anchors and aliases. Aliases cannot go round in circles

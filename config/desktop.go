@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"encoding"
 	"fmt"
 	"regexp"
 
@@ -14,8 +16,8 @@ type Desktop struct {
 	// count on from it, or a pattern such as ws%03d.example.test.
 	Machine string `json:"machine"`
 	// Machines names simulated ones instead.
-	Machines []site.FQDN `json:"machines"`
-	Zone     string      `json:"zone"`
+	Machines []SimulatedMachine `json:"machines"`
+	Zone     string             `json:"zone"`
 	// Data is the folder in which the agent remembers.
 	Data string `json:"data"`
 	// Connectors are client URLs in groups: one group after the other, at random
@@ -33,6 +35,15 @@ type Desktop struct {
 	Insecure bool `json:"insecure"`
 	Log      Log  `json:"log"`
 }
+
+// SimulatedMachine is one of several: its name alone, or with a capacity of its
+// own instead of the file's.
+type SimulatedMachine struct {
+	Name     site.FQDN `json:"name"`
+	Capacity int       `json:"capacity"`
+}
+
+func (m *SimulatedMachine) short() encoding.TextUnmarshaler { return &m.Name }
 
 // Provider is what runs the sessions.
 type Provider struct {
@@ -62,12 +73,25 @@ func LoadDesktop(file string) (*Desktop, error) {
 	return d, nil
 }
 
-// Names are those of the machines that the process is the agent of.
-func (f *Desktop) Names() []site.FQDN {
+// Hosts are the machines that the process is the agent of, with their capacities.
+func (f *Desktop) Hosts() []SimulatedMachine {
+	hosts := make([]SimulatedMachine, 0, max(f.Simulate, 1))
+	for _, m := range f.Machines {
+		hosts = append(hosts, SimulatedMachine{m.Name, cmp.Or(m.Capacity, f.Capacity)})
+	}
+	if len(hosts) > 0 {
+		return hosts
+	}
+	for _, name := range f.names() {
+		hosts = append(hosts, SimulatedMachine{name, f.Capacity})
+	}
+	return hosts
+}
+
+// names are those that machine stands for.
+func (f *Desktop) names() []site.FQDN {
 	n := max(f.Simulate, 1)
 	switch {
-	case len(f.Machines) > 0:
-		return f.Machines
 	case !pattern.MatchString(f.Machine):
 		return desktop.Names(site.Canonical(f.Machine), n)
 	}
@@ -109,11 +133,15 @@ func (f *Desktop) check(c *checker) {
 	}
 	f.checkMachines(c)
 	f.checkConnectors(c, s)
-	if f.Capacity < 1 || f.Capacity > site.MaxCapacity {
-		c.fault("capacity", "%d is not within 1 to %d", f.Capacity, site.MaxCapacity)
-	}
+	c.capacity("capacity", f.Capacity)
 	f.checkProvider(c)
 	f.Log.check(c)
+}
+
+func (c *checker) capacity(path string, n int) {
+	if n < 1 || n > site.MaxCapacity {
+		c.fault(path, "%d is not within 1 to %d", n, site.MaxCapacity)
+	}
 }
 
 func (f *Desktop) checkProvider(c *checker) {
@@ -140,10 +168,11 @@ func (f *Desktop) checkMachines(c *checker) {
 
 func (f *Desktop) checkNames(c *checker) {
 	first := map[site.FQDN]int{}
-	for i, name := range f.Names() {
-		path := "machine"
+	for i, host := range f.Hosts() {
+		name, path := host.Name, "machine"
 		if len(f.Machines) > 0 {
 			path = fmt.Sprintf("machines[%d]", i)
+			c.capacity(path+".capacity", cmp.Or(f.Machines[i].Capacity, 1))
 		}
 		if _, err := site.ParseFQDN(string(name)); err != nil {
 			c.fault(path, "%v", err)

@@ -207,13 +207,29 @@ func TestDesktopNames(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := d.Names(); !cmp.Equal(got, tt.want) {
+			var got []site.FQDN
+			for _, host := range d.Hosts() {
+				got = append(got, host.Name)
+			}
+			if !cmp.Equal(got, tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 			if d.Capacity != 1 || d.Provider.Kind != "simulate" || len(d.Connectors[0]) != 2 {
 				t.Errorf("got %+v", d)
 			}
 		})
+	}
+}
+
+func TestDesktopCapacities(t *testing.T) {
+	const machines = "capacity: 3\nmachines:\n- a.test\n- name: B.test\n  capacity: 20\n- {name: c.test}\n"
+	d, err := config.LoadDesktop(write(t, [2]string{"desktop.yaml", simulatedDesktops + machines}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []config.SimulatedMachine{{Name: "a.test", Capacity: 3}, {Name: "b.test", Capacity: 20}, {Name: "c.test", Capacity: 3}}
+	if diff := cmp.Diff(want, d.Hosts()); diff != "" {
+		t.Errorf("want (-), got (+):\n%s", diff)
 	}
 }
 
@@ -228,6 +244,9 @@ func TestDesktopFaults(t *testing.T) {
 		{"twice", "machines: [a.test, A.test]", []string{`f:8: machines[1]: "a.test" is number 0 already`}},
 		{"two numbers", "machine: ws%d%d.test", []string{`f:8: machine: host name "ws%d%d.test": label "ws%d%d" contains '%'`}},
 		{"capacity", "machine: a.test\ncapacity: -1", []string{"f:9: capacity: -1 is not within 1 to 10000"}},
+		{"capacity of one", "machines:\n- {name: a.test, capacity: -1}", []string{"f:9: machines[0].capacity: -1 is not within 1 to 10000"}},
+		{"unknown key of one", "machines:\n- {name: a.test, cores: 4}", []string{"f:9: machines[0].cores: unknown key; known here: capacity, name"}},
+		{"a number for a name", "machines: [5]", []string{"f:8: machines[0]: is a number, want a mapping"}},
 		{"provider", "machine: a.test\nprovider: {kind: rdp}", []string{`f:9: provider.kind: "rdp" is not supported by this version; simulate is`}},
 		{"callback", "machine: a.test\ncallback: http://10.0.0.1:7485", []string{
 			`f:9: callback: "http://10.0.0.1:7485" is not on a loopback address; insecure: true is accepted on loopback addresses only`,

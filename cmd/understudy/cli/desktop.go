@@ -35,8 +35,8 @@ func (a *app) desktopOptions(c *config.Desktop) (desktop.Options, error) {
 		Env: a.env, Zone: c.Zone, Data: c.Data, Connectors: c.Connectors, Listen: c.Listen, Callback: c.Callback,
 		Simulate: c.Simulate > 0, Connect: c.Provider.Connect.D(), Version: Version(), Logger: logger,
 	}
-	for _, name := range c.Names() {
-		o.Machines = append(o.Machines, desktop.Machine{Name: name, Capacity: c.Capacity})
+	for _, m := range c.Hosts() {
+		o.Machines = append(o.Machines, desktop.Machine{Name: m.Name, Capacity: m.Capacity})
 	}
 	if o.ServerTLS, err = c.TLS.Server(true); err != nil {
 		return o, &configError{err}
