@@ -51,6 +51,7 @@ type Agent struct {
 
 	// Between goroutines.
 	stance    atomic.Pointer[stance]
+	tickets   atomic.Pointer[serving] // the secondary broker that issued tickets last
 	view      atomic.Pointer[operatorView]
 	list      atomic.Pointer[wire.ConnectorList]
 	lastSync  atomic.Pointer[wire.SyncStatus]

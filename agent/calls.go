@@ -19,7 +19,7 @@ func (a *Agent) call(ctx context.Context, c wire.Call) wire.CallAnswer {
 	}
 	answer, err := vda.Caller{Client: a.callbacks}.Call(ctx, c)
 	if err != nil {
-		return relay.Problem(wire.Problemf(http.StatusBadGateway, wire.CodeZoneUnreachable, "%s did not answer", c.Machine))
+		return relay.Problem(wire.Problemf(http.StatusBadGateway, wire.CodeNoAnswer, "%s did not answer", c.Machine))
 	}
 	return answer
 }

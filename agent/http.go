@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"understudy/relay"
+	"understudy/site"
 	"understudy/storefront"
 	"understudy/wire"
 )
@@ -29,12 +31,12 @@ func (a *Agent) clientRoutes() http.Handler {
 		}).ServeHTTP)
 		r.Post("/storefront/v1/resources", a.by(relay.Resources))
 		r.Post("/storefront/v1/sessions", a.by(relay.Launch))
-		r.Post("/storefront/v1/tickets/redeem", a.by(relay.Redeem))
+		r.Post("/storefront/v1/tickets/redeem", a.ownTickets(a.by(relay.Redeem)))
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(a.desktops)
 		r.Post("/vda/v1/registrations", a.by(relay.Register))
-		r.Get("/vda/v1/registrations/{lease}", a.by(relay.Heartbeat))
+		r.Get("/vda/v1/registrations/{lease}", a.by(relay.Lookup))
 		r.Put("/vda/v1/registrations/{lease}", a.by(relay.Heartbeat))
 		r.Delete("/vda/v1/registrations/{lease}", a.by(relay.Unregister))
 		r.Post("/vda/v1/registrations/{lease}/sessions", a.by(relay.Report))
@@ -123,7 +125,7 @@ func (a *Agent) frontEnds(next http.Handler) http.Handler {
 }
 
 func (a *Agent) frontKnown(r *http.Request) bool {
-	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && !a.namesHost(r.TLS.PeerCertificates[0]) {
 		return true
 	}
 	if a.o.TLS.Client == nil && len(a.o.FrontKeys) == 0 {
@@ -136,6 +138,24 @@ func (a *Agent) frontKnown(r *http.Request) bool {
 		known |= subtle.ConstantTimeCompare(shown[:], sum[:])
 	}
 	return known == 1
+}
+
+// namesHost reports whether a certificate is a desktop's or a connector's: those
+// speak for themselves only, never for users.
+func (a *Agent) namesHost(c *x509.Certificate) bool {
+	snapshot, ok := a.snapshots.Current()
+	if !ok {
+		return false
+	}
+	defer snapshot.Release()
+	for _, name := range c.DNSNames {
+		_, machine := snapshot.Index.Machine(site.Canonical(name))
+		_, connector := snapshot.Index.Connector(site.Canonical(name))
+		if machine || connector {
+			return true
+		}
+	}
+	return false
 }
 
 // listener is one of the three, bound by New and served by Run.

@@ -171,8 +171,11 @@ func TestRefusalsAreRateLimited(t *testing.T) {
 	}
 }
 
-// Design 9: "StoreFront and gateways: a certificate or a key from a file".
+// Design 9: "StoreFront and gateways: a certificate or a key from a file". A host
+// of the site speaks for itself only, never for users.
 func TestWhoIsAFrontEnd(t *testing.T) {
+	known := withSnapshot(t, false)
+	known.learnSite(t)
 	keys := []string{"first-key", "second-key"}
 	for _, c := range []struct {
 		name          string
@@ -186,6 +189,8 @@ func TestWhoIsAFrontEnd(t *testing.T) {
 		{"plain with keys, none shown", false, keys, nil, "", 401},
 		{"plain with keys, one shown", false, keys, nil, "Bearer second-key", 200},
 		{"a verified certificate", true, nil, shown("sf1.example.test"), "", 200},
+		{"a desktop's certificate", true, nil, shown("ws1.example.test"), "", 401},
+		{"a connector's certificate", true, nil, shown("d0.example.test"), "", 401},
 		{"no certificate", true, nil, &tls.ConnectionState{}, "", 401},
 		{"a key instead of a certificate", true, keys, &tls.ConnectionState{}, "Bearer first-key", 200},
 		{"a wrong key", true, keys, &tls.ConnectionState{}, "Bearer third-key", 401},
@@ -195,6 +200,7 @@ func TestWhoIsAFrontEnd(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := muted(Options{FrontKeys: c.keys})
+			a.snapshots = known.snapshots
 			a.front = newFront(simNow, 0, false)
 			if c.tls {
 				a.o.TLS.Client = &tls.Config{MinVersion: tls.VersionTLS13}

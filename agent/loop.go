@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"understudy/events"
 	"understudy/peer"
+	"understudy/site"
 	"understudy/statemachine"
 	"understudy/wire"
 	"understudy/zone"
@@ -163,11 +165,11 @@ func (a *Agent) alarmUnlessElected() {
 func (a *Agent) tellOffice(ch change) {
 	switch {
 	case a.core.office:
-		a.log.raise(events.Elected, ch.reason, a.fields(logrus.Fields{"term": a.core.record.Term}))
+		a.log.raise(events.Elected, ch.reason, a.passed(a.elected.who, a.o.FQDN))
 	case a.core.record.Successor != "":
-		a.log.raise(events.Handover, ch.reason, a.fields(logrus.Fields{"successor": string(a.core.record.Successor)}))
+		a.log.raise(events.Handover, ch.reason, a.passed(a.o.FQDN, a.core.record.Successor))
 	default:
-		a.log.raise(events.ElectionLost, ch.reason, a.fields(nil))
+		a.log.raise(events.ElectionLost, ch.reason, a.passed(a.o.FQDN, a.core.election.Elected))
 	}
 }
 
@@ -184,6 +186,11 @@ func (a *Agent) fields(more logrus.Fields) logrus.Fields {
 // moved are the fields of a line about a transition.
 func (a *Agent) moved(tr statemachine.Transition) logrus.Fields {
 	return a.fields(logrus.Fields{"from": string(tr.From), "to": string(tr.To), "trigger": string(tr.Event)})
+}
+
+// passed are the fields of a line about the office: from whom to whom it went.
+func (a *Agent) passed(from, to site.FQDN) logrus.Fields {
+	return a.fields(logrus.Fields{"from": string(from), "to": string(to), "term": a.core.record.Term})
 }
 
 // settle brings everything else in line with what was decided: the secondary
@@ -211,7 +218,7 @@ func (a *Agent) tellElection() {
 	if result.Elected == "" {
 		name = events.NobodyElected
 	}
-	a.log.raise(name, result.Reason, a.fields(logrus.Fields{"before": string(was)}))
+	a.log.raise(name, result.Reason, a.passed(was, result.Elected))
 }
 
 // settleServing: the elected connector has an engine while the zone is in HA
@@ -220,7 +227,7 @@ func (a *Agent) settleServing(ctx context.Context) {
 	mine := a.core.record.Writer == a.o.FQDN && a.core.state().HA() && !a.core.starting
 	switch {
 	case !mine:
-		a.serving = nil
+		a.retire()
 	case a.core.office && (a.serving == nil || a.serving.outage != a.core.record.Outage):
 		a.startServing(ctx)
 	}
@@ -240,8 +247,10 @@ func (a *Agent) startServing(ctx context.Context) {
 		a.serving, err = a.newServing(a.core.record.Outage, snapshot.Index, journal)
 	}
 	if err != nil {
-		a.o.Logger.WithError(err).Error("the secondary broker cannot start")
+		a.disk.failed(time.Now(), fmt.Errorf("start the secondary broker: %w", err))
+		return
 	}
+	a.tickets.Store(a.serving)
 }
 
 // sweep lets leases, reservations and tickets lapse.
@@ -266,7 +275,9 @@ func (a *Agent) resolveOrder() {
 		o.refuse(a.stance.Load().notElected())
 	case o.Action == "force" && a.core.record.Forced(), o.Action == "clear" && !a.core.record.Forced():
 		o.done(a.core.record)
-		a.tellOrder(o.OutageOrder)
+		if o.needed {
+			a.tellOrder(o.OutageOrder)
+		}
 	case time.Since(o.given) > orderLimit:
 		o.refuse(wire.NewProblem(409, wire.CodeRefused, a.core.waiting))
 	default:

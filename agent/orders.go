@@ -13,13 +13,16 @@ import (
 
 // orderLimit bounds how long an order may wait to be carried out and carried by
 // a peer.
-const orderLimit = 10 * time.Second
+// It is shorter than a command waits by default, so that its answer arrives.
+const orderLimit = 8 * time.Second
 
 // pendingOrder is an operator's order on its way through the loop.
 type pendingOrder struct {
 	wire.OutageOrder
 	given time.Time
-	reply chan orderReply
+	// needed says that the zone was not yet as ordered.
+	needed bool
+	reply  chan orderReply
 }
 
 type orderReply struct {
@@ -56,6 +59,7 @@ func (a *Agent) obey(ctx context.Context, order wire.OutageOrder) (wire.OutageAn
 	busy := false
 	err := a.do(ctx, func() {
 		if busy = a.order != nil; !busy {
+			pending.needed = a.core.record.Forced() != (order.Action == "force")
 			a.order = pending
 		}
 	})

@@ -67,3 +67,14 @@ func (e *Engine) sweepTickets(now time.Time) {
 	}
 	e.issued = e.issued[n:]
 }
+
+// Retire forgets everything but the tickets: of an engine whose outage is over
+// (LHC-16), and whose tickets gateways may still hold.
+func (e *Engine) Retire() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	fresh := New(e.o, e.index)
+	e.hosts, e.byLease, e.pools, e.leases, e.unclean = fresh.hosts, fresh.byLease, fresh.pools, fresh.leases, fresh.unclean
+	e.byUser, e.reserved, e.used, e.owners, e.owned = fresh.byUser, fresh.reserved, fresh.used, fresh.owners, fresh.owned
+	e.pending = nil
+}

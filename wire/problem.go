@@ -26,6 +26,7 @@ const (
 	CodeStarting         = "starting"
 	CodeCloudUnreachable = "cloud_unreachable"
 	CodeZoneUnreachable  = "zone_unreachable"
+	CodeNoAnswer         = "machine_unreachable"
 	CodeInHAMode         = "in_ha_mode"
 	CodeNotInZone        = "not_in_zone"
 	CodeLeaseUnknown     = "lease_unknown"

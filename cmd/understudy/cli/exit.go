@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 
 	"understudy/config"
@@ -58,6 +59,9 @@ func exitCode(ctx context.Context, err error) int {
 }
 
 func problemCode(p *wire.Problem) int {
+	if p.Status == http.StatusGatewayTimeout {
+		return exitTimeout
+	}
 	switch p.Code {
 	case wire.CodeStarting:
 		return exitNotReady
