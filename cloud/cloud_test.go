@@ -102,25 +102,44 @@ func TestConfigurationRefusesWhatIsNone(t *testing.T) {
 	}
 }
 
-// The time-out bounds the wait for a stream, not its reading.
+// The time-out bounds the wait for a stream, and each silence in it, not its
+// whole reading.
 func TestConfigurationMayTakeItsTime(t *testing.T) {
-	c := client(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", cloud.ConfigurationType)
-		w.WriteHeader(http.StatusOK)
-		_ = http.NewResponseController(w).Flush()
-		select {
-		case <-time.After(500 * time.Millisecond):
-		case <-r.Context().Done():
-		}
-		_, _ = io.WriteString(w, "late")
-	})
+	c := client(t, func(w http.ResponseWriter, r *http.Request) { trickle(w, r, 8, 50*time.Millisecond) })
 	stream, _, err := c.Configuration(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stream.Close()
-	if got, err := io.ReadAll(stream); err != nil || string(got) != "late" {
+	if got, err := io.ReadAll(stream); err != nil || string(got) != "........" {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// A stream that stalls must not hold up syncs.
+func TestConfigurationDoesNotStall(t *testing.T) {
+	c := client(t, func(w http.ResponseWriter, r *http.Request) { trickle(w, r, 2, time.Minute) })
+	stream, _, err := c.Configuration(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	if got, err := io.ReadAll(stream); err == nil || !strings.Contains(err.Error(), "nothing came for 200ms") || string(got) != "." {
+		t.Errorf("got %q, %v; want what came, and that nothing more did", got, err)
+	}
+}
+
+// trickle sends a stream of dots with pauses between them.
+func trickle(w http.ResponseWriter, r *http.Request, dots int, pause time.Duration) {
+	w.Header().Set("Content-Type", cloud.ConfigurationType)
+	for range dots {
+		_, _ = io.WriteString(w, ".")
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-time.After(pause):
+		case <-r.Context().Done():
+			return
+		}
 	}
 }
 

@@ -65,8 +65,8 @@ func (c *Client) PutSite(ctx context.Context, s *site.Site, ifMatch site.Version
 }
 
 // Configuration asks for the configuration stream. unchanged says that etag is
-// still the newest, and then there is no stream. The caller bounds the reading
-// by ctx and closes the stream.
+// still the newest, and then there is no stream. The caller bounds the whole
+// reading by ctx and closes the stream; a silence in it is bounded here.
 func (c *Client) Configuration(ctx context.Context, etag string) (stream io.ReadCloser, unchanged bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	r, err := c.request(ctx, http.MethodGet, c.sitePath()+"/configuration", nil)
@@ -85,7 +85,7 @@ func (c *Client) Configuration(ctx context.Context, etag string) (stream io.Read
 		cancel()
 		return nil, unchanged, err
 	}
-	return &cancelling{stream, cancel}, false, nil
+	return &attended{ReadCloser: stream, cancel: cancel, limit: c.o.Timeout}, false, nil
 }
 
 func configuration(resp *http.Response) (io.ReadCloser, bool, error) {
@@ -120,14 +120,28 @@ func (c *Client) open(r *http.Request, cancel context.CancelFunc) (*http.Respons
 	return resp, nil
 }
 
-type cancelling struct {
+// attended gives up a stream on which nothing comes for the limit; how long its
+// reader takes between two reads does not count.
+type attended struct {
 	io.ReadCloser
 	cancel context.CancelFunc
+	limit  time.Duration
 }
 
-func (c *cancelling) Close() error {
-	defer c.cancel()
-	return c.ReadCloser.Close()
+// Read ends with an error of its own when nothing came in time.
+func (a *attended) Read(p []byte) (int, error) {
+	timer := time.AfterFunc(a.limit, a.cancel)
+	n, err := a.ReadCloser.Read(p)
+	if !timer.Stop() {
+		return n, fmt.Errorf("read the configuration: nothing came for %s", a.limit)
+	}
+	return n, err
+}
+
+// Close ends the request too.
+func (a *attended) Close() error {
+	defer a.cancel()
+	return a.ReadCloser.Close()
 }
 
 // ask makes one bounded request with a JSON answer.
