@@ -48,7 +48,7 @@ func newSecuredStand(t testing.TB, connectors int) *secured {
 	for _, name := range names[4:] {
 		c := s.unit("connector", name)
 		c.cloud = fmt.Sprintf(", ca_file: %q", s.cloudCA.File)
-		s.stand.zone = append(s.stand.zone, c)
+		s.zone = append(s.zone, c)
 	}
 	s.desktops = []*unit{s.unit("desktop", names[2]), s.unit("desktop", names[3])}
 	s.applyFlags = []string{"--ca-file", s.cloudCA.File}
@@ -100,7 +100,7 @@ func TestCloudWithoutARouteToTheDesktops(t *testing.T) {
 	s.cloudCannotReach(t, s.desktops[0])
 
 	s.remote.Cut()
-	for _, c := range s.stand.zone {
+	for _, c := range s.zone {
 		c.admin().Reaches(turn, zone.InitialHA)
 	}
 	inOutage := s.launches("bob", "desktop:pool")
@@ -129,7 +129,7 @@ func (s *secured) cloudCannotReach(t *testing.T, d *unit) {
 	if !errors.Is(err, syscall.ENETUNREACH) {
 		t.Fatalf("the cloud broker's host dials %s: got %v, want no route", callback, err)
 	}
-	conn, err = s.stand.zone[0].host.dial(t.Context(), "tcp", callback)
+	conn, err = s.zone[0].host.dial(t.Context(), "tcp", callback)
 	if err != nil {
 		t.Fatalf("a connector's host dials %s: %v", callback, err)
 	}
@@ -140,7 +140,7 @@ func (s *secured) cloudCannotReach(t *testing.T, d *unit) {
 func (s *secured) saysAlong(t *testing.T, launches ...wire.LaunchAnswer) {
 	t.Helper()
 	var logs []string
-	for _, c := range s.stand.zone {
+	for _, c := range s.zone {
 		logs = append(logs, c.log)
 	}
 	wanted := []told{
@@ -157,7 +157,7 @@ func (s *secured) saysAlong(t *testing.T, launches ...wire.LaunchAnswer) {
 	for _, l := range launches {
 		secrets = append(secrets, l.Ticket)
 	}
-	for _, c := range s.stand.zone {
+	for _, c := range s.zone {
 		if slices.ContainsFunc(secrets, func(secret string) bool { return strings.Contains(c.Log(), secret) }) {
 			t.Errorf("the log of %s holds a token or a ticket", c.name)
 		}

@@ -19,7 +19,7 @@ import (
 
 // listeners are all that speak TLS, by what they are for.
 func (s *secured) listeners() map[string]string {
-	cc01 := s.stand.zone[0]
+	cc01 := s.zone[0]
 	return map[string]string{
 		"cloud broker": s.cloud.name + ":7443", "client": cc01.name + ":7480", "peer": cc01.name + ":7489",
 		"desktop": s.desktops[0].name + ":7485",
@@ -52,7 +52,7 @@ func (s *secured) client(id *identity) *http.Client {
 func TestTLS(t *testing.T) {
 	s := newSecuredStand(t, 3)
 	key := s.write("front.key", "a-key-that-a-gateway-shows\n")
-	for _, c := range s.stand.zone {
+	for _, c := range s.zone {
 		c.more = "storefront_keys_file: front.key"
 	}
 	s.up()
@@ -114,7 +114,7 @@ func (s *secured) testFrontEnds(t *testing.T) {
 		{"wrong key", nil, "a-key-that-a-gateway-show", http.StatusUnauthorized},
 		{"the cloud's token", nil, "connectors-of-berlin-0001", http.StatusUnauthorized},
 	}
-	base := s.stand.zone[0].url(7480) + "/storefront/v1/"
+	base := s.zone[0].url(7480) + "/storefront/v1/"
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			client, header := s.client(c.id), []string{}
@@ -152,7 +152,7 @@ func (s *secured) testDesktops(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			body := fmt.Sprintf(`{"machine":%q,"zone":"berlin","protocol":"1.0","callback":%q,"capacity":1,"sessions":[]}`, c.machine, c.callback)
-			a, err := ask(t, s.client(c.id), "POST", s.stand.zone[0].url(7480)+"/vda/v1/registrations", body)
+			a, err := ask(t, s.client(c.id), "POST", s.zone[0].url(7480)+"/vda/v1/registrations", body)
 			if err != nil || a.Status != http.StatusForbidden || a.Problem.Code != wire.CodeForbidden {
 				t.Errorf("got %d %s (%v), want 403 %s", a.Status, a.Body, err, wire.CodeForbidden)
 			}
@@ -163,7 +163,8 @@ func (s *secured) testDesktops(t *testing.T) {
 // tryWrongCloudAuthority: a connector that does not trust the cloud broker's
 // certificate says so, and takes nothing from it.
 func (s *secured) tryWrongCloudAuthority(t *testing.T) {
-	last := s.stand.zone[2]
+	t.Helper()
+	last := s.zone[2]
 	good := last.cloud
 	last.Stop(step)
 	last.cloud = fmt.Sprintf(", ca_file: %q", s.zoneCA.File)
@@ -179,7 +180,7 @@ func (s *secured) tryWrongCloudAuthority(t *testing.T) {
 			t.Errorf("%s says %q, want that the authority is not known", what, text)
 		}
 	}
-	s.stand.zone[0].admin().Reaches(step, zone.Normal) // one alone opens no outage
+	s.zone[0].admin().Reaches(step, zone.Normal) // one alone opens no outage
 	last.Stop(step)
 	last.cloud = good
 	last.start()
@@ -189,13 +190,14 @@ func (s *secured) tryWrongCloudAuthority(t *testing.T) {
 // tryWrongPeer: a connector whose certificate has another name is no peer, as a
 // server or as a client.
 func (s *secured) tryWrongPeer(t *testing.T) {
-	last := s.stand.zone[2]
+	t.Helper()
+	last := s.zone[2]
 	good := last.guard
 	last.Stop(step)
 	last.guard = s.guard(s.zoneCA.Issue("cc09.example.test"))
 	last.start()
 	last.Says(step, `"event":"started"`)
-	for _, c := range s.stand.zone[:2] {
+	for _, c := range s.zone[:2] {
 		s.seesPeer(t, c, last, func(p wire.PeerStatus) error {
 			if p.Heard || !strings.Contains(p.Reason, "cc09.example.test") {
 				return fmt.Errorf("heard %t: %s", p.Heard, p.Reason)
@@ -205,7 +207,7 @@ func (s *secured) tryWrongPeer(t *testing.T) {
 	}
 	wrong := s.ids["ws001.example.test"]
 	for _, path := range []string{"/peer/v1/facts", "/peer/v1/outage"} {
-		a, err := ask(t, s.client(&wrong), "POST", s.stand.zone[0].url(7489)+path, `{"action":"force","reason":"not a peer"}`,
+		a, err := ask(t, s.client(&wrong), "POST", s.zone[0].url(7489)+path, `{"action":"force","reason":"not a peer"}`,
 			wire.HeaderConnector, "cc02.example.test", wire.HeaderZone, "berlin")
 		if err != nil || a.Status != http.StatusForbidden || a.Problem.Code != wire.CodeNotInZone {
 			t.Errorf("%s: a desktop's certificate got %d %s (%v), want 403 %s", path, a.Status, a.Body, err, wire.CodeNotInZone)
@@ -215,7 +217,7 @@ func (s *secured) tryWrongPeer(t *testing.T) {
 	last.guard = good
 	last.start()
 	s.isNormal()
-	s.seesPeer(t, s.stand.zone[0], last, func(p wire.PeerStatus) error {
+	s.seesPeer(t, s.zone[0], last, func(p wire.PeerStatus) error {
 		if !p.Heard {
 			return errors.New(p.Reason)
 		}
@@ -243,7 +245,8 @@ func (s *secured) seesPeer(t *testing.T, c, peer *unit, fits func(wire.PeerStatu
 // tryOutage: LHC-20 … LHC-24 and LHC-30 over TLS: outage, launch, kill -9
 // of the elected connector, launch, recovery.
 func (s *secured) tryOutage(t *testing.T) {
-	cc := s.stand.zone
+	t.Helper()
+	cc := s.zone
 	s.cloud.Kill()
 	for _, c := range cc {
 		c.admin().Reaches(turn, zone.InitialHA)
@@ -267,8 +270,9 @@ func (s *secured) tryOutage(t *testing.T) {
 
 // refusesInOutage: the secondary broker trusts no more than the relay does.
 func (s *secured) refusesInOutage(t *testing.T) {
+	t.Helper()
 	t.Run("desktops in the outage", s.testDesktops)
-	a, err := ask(t, s.client(nil), "POST", s.stand.zone[0].url(7480)+"/storefront/v1/resources", `{"user":"alice"}`)
+	a, err := ask(t, s.client(nil), "POST", s.zone[0].url(7480)+"/storefront/v1/resources", `{"user":"alice"}`)
 	if err != nil || a.Status != http.StatusUnauthorized {
 		t.Errorf("without certificate and key got %d %s (%v), want 401", a.Status, a.Body, err)
 	}

@@ -1,0 +1,120 @@
+//go:build linux
+
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"understudy/events"
+	"understudy/wire"
+	"understudy/zone"
+)
+
+// "A corrupted snapshot file at start: fallback, event." Without a generation that
+// can be used the connector says so, and its next sync mends it.
+func TestCorruptedSnapshotAtStart(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		damage func(t *testing.T, file string)
+	}{
+		{"truncated", func(t *testing.T, file string) { t.Helper(); must(t, os.Truncate(file, 5000)) }},
+		{"empty", func(t *testing.T, file string) { t.Helper(); must(t, os.Truncate(file, 0)) }},
+		{"a byte", flipByte},
+		{"removed", func(t *testing.T, file string) { t.Helper(); must(t, os.Remove(file)) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newPlainStand(t, 1)
+			m := newImpostor(t, s)
+			s.up()
+			cc := s.zone[0]
+			older := cc.version()
+			s.apply()
+			cc.takes(t, older)
+			newest := cc.newest(t)
+
+			cc.Kill()
+			c.damage(t, filepath.Join(cc.data(), newest.File))
+			m.misbehave(fail500) // nothing is to be had from the cloud broker
+			cc.start()
+			cc.raised(events.SnapshotFallback, newest.File)
+			if got := cc.version(); got != older {
+				t.Errorf("got version %s, want the one before, %s", got, older)
+			}
+			m.misbehave(configured(fail500))
+			s.launches("alice", "desktop:office")
+			m.behave()
+			cc.takes(t, older)
+		})
+	}
+}
+
+// TestNoSnapshotAtStart: with every generation damaged the connector runs, says
+// what is missing, cannot be elected, and mends itself.
+func TestNoSnapshotAtStart(t *testing.T) {
+	s := newPlainStand(t, 1)
+	m := newImpostor(t, s)
+	s.up()
+	s.launches("alice", "desktop:office") // opens the gate (LHC-06)
+	cc := s.zone[0]
+	cc.Kill()
+	must(t, os.Truncate(filepath.Join(cc.data(), cc.onlySnapshot(t)), 5000))
+	m.misbehave(fail500)
+	cc.start()
+	cc.raised(events.NoSnapshot, "")
+	cc.admin().Reaches(step, zone.PendingHA)
+	throughout(t, 3*time.Second, "PendingHA without a snapshot (LHC-12)", func() error {
+		v, err := cc.admin().Status()
+		if err == nil && (v.State != zone.PendingHA || v.Election.CanServe || v.Snapshot != nil) {
+			return fmt.Errorf("state %s, can serve %t, snapshot %v", v.State, v.Election.CanServe, v.Snapshot)
+		}
+		return err
+	})
+	m.behave()
+	s.isNormal()
+	s.launches("alice", "desktop:office")
+}
+
+// newest is the snapshot in use.
+func (u *unit) newest(t *testing.T) wire.SnapshotStatus {
+	t.Helper()
+	list, err := u.admin().client().Snapshots(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range list.Items {
+		if one.State == "current" {
+			return one
+		}
+	}
+	t.Fatalf("none is current of %+v", list.Items)
+	return wire.SnapshotStatus{}
+}
+
+func (u *unit) onlySnapshot(t *testing.T) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(u.data(), "site-*.db"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("got snapshots %v (%v), want one", files, err)
+	}
+	return filepath.Base(files[0])
+}
+
+func flipByte(t *testing.T, file string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	must(t, err)
+	content[len(content)/2] ^= 0x01
+	must(t, os.WriteFile(file, content, 0o600))
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
