@@ -74,7 +74,7 @@ func (a *Agent) listen(ctx context.Context, name, address string) (net.Listener,
 	if name != "admin" {
 		return nil, fmt.Errorf("a Unix socket is for the admin API only")
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := removeSocket(path); err != nil {
 		return nil, err
 	}
 	l, err := a.o.Env.Listen(ctx, "unix", path)
@@ -82,4 +82,18 @@ func (a *Agent) listen(ctx context.Context, name, address string) (net.Listener,
 		return nil, err
 	}
 	return l, os.Chmod(path, 0o600)
+}
+
+// removeSocket removes what an earlier run left behind, and nothing else.
+func removeSocket(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%s is there already and is no socket", path)
+	}
+	return os.Remove(path)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"understudy/broker"
 	"understudy/cloud"
 	"understudy/env"
 	"understudy/events"
@@ -73,6 +74,8 @@ type Agent struct {
 	entered     string // why the state was entered
 	last        time.Time
 	serving     *serving
+	building    string // the outage whose secondary broker is being made
+	wokenLate   time.Time
 	order       *pendingOrder
 	sights      []peer.Sight
 	healthSeen  relay.Health
@@ -224,7 +227,7 @@ func (a *Agent) onStream(up bool, reason string) {
 func (a *Agent) sawTerm(term uint64) {
 	for {
 		was := a.seenTerm.Load()
-		if term <= was {
+		if known := max(was, a.stance.Load().term); term <= known || term-known > broker.TermLeap {
 			return
 		}
 		if a.seenTerm.CompareAndSwap(was, term) {
@@ -265,7 +268,7 @@ func (a *Agent) newServer(name string, h http.Handler) *http.Server {
 		ErrorLog: stdlog.New(a.o.Logger.WriterLevel(logrus.DebugLevel), "", 0),
 	}
 	if name == "client" {
-		s.TLSConfig = a.o.TLS.Client
+		s.TLSConfig, s.ReadTimeout = a.o.TLS.Client, 30*time.Second
 	}
 	if name == "peer" {
 		s.TLSConfig = a.o.TLS.Peer

@@ -114,7 +114,9 @@ func (c *core) decide(in inputs) (change, bool) {
 	steps := []func(inputs) *change{c.raise, c.finishStart}
 	if !c.starting {
 		c.election = election.Elect(in.now, c.view(in))
-		steps = []func(inputs) *change{c.raise, c.adopt, c.lose, c.take, c.outrank, c.handOver, c.obey, c.move}
+		// Losing needs no disk, so it comes before what does: a connector that cannot
+		// write must not keep the office for it.
+		steps = []func(inputs) *change{c.lose, c.raise, c.adopt, c.take, c.outrank, c.handOver, c.obey, c.move}
 	}
 	for _, step := range steps {
 		if ch := step(in); ch != nil {
@@ -169,25 +171,36 @@ func (c *core) raise(in inputs) *change {
 
 // adopt copies the highest record of the peers that have finished starting.
 func (c *core) adopt(in inputs) *change {
-	best := c.record
-	for _, p := range in.peers {
-		if p.heard && !p.facts.Starting && zone.Compare(p.facts.Record, best) > 0 {
-			best = p.facts.Record
-		}
-	}
+	best := c.highestHeard(in)
 	if zone.Compare(best, c.record) <= 0 {
 		return nil
 	}
 	return &change{record: &best, reason: fmt.Sprintf("%s wrote record %d", best.Writer, best.Number)}
 }
 
+func (c *core) highestHeard(in inputs) zone.Record {
+	best := c.record
+	for _, p := range in.peers {
+		if p.heard && !p.facts.Starting {
+			best = higher(best, p.facts.Record)
+		}
+	}
+	return best
+}
+
 // lose: somebody else, or nobody, is elected.
-func (c *core) lose(inputs) *change {
-	if !c.office || c.election.Elected == c.self {
+func (c *core) lose(in inputs) *change {
+	if !c.office {
+		return nil
+	}
+	reason := c.election.Reason
+	if best := c.highestHeard(in); best.Writer != c.self {
+		reason = fmt.Sprintf("%s wrote record %d", best.Writer, best.Number)
+	} else if c.election.Elected == c.self {
 		return nil
 	}
 	no := false
-	return &change{office: &no, reason: c.election.Reason}
+	return &change{office: &no, reason: reason}
 }
 
 // take: taking the office, in Normal too, first makes a record durable.

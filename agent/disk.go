@@ -15,6 +15,8 @@ import (
 // gives up the office (design 4).
 const diskPatience = 3 * time.Second
 
+const probeLimit = time.Second
+
 // disk knows whether the state database can be written.
 type disk struct {
 	log *log
@@ -65,13 +67,22 @@ func (a *Agent) watchDisk(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := a.state.Probe(ctx); err != nil && ctx.Err() == nil {
-			a.disk.failed(time.Now(), err)
+		begun := time.Now()
+		if err := a.probeDisk(ctx); err != nil && ctx.Err() == nil {
+			a.disk.failed(begun, err)
 			continue
 		}
 		a.disk.works()
 		saved = a.keepFrontActivity(ctx, saved)
 	}
+}
+
+// probeDisk gives up on a disk that does not answer: that is no better than one
+// that says no.
+func (a *Agent) probeDisk(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	return a.state.Probe(ctx)
 }
 
 // keepFrontActivity writes the time of the last StoreFront request at most each

@@ -52,6 +52,9 @@ func (a *Agent) peers(now time.Time) []peerWord {
 func (a *Agent) health(now time.Time) health {
 	h := a.relay.Health(now)
 	a.healthSeen = h
+	if h.At.Before(a.wokenLate) {
+		h.Checked, h.Healthy = false, false // from before the pause
+	}
 	switch {
 	case h.Checked && !h.Healthy:
 		return health{checked: true, trouble: h.Reason}

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -256,6 +257,19 @@ func wantPrivate(t testing.TB, file string) {
 	}
 }
 
+// leaveSocket makes a socket without a listener, as kill -9 leaves one.
+func leaveSocket(t testing.TB, path string) {
+	t.Helper()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The Unix socket of the admin API is its owner's, and one that a crash left
 // behind is no obstacle.
 func TestAdminSocket(t *testing.T) {
@@ -263,9 +277,7 @@ func TestAdminSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	for _, left := range []bool{false, true} {
 		if left {
-			if err := os.WriteFile(path, nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			leaveSocket(t, path)
 		}
 		l, err := a.listen(t.Context(), "admin", "unix:"+path)
 		if err != nil {

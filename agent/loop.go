@@ -25,6 +25,8 @@ const maxSteps = 16
 // change at a time, makes each durable, commits it, and publishes what is so.
 func (a *Agent) loop(ctx context.Context) {
 	defer close(a.looped)
+	a.last = time.Now()
+	a.core.wake(a.last) // the wait for the peers begins when they can be heard
 	tick := time.NewTicker(peer.DefaultInterval)
 	defer tick.Stop()
 	for {
@@ -78,24 +80,28 @@ func (a *Agent) round(ctx context.Context) {
 	in := a.gather(now)
 	for range maxSteps {
 		ch, ok := a.core.decide(in)
-		if !ok || !a.carryOut(ctx, now, ch) {
+		if !ok || time.Since(now) > in.settings.Deadline.D() || !a.carryOut(ctx, now, ch) {
 			break
 		}
 	}
 	a.resolveOrder()
-	a.settle(ctx, now, in)
-	a.last = time.Now()
+	a.settle(now, in)
+	a.last = now // a pause within the round is one too
 }
 
 // noticeLateWake: a process that was paused for longer than the deadline knows
 // nothing of the zone any more; that is a start.
 func (a *Agent) noticeLateWake(now time.Time) {
-	deadline := a.settings().Deadline.D()
-	if a.last.IsZero() || now.Sub(a.last) <= deadline || a.core.starting {
-		return
+	if gap := now.Sub(a.last); gap > a.settings().Deadline.D() {
+		a.wakeLate(now, gap)
 	}
-	a.log.raise(events.LateWake, "paused for "+now.Sub(a.last).Round(time.Millisecond).String()+", longer than the deadline of "+deadline.String(), logrus.Fields{"state": string(a.core.state())})
+}
+
+func (a *Agent) wakeLate(now time.Time, gap time.Duration) {
+	a.log.raise(events.LateWake, "paused for "+gap.Round(time.Millisecond).String()+", longer than the deadline", a.fields(nil))
 	a.core.wake(now)
+	a.wokenLate = now
+	a.relay.Check()
 	a.publish(now, inputs{now: now})
 	a.mesh.Restart()
 }
@@ -195,9 +201,9 @@ func (a *Agent) passed(from, to site.FQDN) logrus.Fields {
 
 // settle brings everything else in line with what was decided: the secondary
 // broker, what handlers and peers see.
-func (a *Agent) settle(ctx context.Context, now time.Time, in inputs) {
+func (a *Agent) settle(now time.Time, in inputs) {
 	a.tellElection()
-	a.settleServing(ctx)
+	a.settleServing()
 	a.sweep(now)
 	a.publish(now, in)
 	a.report(now, in)
@@ -223,34 +229,60 @@ func (a *Agent) tellElection() {
 
 // settleServing: the elected connector has an engine while the zone is in HA
 // mode; leaving it drops the outage's registrations (LHC-16).
-func (a *Agent) settleServing(ctx context.Context) {
+func (a *Agent) settleServing() {
 	mine := a.core.record.Writer == a.o.FQDN && a.core.state().HA() && !a.core.starting
 	switch {
 	case !mine:
 		a.retire()
 	case a.core.office && (a.serving == nil || a.serving.outage != a.core.record.Outage):
-		a.startServing(ctx)
+		a.startServing()
 	}
 	if a.serving != nil {
 		a.serving.engine.Observe(a.o.Zone, a.core.record.Term)
 	}
 }
 
-func (a *Agent) startServing(ctx context.Context) {
+// startServing makes the secondary broker of an outage beside the loop: reading a
+// long journal must not make this connector fall silent. Until it is there,
+// requests are told to come back.
+func (a *Agent) startServing() {
+	outage := a.core.record.Outage
+	if a.building == outage {
+		return
+	}
+	a.building = outage
+	a.spawn(func(ctx context.Context) {
+		began := time.Now()
+		made, err := a.makeServing(ctx, outage)
+		_ = a.do(ctx, func() {
+			a.building = ""
+			if err != nil {
+				a.disk.failed(began, err)
+				return
+			}
+			a.beginServing(made)
+		})
+	})
+}
+
+func (a *Agent) beginServing(made *serving) {
+	if a.core.office && a.core.record.Outage == made.outage && a.serving == nil {
+		a.serving = made
+		a.tickets.Store(made)
+	}
+}
+
+func (a *Agent) makeServing(ctx context.Context, outage string) (*serving, error) {
 	snapshot, ok := a.snapshots.Current()
 	if !ok {
-		return
+		return nil, errors.New("start the secondary broker: there is no usable snapshot")
 	}
 	defer snapshot.Release()
 	journal, err := a.state.Journal(ctx)
-	if err == nil {
-		a.serving, err = a.newServing(a.core.record.Outage, snapshot.Index, journal)
-	}
 	if err != nil {
-		a.disk.failed(time.Now(), fmt.Errorf("start the secondary broker: %w", err))
-		return
+		return nil, fmt.Errorf("start the secondary broker: %w", err)
 	}
-	a.tickets.Store(a.serving)
+	return a.newServing(outage, snapshot.Index, journal)
 }
 
 // sweep lets leases, reservations and tickets lapse.

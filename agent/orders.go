@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -34,11 +35,30 @@ func (o *pendingOrder) done(r zone.Record)     { o.reply <- orderReply{record: r
 func (o *pendingOrder) refuse(p *wire.Problem) { o.reply <- orderReply{err: p} }
 
 // Outage forces or clears an outage of the whole zone (LHC-18): it may be given
-// to any connector, which passes it to the elected one.
+// to any connector, which passes it to the elected one; to the next one, where that
+// one has just gone. An order given twice is carried out once.
 func (a *Agent) Outage(ctx context.Context, order wire.OutageOrder) (wire.OutageAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, orderLimit)
 	defer cancel()
-	s := a.stance.Load()
+	for {
+		changed := a.rounds.next()
+		s := a.stance.Load()
+		answer, err := a.pass(ctx, s, order)
+		_, refused := errors.AsType[*wire.Problem](err)
+		if err == nil || s.elected == s.self || refused && !wire.IsCode(err, wire.CodeNotElected) {
+			return answer, err
+		}
+		select {
+		case <-changed:
+		case <-a.looped:
+			return wire.OutageAnswer{}, err
+		case <-ctx.Done():
+			return wire.OutageAnswer{}, wire.Problemf(http.StatusGatewayTimeout, wire.CodeInProgress, "%s did not carry out the order in time", s.elected)
+		}
+	}
+}
+
+func (a *Agent) pass(ctx context.Context, s *stance, order wire.OutageOrder) (wire.OutageAnswer, error) {
 	switch s.elected {
 	case "":
 		return wire.OutageAnswer{}, wire.NewProblem(http.StatusConflict, wire.CodeRefused,

@@ -13,7 +13,8 @@ import (
 	"understudy/events"
 )
 
-// stopLimit bounds an orderly stop.
+// stopLimit bounds each of the two parts of an orderly stop: the hand-over, and
+// what is in flight.
 const stopLimit = 5 * time.Second
 
 // Run serves until ctx ends, then stops in order: the office is handed over, the
@@ -63,19 +64,22 @@ func (a *Agent) Run(ctx context.Context) error {
 // leave says that this connector stops, hands the office over where there is
 // somebody to take it, and lets requests in flight finish, all within a bound.
 func (a *Agent) leave(background context.Context) {
-	ctx, cancel := context.WithTimeout(background, stopLimit)
-	defer cancel()
-	if err := a.do(ctx, func() { a.core.leaving = true }); err == nil {
-		a.awaitHandover(ctx)
-	}
+	a.awaitHandover(background)
 	a.listening.Store(false)
 	a.endFollows()
+	ctx, cancel := context.WithTimeout(background, stopLimit)
+	defer cancel()
 	a.closeListeners(ctx)
 }
 
 // awaitHandover waits until the office is given up and a peer has said so, or
 // nobody is there to take it.
-func (a *Agent) awaitHandover(ctx context.Context) {
+func (a *Agent) awaitHandover(background context.Context) {
+	ctx, cancel := context.WithTimeout(background, stopLimit)
+	defer cancel()
+	if err := a.do(ctx, func() { a.core.leaving = true }); err != nil {
+		return
+	}
 	for {
 		changed := a.rounds.next()
 		s := a.stance.Load()

@@ -21,6 +21,13 @@ import (
 // peerFetchEvery bounds how often a peer is asked for what it has newer.
 const peerFetchEvery = 5 * time.Second
 
+// Bounds of a peer's snapshot: until it begins to come, and of all of it. A
+// paused peer must not hold up the syncs from the cloud broker.
+const (
+	peerAnswer = 5 * time.Second
+	peerStream = 50 * time.Second
+)
+
 // schedule runs a sync every interval by cron, one at start, and one whenever the
 // zone comes back to Normal (LHC-01, LHC-16).
 func (a *Agent) schedule(ctx context.Context) error {
@@ -63,14 +70,19 @@ func (a *Agent) sync(ctx context.Context) {
 	a.run(ctx, a.cloud, "")
 }
 
-// run does one sync from a source: the cloud broker, or a peer that is ahead.
+// run does one sync from a source: the cloud broker, or a peer that is ahead, which
+// gives way to a sync under way.
 func (a *Agent) run(ctx context.Context, source configsync.Source, from site.FQDN) {
-	a.syncing.Lock()
+	if from == "" {
+		a.syncing.Lock()
+	} else if !a.syncing.TryLock() {
+		return
+	}
 	defer a.syncing.Unlock()
 	if a.o.Env.Gate(ctx) != nil {
 		return
 	}
-	if a.inHA() {
+	if a.inHA() && !a.stranded() {
 		a.deferSync()
 		return
 	}
@@ -105,6 +117,14 @@ func (a *Agent) current() (site.Version, string) {
 	return snapshot.Version, snapshot.Digest
 }
 
+// stranded: in HA mode without a snapshot where nobody is elected. Whoever cannot
+// serve cannot leave HA mode either, so the first snapshot is taken in it.
+func (a *Agent) stranded() bool {
+	s := a.stance.Load()
+	_, usable := a.ownVersion()
+	return !usable && !s.starting && s.elected == ""
+}
+
 // deferSync notes that nothing is asked for in HA mode; the return to Normal
 // brings a sync of its own.
 func (a *Agent) deferSync() {
@@ -119,7 +139,7 @@ func (a *Agent) deferSync() {
 func (a *Agent) swap(ctx context.Context, built *localdb.Built) error {
 	var err error
 	if stopped := a.do(ctx, func() {
-		if a.core.starting || a.core.state().HA() {
+		if a.core.starting || a.core.state().HA() && !a.stranded() {
 			err = configsync.ErrDeferred
 			return
 		}
@@ -226,9 +246,25 @@ type peerSource struct {
 
 // Configuration fetches the peer's snapshot; it is always a changed one.
 func (p peerSource) Configuration(ctx context.Context, _ string) (io.ReadCloser, bool, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	late := time.AfterFunc(peerAnswer, cancel)
 	body, err := p.mesh.Fetch(ctx, p.peer, "/peer/v1/snapshot")
 	if err != nil {
+		cancel()
 		return nil, false, fmt.Errorf("fetch the snapshot of %s: %w", p.peer, err)
 	}
-	return body, false, nil
+	late.Reset(peerStream)
+	return &bounded{ReadCloser: body, cancel: cancel}, false, nil
+}
+
+// bounded is a body that ends with its context.
+type bounded struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+// Close closes the body and ends what bounds it.
+func (b *bounded) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }

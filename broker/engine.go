@@ -122,8 +122,14 @@ func (e *Engine) Observe(zone string, term uint64) {
 	e.observe(zone, term)
 }
 
+// TermLeap bounds how far one word can raise a term. What is further is a fault;
+// followed, it would use up the numbers, and each host and disk would keep it.
+const TermLeap = 1 << 32
+
 func (e *Engine) observe(zone string, term uint64) {
-	e.terms[zone] = max(e.terms[zone], term)
+	if was := e.terms[zone]; term > was && term-was <= TermLeap {
+		e.terms[zone] = term
+	}
 }
 
 // Term returns the zone's term.

@@ -56,6 +56,7 @@ func (e *Engine) reservation(r LaunchRequest, resource site.Resource, h *host, s
 		Reconnect: s.State != Reserved,
 		Reuse:     e.reuse(h.group),
 		Assign:    h.group.Kind == site.Assigned && e.owner(h.machine) == "",
+		Single:    h.group.Kind != site.MultiSession,
 		Life:      e.reservationLife(zone),
 	}
 }

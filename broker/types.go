@@ -124,6 +124,8 @@ type Reservation struct {
 	Reuse bool
 	// Assign makes the user the owner of the machine (LHC-36).
 	Assign bool
+	// Single says that the machine is for one user at a time (LHC-25).
+	Single bool
 	// Life is how long the reservation lives without the user connecting.
 	Life time.Duration
 

@@ -37,6 +37,7 @@ func TestUsedDesktopInAnOutage(t *testing.T) {
 			}
 			records, _ := b.report(t, held, broker.SessionStarted)
 			wantKinds(t, records, broker.UsedMark)
+			wantUser(t, records[0], "bob", "s1")
 			records, resets := b.report(t, held, broker.SessionEnded)
 			wantKinds(t, records, broker.LoggedOff)
 			if len(resets)+len(b.Resets(b.now)) > 0 {
@@ -66,6 +67,34 @@ func TestOtherMachinesAreNeverUsed(t *testing.T) {
 	}
 }
 
+// A record of a used desktop names its user, however the broker learns of them.
+func TestWhoUsedTheDesktop(t *testing.T) {
+	b := inOutage(company())
+	r := b.registration("p1")
+	r.Used, r.Sessions = true, []broker.Session{{ID: "s1", User: "bob", State: broker.Disconnected}}
+	records := b.announce(t, r)
+	wantKinds(t, records, broker.Registered, broker.UsedMark)
+	wantUser(t, records[1], "bob", "s1")
+
+	b.register(t, "p2")
+	held, _ := b.launch(t, staff("alice", "desktop:pool", "s2"))
+	records, _ = b.report(t, held, broker.SessionEnded) // its start was never reported
+	wantKinds(t, records, broker.LoggedOff)
+	_, records, err := b.Heartbeat(b.now, held.Lease, broker.Heartbeat{Used: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantKinds(t, records, broker.UsedMark)
+	wantUser(t, records[0], "", "") // nobody knows
+}
+
+func wantUser(t testing.TB, r broker.Record, user, session string) {
+	t.Helper()
+	if r.User != user || r.Session != session {
+		t.Errorf("%s names user %q, session %q; want %q, %q", r.Kind, r.User, r.Session, user, session)
+	}
+}
+
 // LHC-34: what was used before the outage, or under an earlier server, stays used
 // until the machine says that it was reset.
 func TestUsedMarkSurvivesTheServer(t *testing.T) {
@@ -87,6 +116,7 @@ func TestUsedMarkSurvivesTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantKinds(t, records, broker.UsedMark)
+	wantUser(t, records[0], "", "")
 	if held, _ := b.launch(t, staff("alice", "desktop:pool", "s2")); held.Machine != "p1" {
 		t.Errorf("got %s, want p1 after its reset", held.Machine)
 	}

@@ -77,6 +77,8 @@ func (a Arbiter) room(s State, ask Ask, own int) *wire.Problem {
 		return wire.NewProblem(http.StatusConflict, wire.CodeBusy, "the session is another user's")
 	case own >= 0:
 		return nil
+	case ask.Single && len(s.Sessions) > 0:
+		return wire.NewProblem(http.StatusConflict, wire.CodeBusy, "the desktop is for one user at a time and has one")
 	case len(s.Sessions) >= max(1, a.Capacity):
 		return wire.NewProblem(http.StatusConflict, wire.CodeBusy, "the host has no room for another session")
 	case s.Used && !ask.Reuse:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"understudy/wire"
@@ -77,6 +78,9 @@ func (r *rounds) send(ctx context.Context, address string, q request) error {
 		return err
 	}
 	resp, err := r.client.Do(req)
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err // its URL names the lease, which is a secret
+	}
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -123,6 +124,9 @@ func (r *registrar) register(ctx context.Context) error {
 		return err
 	}
 	r.registered, r.synced = true, s.resync
+	if !slices.Equal(body.Sessions, r.now().sessions()) {
+		r.synced-- // a prepare of the former broker crossed the registration
+	}
 	r.log.WithFields(logrus.Fields{fieldBroker: lease.Broker, fieldConnector: r.present, fieldTerm: lease.Term}).Info("registered")
 	return nil
 }

@@ -37,6 +37,7 @@ func (r *Relay) pause(ctx context.Context, d time.Duration, signal <-chan struct
 
 func (r *Relay) checkOnce(ctx context.Context) {
 	var probes []request
+	begun := time.Now()
 	r.locked(func(j *judge) { probes = j.probes() })
 	reason := r.askAll(ctx, probes)
 	if ctx.Err() != nil {
@@ -46,7 +47,7 @@ func (r *Relay) checkOnce(ctx context.Context) {
 		notify(r.redial)
 	}
 	var h Health
-	r.locked(func(j *judge) { h = j.checked(time.Now(), reason) })
+	r.locked(func(j *judge) { h = j.checked(begun, time.Now(), reason) })
 	if !h.Healthy {
 		r.o.OnTrouble(HealthCheck, h.Reason)
 	}

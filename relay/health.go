@@ -12,8 +12,8 @@ type Health struct {
 	// Checked says that a check has finished since the start.
 	Checked bool
 	Healthy bool
-	// At is when the check finished, Since when Healthy last changed; both on this
-	// process's own clock.
+	// At is when the check began, so that trouble meanwhile is later, and Since when
+	// Healthy last changed; both on this process's own clock.
 	At    time.Time
 	Since time.Time
 	// Reason says in a sentence why.
@@ -97,7 +97,7 @@ func (j *judge) stream(now time.Time, up bool, reason string) {
 
 // checked makes the outcome of a check of what was asked, empty if that went
 // well, and of what we know besides.
-func (j *judge) checked(now time.Time, asked string) Health {
+func (j *judge) checked(begun, now time.Time, asked string) Health {
 	reason := asked
 	if reason == "" {
 		reason = j.doubt(now)
@@ -111,7 +111,7 @@ func (j *judge) checked(now time.Time, asked string) Health {
 	if !j.health.Checked || j.health.Healthy != healthy {
 		j.health.Since = now
 	}
-	j.health.Checked, j.health.Healthy, j.health.At, j.health.Reason = true, healthy, now, reason
+	j.health.Checked, j.health.Healthy, j.health.At, j.health.Reason = true, healthy, begun, reason
 	return j.health
 }
 

@@ -90,7 +90,7 @@ func (l *launcher) prepare(ctx context.Context, held broker.Reservation) (wire.P
 	answer, err := l.call(ctx, held, http.MethodPost, "/v1/sessions", wire.Prepare{
 		Lease: held.Lease, Term: held.Term, Session: held.Session, User: held.User,
 		Resource: held.Resource, Command: held.Command, Reconnect: held.Reconnect,
-		Reuse: held.Reuse, Assign: held.Assign, Life: site.Duration(held.Life),
+		Reuse: held.Reuse, Assign: held.Assign, Single: held.Single, Life: site.Duration(held.Life),
 	})
 	if err != nil {
 		return wire.Prepared{}, fmt.Errorf("prepare %s: %w", held.Machine, err)

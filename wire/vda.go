@@ -166,6 +166,9 @@ type Prepare struct {
 	Reuse bool `json:"reuse"`
 	// Assign makes the user the owner of the machine.
 	Assign bool `json:"assign,omitempty"`
+	// Single says that the desktop is for one user at a time, whatever capacity its
+	// host is configured with.
+	Single bool `json:"single,omitempty"`
 	// Life is how long the reservation lives without the user connecting.
 	Life site.Duration `json:"life"`
 }

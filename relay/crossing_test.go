@@ -1,0 +1,26 @@
+package relay
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+// LHC-12, design 3: "after trouble also one side-effect-free request of each kind
+// that failed". A check that began before the trouble asked nothing of that kind,
+// so it does not clear it.
+func TestACheckBegunBeforeTheTroubleDoesNotClearIt(t *testing.T) {
+	begun := time.Now()
+	j := newJudge(begun, time.Hour)
+	j.checked(begun, begun, "")
+	failed := request{kind: Launch, method: http.MethodPost, target: "/storefront/v1/sessions", body: []byte(`{"user":"ada"}`)}
+	j.relayed(begun.Add(time.Second), failed, "no answer")
+	h := j.checked(begun, begun.Add(2*time.Second), "")
+	if h.Trouble == nil || !h.Trouble.At.After(h.At) {
+		t.Errorf("the trouble is no longer later than the check: %+v", h)
+	}
+	h = j.checked(begun.Add(3*time.Second), begun.Add(4*time.Second), "")
+	if h.Trouble.At.After(h.At) {
+		t.Error("a check begun after the trouble does not clear it")
+	}
+}
