@@ -24,13 +24,14 @@ import (
 // act is how long one thing may take that the product does by itself.
 const act = 30 * time.Second
 
-// The ports of examples/zone; each test has them on addresses of its own.
+// The ports of a cast; each test has them on addresses of its own. They are none
+// of the defaults, which a process with no address in its file takes everywhere.
 const (
-	cloudPort   = 7443
-	clientPort  = 7480
-	desktopPort = 7485
-	peerPort    = 7489
-	adminPort   = 7490
+	cloudPort   = 17443
+	clientPort  = 17480
+	desktopPort = 17485
+	peerPort    = 17489
+	adminPort   = 17490
 )
 
 // poolDesktops is how many of the desktops belong to the pooled group; the first
@@ -340,6 +341,20 @@ func (c *cast) holds(p *player) string {
 	}).Outage
 }
 
+// each says what does not fit of all players.
+func (c *cast) each(fits func(wire.Status) error) error {
+	for _, p := range c.players {
+		s, err := p.Status()
+		if err == nil {
+			err = fits(s)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
 // normal waits until the players, or all, are in Normal with a good cloud broker.
 func (c *cast) normal(players ...*player) {
 	c.t.Helper()
@@ -375,15 +390,6 @@ func (c *cast) brokers() map[string]string {
 		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "registered" {
 			out[said.Machine] = said.Broker
 		}
-	}
-	return out
-}
-
-// logs are the files of the players, for story.
-func (c *cast) logs(players ...*player) []string {
-	var out []string
-	for _, p := range c.or(players) {
-		out = append(out, p.process.log)
 	}
 	return out
 }

@@ -21,6 +21,7 @@ import (
 // TestUnchangedSync: LHC-01, a sync asks whether the configuration changed; where
 // it did not, no body is transferred.
 func TestUnchangedSync(t *testing.T) {
+	t.Parallel()
 	c := newCast(t)
 	c.startCloud()
 	c.publish()
@@ -143,6 +144,7 @@ const memoryLimit = 60 << 20
 // TestMemory: a connector of the demo's size stays under 60 MB, also after it has
 // served a whole outage.
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	c := ready(t)
 	c.outage()
 	for _, user := range []string{"alice", "bob", "carol"} {

@@ -14,6 +14,7 @@ import (
 // TestEventsOfAConnector: an operator sees events as they happen, and those of a
 // connector that is not running any more, killed as it was.
 func TestEventsOfAConnector(t *testing.T) {
+	t.Parallel()
 	c := ready(t)
 	first, second := c.players[0], c.players[1]
 	following := start(t, command{Name: "follow", Args: []string{

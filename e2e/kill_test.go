@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"understudy/site"
 	"understudy/wire"
 	"understudy/zone"
 )
@@ -20,6 +19,7 @@ const quiet = 3 * time.Second
 // TestKilledCloudBroker: LHC-11 to LHC-17, nobody has to do anything; RAS-03,
 // sessions are not affected; LHC-37, users get them back.
 func TestKilledCloudBroker(t *testing.T) {
+	t.Parallel()
 	c := ready(t)
 	first := c.players[0]
 	version := c.siteVersion(first)
@@ -45,6 +45,7 @@ func TestKilledCloudBroker(t *testing.T) {
 // TestKilledElected: LHC-23, the next one takes over and desktops register with
 // it; the restarted, better one takes over again. RAS-03: sessions stay.
 func TestKilledElected(t *testing.T) {
+	t.Parallel()
 	c := ready(t)
 	first, second := c.players[0], c.players[1]
 	outage := c.outage()
@@ -74,6 +75,7 @@ func TestKilledElected(t *testing.T) {
 // TestKilledNonElected: LHC-23, a restart of a non-elected connector changes
 // nothing: not for users, not for the office.
 func TestKilledNonElected(t *testing.T) {
+	t.Parallel()
 	c := ready(t)
 	first, third := c.players[0], c.players[2]
 	outage := c.outage()
@@ -107,14 +109,15 @@ func TestKilledNonElected(t *testing.T) {
 		return nil
 	})
 	throughout(t, quiet, "users see nothing of its return", unchanged)
-	if got := third.states(); !slices.Equal(got, []string{string(before.State)}) && slices.Contains(got, "Normal") {
-		t.Errorf("got states %v of the restarted one, want it never to be in Normal (RAS-06)", got)
+	if got := third.states(); slices.Contains(got, "Normal") || slices.Contains(got, "PendingHA") {
+		t.Errorf("got states %v of the restarted one, want those of HA mode only (RAS-06)", got)
 	}
 }
 
 // TestKilledDesktopHost: what a desktop must never forget is on its disk: its
 // sessions, and that it was used (LHC-34), which the broker hears again (LHC-31).
 func TestKilledDesktopHost(t *testing.T) {
+	t.Parallel()
 	c := ready(t)
 	first := c.players[0]
 	c.outage()
@@ -147,6 +150,7 @@ func TestKilledDesktopHost(t *testing.T) {
 // TestAllConnectorsRestartInTheOutage: RAS-06, each comes back in the state that
 // it should have: the zone record is durable.
 func TestAllConnectorsRestartInTheOutage(t *testing.T) {
+	t.Parallel()
 	c := ready(t)
 	first, second := c.players[0], c.players[1]
 	outage := c.outage()
@@ -182,6 +186,7 @@ func TestAllConnectorsRestartInTheOutage(t *testing.T) {
 // zone has closed meanwhile does not reopen it; nor does one that was down all
 // the while.
 func TestComesBackAfterTheOutage(t *testing.T) {
+	t.Parallel()
 	c := ready(t)
 	first, second, third := c.players[0], c.players[1], c.players[2]
 	c.kill(third) // it sees nothing of the outage
@@ -197,12 +202,12 @@ func TestComesBackAfterTheOutage(t *testing.T) {
 		p.Elects(act, "cc01.example.test")
 	}
 	throughout(t, quiet, "the zone stays in Normal", func() error {
-		for _, p := range c.players {
-			if s, err := p.Status(); err != nil || s.State != zone.Normal {
-				return fmt.Errorf("%s: state %s: %v", p.name, s.State, err)
+		return c.each(func(s wire.Status) error {
+			if s.State != zone.Normal {
+				return fmt.Errorf("state %s: %s", s.State, s.Reason)
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	for _, p := range []*player{first, third} {
 		if got := p.states(); !slices.Equal(got, []string{"Normal"}) {
@@ -214,6 +219,7 @@ func TestComesBackAfterTheOutage(t *testing.T) {
 // TestForcedOutage: LHC-18, for the whole zone, from any of its connectors,
 // surviving restarts and the loss of the elected one.
 func TestForcedOutage(t *testing.T) {
+	t.Parallel()
 	c := ready(t)
 	first, second, third := c.players[0], c.players[1], c.players[2]
 	bob := c.served(act, "bob", "desktop:pool")
@@ -235,109 +241,16 @@ func TestForcedOutage(t *testing.T) {
 		t.Errorf("got outage %s after a restart of all, want %s", got, outage)
 	}
 	throughout(t, quiet, "the zone stays pinned though the cloud broker is healthy", func() error {
-		for _, p := range c.players {
-			if s, err := p.Status(); err != nil || !s.State.HA() || s.Force == nil || s.State == zone.PendingRecovery {
-				return fmt.Errorf("%s: state %s, force %v: %v", p.name, s.State, s.Force, err)
+		return c.each(func(s wire.Status) error {
+			if !s.State.HA() || s.Force == nil || s.State == zone.PendingRecovery {
+				return fmt.Errorf("state %s, force %v: %s", s.State, s.Force, s.Reason)
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	c.back(bob, "bob", "desktop:pool")
 
 	c.order(c.players[1], "clear")
 	c.recovered()
 	c.back(bob, "bob", "desktop:pool")
-}
-
-// TestOrderlyStopHandsOver: the elected one gives its office to the next. What a
-// user asks for meanwhile, a StoreFront gets at one of its next tries.
-func TestOrderlyStopHandsOver(t *testing.T) {
-	c := ready(t)
-	first, second := c.players[0], c.players[1]
-	c.outage()
-	alice := c.served(act, "alice", "desktop:office")
-	gap := c.keepLaunching("alice", "desktop:office")
-
-	if code := first.process.Stop(act); code != 0 {
-		t.Errorf("got exit code %d of an orderly stop, want 0", code)
-	}
-	c.holds(second)
-	stopped := first.process.log
-	c.start(first)
-	c.holds(first)
-	launches, longest := gap()
-	t.Logf("%d launches during two hand-overs; the longest time without one was %v", launches, longest)
-	// A desktop registers with the next broker at its next heartbeat.
-	if limit := 3 * time.Second; longest > limit {
-		t.Errorf("got %v without a launch, want at most %v", longest, limit)
-	}
-	if err := c.seated(alice); err != nil {
-		t.Errorf("the hand-over ended a session: %v (RAS-03)", err)
-	}
-	lines := story(t, stopped, second.process.log)
-	gives := told{Event: "handover", Connector: first.fqdn()}
-	takes := told{Event: "elected", Connector: second.fqdn(), Elected: second.fqdn()}
-	ends := told{Event: "stopped", Connector: first.fqdn()}
-	for _, last := range []told{takes, ends} {
-		if err := follow(lines, gives, last); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// keepLaunching launches again and again until its result is called, which tells
-// how often that worked and the longest time in which it did not.
-func (c *cast) keepLaunching(user, resource string) func() (int, time.Duration) {
-	stop, done := make(chan struct{}), make(chan struct{})
-	launches, longest, last := 0, time.Duration(0), time.Now()
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-stop:
-				longest = max(longest, time.Since(last))
-				return
-			case <-time.After(poll):
-			}
-			if _, err := c.launch(user, resource); err == nil {
-				launches++
-				longest, last = max(longest, time.Since(last)), time.Now()
-			}
-		}
-	}()
-	return func() (int, time.Duration) {
-		close(stop)
-		<-done
-		return launches, longest
-	}
-}
-
-// order gives an operator's order on the command line.
-func (c *cast) order(p *player, action string) wire.OutageAnswer {
-	c.t.Helper()
-	return inquire[wire.OutageAnswer](c, p, "outage", action, "--reason", "drill", "-o", "json")
-}
-
-func (c *cast) machine(p *player, name site.FQDN) wire.RegistrationStatus {
-	c.t.Helper()
-	list := inquire[wire.List[wire.RegistrationStatus]](c, p, "registrations", "-o", "json")
-	for _, r := range list.Items {
-		if r.Machine == name {
-			return r
-		}
-	}
-	c.t.Fatalf("%s has no registration of %s: %+v", p.name, name, list)
-	return wire.RegistrationStatus{}
-}
-
-// siteVersion is that of the player's snapshot, after a sync with the cloud
-// broker.
-func (c *cast) siteVersion(p *player) string {
-	c.t.Helper()
-	return p.Shows(act, "a sync that succeeded", func(s wire.Status) error {
-		if s.Sync.Outcome != "imported" && s.Sync.Outcome != "unchanged" || s.Snapshot == nil {
-			return fmt.Errorf("sync %+v", s.Sync)
-		}
-		return nil
-	}).Snapshot.Version.String()
 }

@@ -22,6 +22,7 @@ const demoLimit = time.Minute
 // TestDemo runs the demo as a program does and lets it go on, tries what it then
 // offers, and runs a second one in the same folder, which must fail.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	playing := start(t, command{Name: "demo", Args: []string{"demo", "--json", "--keep", "--dir", dir}})
 	playing.Says(act, `"step":"synced"`)
@@ -62,6 +63,7 @@ func TestDemo(t *testing.T) {
 
 // checkOffers runs the commands that the demo prints with --keep.
 func checkOffers(t *testing.T, text string) {
+	t.Helper()
 	offers := 0
 	for line := range strings.Lines(text) {
 		line, is := strings.CutPrefix(line, "  understudy ")
@@ -117,6 +119,7 @@ func demoSteps(t *testing.T, text string) ([]demo.Step, demo.Done) {
 // checkStory: LHC-24, what happened to the zone can be read in the three log
 // files alone: who was elected, when and why, and each state.
 func checkStory(t *testing.T, steps []demo.Step, files []string) {
+	t.Helper()
 	lines := story(t, files...)
 	chapters := retrace(lines)
 	var got []string
@@ -220,6 +223,7 @@ func checkOthers(t *testing.T, lines []told) {
 // checkFields: item 7, state and election events have event, state, elected,
 // reason and outage, and those of a transition from and to.
 func checkFields(t *testing.T, files []string) {
+	t.Helper()
 	always := []string{"time", "connector", "state", "elected", "reason", "outage"}
 	fields := map[string][]string{
 		"elected": always, "election_lost": always, "handover": always, "nobody_elected": always,

@@ -29,6 +29,7 @@ type shell struct {
 
 // TestZoneByHand runs examples/zone exactly as the README says.
 func TestZoneByHand(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("../examples/zone")); err != nil {
 		t.Fatal(err)
@@ -36,7 +37,7 @@ func TestZoneByHand(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, "data")); err != nil { // of a run by hand
 		t.Fatal(err)
 	}
-	if !free("127.0.0.10", []int{cloudPort}) || !free("127.0.0.11", []int{clientPort}) {
+	if !free("127.0.0.10", []int{7443}) || !free("127.0.0.11", []int{7480}) {
 		t.Fatal("something listens on the addresses of examples/zone: does it run by hand?")
 	}
 	s := &shell{t: t, dir: dir, vars: map[string]string{}, jobs: map[string]*process{}}
