@@ -77,7 +77,7 @@ func TestSpoiledFiles(t *testing.T) {
 				dir := exampleFolder(t)
 				file := filepath.Join(dir, k.file)
 				line := c.spoil(t, file)
-				r := understudy(t, k.command, "--config", file)
+				r := attempt(t, k.command, file)
 				c.judge(t, r, line)
 				if _, err := os.Stat(filepath.Join(dir, "data")); err == nil {
 					t.Error("the data folder was made, want that nothing is started")
@@ -205,9 +205,9 @@ func TestDataFolderRefused(t *testing.T) {
 	for _, l := range []locked{{"connector", s.zone[0]}, {"cloud", s.cloud}, {"desktop", s.desktops[0]}} {
 		t.Run(l.kind, func(t *testing.T) {
 			inUse := s.second(l.unit, "")
-			refuses(t, understudy(t, l.kind, "--config", inUse), l.unit.data(), "in use by another process")
+			refuses(t, attempt(t, l.kind, inUse), l.unit.data(), "in use by another process")
 			for _, folder := range []string{filepath.Join(s.dir, "tokens", "data"), "/proc/self/data"} {
-				refuses(t, understudy(t, l.kind, "--config", s.second(l.unit, folder)), folder, "not writable")
+				refuses(t, attempt(t, l.kind, s.second(l.unit, folder)), folder, "not writable")
 			}
 			if !l.unit.Running() {
 				t.Error("the process that holds the folder has ended")

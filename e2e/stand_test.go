@@ -146,6 +146,13 @@ func (r result) failure() error {
 	return fmt.Errorf("exit %d: %s", r.Code, r.Stderr)
 }
 
+// attempt runs a service that is to end by itself.
+func attempt(t testing.TB, kind, file string) result {
+	t.Helper()
+	p := start(t, command{Name: kind, Args: []string{kind, "--config", file}})
+	return result{Code: p.Wait(step), Stderr: p.Log()}
+}
+
 // up starts everything, in the order that an administrator would.
 func (s *stand) up() {
 	s.t.Helper()
