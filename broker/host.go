@@ -47,13 +47,17 @@ func (h *host) limit() int {
 }
 
 // live reports whether a user has a session there, beyond mere reservations.
-func (h *host) live() bool {
+func (h *host) live() bool { return h.user().ID != "" }
+
+// user returns a session that somebody has connected to, if there is one; a pooled
+// desktop has no second one.
+func (h *host) user() Session {
 	for _, s := range h.sessions {
 		if s.State != Reserved {
-			return true
+			return s.Session
 		}
 	}
-	return false
+	return Session{}
 }
 
 // loadIndex is the share of sessions or the reported load with what came since,

@@ -75,7 +75,7 @@ func (e *Engine) told(now time.Time, h *host, load int, used bool, assigned stri
 	h.load, h.atLoad = load, len(h.sessions)
 	h.seen, h.expires = now, now.Add(e.lifetime(h.machine.Zone))
 	e.leases.put(h)
-	records := append(e.mark(h, used), e.claimed(h, assigned)...)
+	records := append(e.mark(h, used, h.user()), e.claimed(h, assigned)...)
 	e.place(h)
 	return records
 }

@@ -25,7 +25,7 @@ func (e *Engine) Report(now time.Time, lease string, r Report) ([]Record, []Rese
 	}
 	h.nextReport, h.seen = r.Seq+1, now
 	records := e.happened(now, h, r)
-	records = append(records, e.mark(h, r.Used || e.used[h.machine.Name])...)
+	records = append(records, e.mark(h, r.Used || e.used[h.machine.Name], r.Session)...)
 	h.reported = records
 	e.place(h)
 	if r.Event == SessionEnded && e.awaitsReset(h) {
@@ -65,15 +65,18 @@ func (e *Engine) loggedOff(h *host, said Session) []Record {
 }
 
 // mark takes over the used mark of a pooled desktop; one with a user on it is
-// used whatever an older message says.
-func (e *Engine) mark(h *host, used bool) []Record {
+// used whatever an older message says. The record names the session that used it,
+// where the host says which.
+func (e *Engine) mark(h *host, used bool, by Session) []Record {
 	used = used || h.live()
 	if h.group.Kind != site.Pooled || e.used[h.machine.Name] == used {
 		return nil
 	}
 	e.setUsed(h.machine.Name, used)
 	r := h.record(UsedMark)
-	r.Used = used
+	if r.Used = used; used {
+		r.User, r.Session, r.Resource = by.User, by.ID, by.Resource
+	}
 	return []Record{r}
 }
 

@@ -72,20 +72,15 @@ func TestWhoUsedTheDesktop(t *testing.T) {
 	b := inOutage(company())
 	r := b.registration("p1")
 	r.Used, r.Sessions = true, []broker.Session{{ID: "s1", User: "bob", State: broker.Disconnected}}
-	records := b.announce(t, r)
+	_, records := b.announce(t, r)
 	wantKinds(t, records, broker.Registered, broker.UsedMark)
 	wantUser(t, records[1], "bob", "s1")
 
 	b.register(t, "p2")
 	held, _ := b.launch(t, staff("alice", "desktop:pool", "s2"))
 	records, _ = b.report(t, held, broker.SessionEnded) // its start was never reported
-	wantKinds(t, records, broker.LoggedOff)
-	_, records, err := b.Heartbeat(b.now, held.Lease, broker.Heartbeat{Used: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantKinds(t, records, broker.UsedMark)
-	wantUser(t, records[0], "", "") // nobody knows
+	wantKinds(t, records, broker.LoggedOff, broker.UsedMark)
+	wantUser(t, records[1], "alice", "s2")
 }
 
 func wantUser(t testing.TB, r broker.Record, user, session string) {
