@@ -54,13 +54,10 @@ func (a Arbiter) Prepare(now time.Time, s State, ask Ask) (State, Verdict, error
 
 // entitled refuses who may not ask, and whom the desktop does not belong to.
 func entitled(s State, ask Ask) *wire.Problem {
-	switch {
-	case s.Lease == "" || ask.Lease != s.Lease:
-		return wire.NewProblem(http.StatusForbidden, wire.CodeLeaseStale, "the lease is not the host's current one")
-	case ask.Term < s.Term:
-		return wire.Problemf(http.StatusForbidden, wire.CodeLeaseStale,
-			"term %d is lower than term %d, which the host has seen", ask.Term, s.Term)
-	case s.AssignedUser != "" && site.UserKey(s.AssignedUser) != site.UserKey(ask.User):
+	if p := s.stale(ask.Lease, ask.Term); p != nil {
+		return p
+	}
+	if s.AssignedUser != "" && site.UserKey(s.AssignedUser) != site.UserKey(ask.User) {
 		return wire.NewProblem(http.StatusConflict, wire.CodeAssigned, "the desktop is assigned to another user")
 	}
 	return nil

@@ -12,10 +12,13 @@ import (
 
 // routes are what brokers call on one machine.
 func (m *machine) routes(r chi.Router) {
-	r.Post("/v1/sessions", m.postSession)
-	r.Delete("/v1/sessions/{session}", m.deleteSession)
-	r.Post("/v1/reset", m.postReset)
 	r.Get("/healthz", healthz)
+	r.Group(func(r chi.Router) {
+		r.Use(m.connectorsOnly)
+		r.Post("/v1/sessions", m.postSession)
+		r.Delete("/v1/sessions/{session}", m.deleteSession)
+		r.Post("/v1/reset", m.postReset)
+	})
 }
 
 // simulation are paths on which tests and the demo act as the user. They exist only
@@ -49,7 +52,12 @@ func (m *machine) deleteSession(w http.ResponseWriter, r *http.Request) {
 }
 
 func (m *machine) postReset(w http.ResponseWriter, r *http.Request) {
-	answer(w, http.StatusAccepted, m.askReset(r.Context()))
+	var reset wire.Reset
+	if err := wire.Read(w, r, wire.MaxRegistration, wire.Ignore, &reset); err != nil {
+		wire.WriteError(w, err)
+		return
+	}
+	answer(w, http.StatusAccepted, m.askReset(r.Context(), reset))
 }
 
 func (m *machine) act(event wire.SessionEvent) http.HandlerFunc {

@@ -80,7 +80,7 @@ func (a *Agent) open(m Machine) (*machine, error) {
 	}
 	return newMachine(&machine{
 		name: m.Name, arbiter: Arbiter{Capacity: max(1, m.Capacity)}, store: store, provider: a.o.Provider(m.Name),
-		wall: a.o.Env.Now, log: a.o.Logger.WithField(fieldMachine, m.Name),
+		wall: a.o.Env.Now, log: a.o.Logger.WithField(fieldMachine, m.Name), connectors: a.o.Connectors,
 	}, state.Restored(time.Now())), nil
 }
 

@@ -24,6 +24,8 @@ type machine struct {
 	provider Provider
 	wall     func() time.Time
 	log      logrus.FieldLogger
+	// connectors are those of the configuration.
+	connectors [][]string
 
 	state  atomic.Pointer[State]
 	turn   chan struct{} // one change at a time decides, saves and shows

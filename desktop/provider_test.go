@@ -94,7 +94,7 @@ func TestHostFails(t *testing.T) {
 		if got := r.prepare(t, "alice", "s1"); got != "500 internal" {
 			t.Errorf("got %s, want 500 internal", got)
 		}
-		if got := r.call(t, http.MethodPost, "/v1/reset", nil); got != "202" {
+		if got := r.reset(t); got != "202" {
 			t.Errorf("reset: got %s, want 202", got)
 		}
 		synctest.Wait()

@@ -352,14 +352,14 @@ func TestReset(t *testing.T) {
 		if got := r.call(t, http.MethodPost, "/sim/v1/sessions/s1/connect", nil); got != "204" {
 			t.Fatalf("connect: got %s", got)
 		}
-		if got := r.call(t, http.MethodPost, "/v1/reset", nil); got != "409 busy" {
+		if got := r.reset(t); got != "409 busy" {
 			t.Errorf("reset under a user: got %s, want 409 busy", got)
 		}
 		r.call(t, http.MethodPost, "/sim/v1/sessions/s1/logoff", nil)
 		if got := r.prepare(t, "bob", "s2"); got != "409 used" {
 			t.Errorf("used: got %s, want 409 used (LHC-34)", got)
 		}
-		if got := r.call(t, http.MethodPost, "/v1/reset", nil); got != "202" {
+		if got := r.reset(t); got != "202" {
 			t.Errorf("reset: got %s, want 202", got)
 		}
 		after(time.Second / 2)

@@ -1,6 +1,7 @@
 package desktop
 
 import (
+	"net/http"
 	"reflect"
 	"slices"
 	"time"
@@ -128,6 +129,32 @@ func (s State) NextExpiry() (time.Time, bool) {
 		}
 	}
 	return first, !first.IsZero()
+}
+
+// Reset allows one to whoever holds the lease now, unless somebody is on the
+// desktop. From then on it takes nobody until it has booted.
+func (s State) Reset(r wire.Reset) (State, error) {
+	if p := s.stale(r.Lease, r.Term); p != nil {
+		return s, p
+	}
+	if len(s.Sessions) > 0 {
+		return s, wire.NewProblem(http.StatusConflict, wire.CodeBusy, "the desktop holds a session")
+	}
+	s.Term, s.resetting = max(s.Term, r.Term), true
+	return s, nil
+}
+
+// stale refuses who is not the host's broker any more: without its current lease,
+// or of a lower term than it has ever seen.
+func (s State) stale(lease string, term uint64) *wire.Problem {
+	switch {
+	case s.Lease == "" || lease != s.Lease:
+		return wire.NewProblem(http.StatusForbidden, wire.CodeLeaseStale, "the lease is not the host's current one")
+	case term < s.Term:
+		return wire.Problemf(http.StatusForbidden, wire.CodeLeaseStale,
+			"term %d is lower than term %d, which the host has seen", term, s.Term)
+	}
+	return nil
 }
 
 // Booted takes over the name of the host's present boot. A new one clears the

@@ -2,7 +2,6 @@ package desktop
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"understudy/wire"
@@ -62,20 +61,15 @@ func (m *machine) untilExpiry(ctx context.Context) {
 	}
 }
 
-// askReset accepts a reset unless somebody is on the desktop. From then on it takes
-// nobody until it has booted.
-func (m *machine) askReset(ctx context.Context) error {
-	err := m.change(ctx, func(s State) (State, error) {
-		if len(s.Sessions) > 0 {
-			return s, wire.NewProblem(http.StatusConflict, wire.CodeBusy, "the desktop holds a session")
-		}
-		s.resetting = true
-		return s, nil
-	})
-	if err == nil {
-		poke(m.resets)
+// askReset decides a request for a reset, durably, and has it run.
+func (m *machine) askReset(ctx context.Context, r wire.Reset) error {
+	err := m.change(ctx, func(s State) (State, error) { return s.Reset(r) })
+	if err != nil {
+		m.log.WithField(fieldReason, err.Error()).Info("reset refused")
+		return err
 	}
-	return err
+	poke(m.resets)
+	return nil
 }
 
 // reset runs the resets that were accepted.

@@ -234,15 +234,26 @@ func (r *rig) start(t testing.TB) {
 // call sends a request to the machine's callback and returns status and code.
 func (r *rig) call(t testing.TB, method, path string, in any) string {
 	t.Helper()
+	return asked(t, r.caller, method, "http://host/m/pool-01.example.test"+path, in)
+}
+
+// reset asks for one by right.
+func (r *rig) reset(t testing.TB) string {
+	t.Helper()
+	return r.call(t, http.MethodPost, "/v1/reset", wire.Reset{Lease: "lease1", Term: 1})
+}
+
+func asked(t testing.TB, client *http.Client, method, url string, in any) string {
+	t.Helper()
 	body, err := json.Marshal(in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), method, "http://host/m/pool-01.example.test"+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := r.caller.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -116,7 +116,7 @@ func declined(a wire.CallAnswer) bool {
 func (s *Server) sendReset(ctx context.Context, r broker.Reset) {
 	ctx, cancel := context.WithTimeout(ctx, resetTime)
 	defer cancel()
-	body, err := json.Marshal(map[string]any{"lease": r.Lease, "term": r.Term})
+	body, err := json.Marshal(wire.Reset{Lease: r.Lease, Term: r.Term})
 	if err != nil {
 		return
 	}
