@@ -20,7 +20,7 @@ func TestEventsOfAConnector(t *testing.T) {
 	following := start(t, command{Name: "follow", Args: []string{
 		"events", "--follow", "-o", "json", "--connector", second.address, "--token-file", filepath.Join(second.data, "admin.token"),
 	}})
-	following.Says(act, `"sync_imported"`)
+	following.Says(act, `"started"`)
 	if strings.Contains(following.Log(), `"outage_began"`) {
 		t.Fatal("an outage began before the test made one")
 	}
