@@ -47,6 +47,9 @@ func (s *Server) newHTTP(handler http.Handler) *http.Server {
 func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
 	s.event(events.Started, logrus.Fields{"address": s.Addr().String(), "version": s.sites.Current().version.String()})
+	if s.o.Restored {
+		s.event(events.SiteChanged, logrus.Fields{"version": s.sites.Current().version.String(), "reason": "the store was put back from a backup"})
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var running sync.WaitGroup

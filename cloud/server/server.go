@@ -43,6 +43,9 @@ type Options struct {
 	TLS *tls.Config
 	// Tokens say who may ask for what.
 	Tokens []Token
+	// Restored says that the store was put back from a backup: its versions get a
+	// new history, so that connectors with newer ones of the old history take them.
+	Restored bool
 	// Insecure also allows desktops whose callback is at a loopback address.
 	Insecure bool
 	// KeepAlive is how often a call stream carries a line; it is dead when nothing

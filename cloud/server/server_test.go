@@ -49,7 +49,12 @@ func options(t testing.TB, data string) server.Options {
 
 func start(t testing.TB, data string) running {
 	t.Helper()
-	s, err := server.New(options(t, data))
+	return startWith(t, options(t, data))
+}
+
+func startWith(t testing.TB, o server.Options) running {
+	t.Helper()
+	s, err := server.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,11 @@ func openStore(ctx context.Context, o Options) (*store, error) {
 	}
 	db.SetMaxOpenConns(4)
 	st := &store{db: db, now: o.Env.Now, site: o.Site}
-	if err := st.prepare(ctx, o.Env); err != nil {
+	err = st.prepare(ctx, o.Env)
+	if err == nil && o.Restored {
+		err = st.restore(ctx, o.Env)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store %s: %w", path, err), db.Close())
 	}
 	return st, nil
@@ -133,7 +137,7 @@ func (st *store) prepare(ctx context.Context, e env.Env) error {
 // create names the history of the versions by its birth, so that a store that was
 // made anew or restored is never taken for the same.
 func (st *store) create(ctx context.Context, e env.Env) error {
-	history := e.Now().UTC().Format("20060102150405") + env.Short(e.Rand("history"), 4)
+	history := newHistory(e, e.Now())
 	return st.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, schema); err != nil {
 			return err
@@ -198,25 +202,34 @@ func (st *store) Current(ctx context.Context) (*published, error) {
 // SaveVersion makes a new version of the site and forgets the assignments that it
 // overrules.
 func (st *store) SaveVersion(ctx context.Context, s *site.Site, number uint64, c change) (*published, error) {
-	p := &published{index: site.NewIndex(s), version: site.Version{History: st.history, Number: number}, digest: c.digest}
-	var document bytes.Buffer
-	if err := wire.WriteConfig(&document, s, p.version); err != nil {
+	p, err := render(s, site.Version{History: st.history, Number: number}, c.digest)
+	if err != nil {
 		return nil, err
 	}
-	p.document = document.Bytes()
-	err := st.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO versions VALUES (?, ?, ?, ?, ?)", number, c.digest, c.author, st.stamp(), p.document); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM versions WHERE number <= ?", int64(number)-keepVersions); err != nil {
-			return err
-		}
-		return forget(ctx, tx, c.stale)
-	})
-	if err != nil {
+	if err := st.write(ctx, func(tx *sql.Tx) error { return st.insert(ctx, tx, p, c) }); err != nil {
 		return nil, fmt.Errorf("save version %d of the site: %w", number, err)
 	}
 	return p, nil
+}
+
+// render writes a version as connectors will get it.
+func render(s *site.Site, v site.Version, digest string) (*published, error) {
+	var document bytes.Buffer
+	if err := wire.WriteConfig(&document, s, v); err != nil {
+		return nil, err
+	}
+	return &published{index: site.NewIndex(s), version: v, digest: digest, document: document.Bytes()}, nil
+}
+
+func (st *store) insert(ctx context.Context, tx *sql.Tx, p *published, c change) error {
+	number := p.version.Number
+	if _, err := tx.ExecContext(ctx, "INSERT INTO versions VALUES (?, ?, ?, ?, ?)", number, c.digest, c.author, st.stamp(), p.document); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM versions WHERE number <= ?", int64(number)-keepVersions); err != nil {
+		return err
+	}
+	return forget(ctx, tx, c.stale)
 }
 
 // Forget drops assignments that the site overrules.

@@ -10,7 +10,8 @@ import (
 )
 
 func newCloudCommand(a *app) *cobra.Command {
-	return newServiceCommand("cloud --config FILE", "Run the reference cloud broker",
+	var restored bool
+	cmd := newServiceCommand("cloud --config FILE", "Run the reference cloud broker",
 		"Runs a cloud broker of one site over a store of its own, until it is stopped (SIGINT or SIGTERM).\n"+
 			"Give it a site with `understudy site apply`.",
 		func(_ context.Context, file string) (service, error) {
@@ -22,8 +23,11 @@ func newCloudCommand(a *app) *cobra.Command {
 			if err != nil {
 				return nil, err
 			}
+			o.Restored = restored
 			return server.New(o)
 		})
+	cmd.Flags().BoolVar(&restored, "restored", false, "the store was put back from a backup: begin a new history of versions (once)")
+	return cmd
 }
 
 func (a *app) cloudOptions(c *config.Cloud) (server.Options, error) {

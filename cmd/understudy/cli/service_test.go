@@ -257,6 +257,29 @@ func TestLogIsWhatTheFileSays(t *testing.T) {
 	}
 }
 
+// Design 5: a store that was put back from a backup gets a new history, once.
+func TestCloudRestored(t *testing.T) {
+	dir := files(t)
+	write(t, filepath.Join(dir, "site.yaml"), "name: example\nzones: [{name: berlin}]\n"+
+		`connectors: [{fqdn: cc01.example.test, zone: berlin, client_url: "http://127.0.0.1:1", peer_url: "http://127.0.0.1:2"}]`)
+	args := []string{"cloud", "--config", filepath.Join(dir, "cloud.yaml")}
+	s := serviceOf(t, args...)
+	url := fmt.Sprintf("http://%s", s.waitFor(t, "started")["address"])
+	code, out, problems := run(t, "site", "apply", filepath.Join(dir, "site.yaml"), "--cloud", url, "--token-file", filepath.Join(dir, "admin.token"))
+	if code != 0 {
+		t.Fatalf("apply: exit %d: %s%s", code, out, problems)
+	}
+	var versions []any
+	for _, more := range [][]string{nil, {"--restored"}, nil} {
+		s.end()
+		s = serviceOf(t, append(args, more...)...)
+		versions = append(versions, s.waitFor(t, "started")["version"])
+	}
+	if versions[0] == versions[1] || versions[1] != versions[2] {
+		t.Errorf("started as %v, want a new version with --restored only", versions)
+	}
+}
+
 // Everybody can hold a cloud broker against the contract; ours keeps all of it.
 func TestContractOfOurCloudBroker(t *testing.T) {
 	dir := files(t)
