@@ -28,7 +28,7 @@ var catalogue = [...]Kind{
 	{120, DiskFailed, Error, "The data folder cannot be written. Free space or repair the disk; until then this connector cannot serve."},
 	{121, CannotServe, Warning, "This connector could not take over in an outage, for the reason given."},
 	{130, RegistrationRefused, Warning, "A desktop's registration was refused."},
-	{131, MachineUsed, Info, "A pooled desktop was used in the outage and went to maintenance until it can be reset."},
+	{131, MachineUsed, Info, "A user has connected to a pooled desktop in the outage. Unless reuse is allowed it gets no other user until it is reset."},
 	{140, SiteChanged, Info, "The cloud broker has a new version of the site."},
 	{141, AssignmentConflict, Warning, "A desktop says that it belongs to another user than the site says; the site holds."},
 	{503, SyncStarted, Info, "A changed configuration is being imported."},
