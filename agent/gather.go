@@ -80,7 +80,7 @@ func (a *Agent) judgeSelf(now time.Time, in *inputs) {
 	in.canServe = in.whyNot == ""
 	if in.whyNot != a.whyNotSaid {
 		a.whyNotSaid = in.whyNot
-		if in.whyNot != "" {
+		if in.whyNot != "" && !a.core.leaving {
 			a.log.raise(events.CannotServe, in.whyNot, a.fields(nil))
 		}
 	}

@@ -70,7 +70,7 @@ func TestAPrepareThatCrossesARegistrationIsTold(t *testing.T) {
 // Design 9: secrets are never logged; a lease is one.
 func TestErrorsDoNotNameTheLease(t *testing.T) {
 	r := registering(nil, func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") })
-	err := r.rounds.send(t.Context(), "http://c1", request{method: http.MethodPut, path: "/vda/v1/registrations/secretlease"})
+	err := r.send(t.Context(), "http://c1", request{method: http.MethodPut, path: "/vda/v1/registrations/secretlease"})
 	if err == nil || strings.Contains(err.Error(), "secretlease") {
 		t.Errorf("got %v", err)
 	}
