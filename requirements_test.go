@@ -1,9 +1,6 @@
 package understudy_test
 
 import (
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -19,22 +16,9 @@ var requirements = []string{
 }
 
 func TestEachRequirementIsQuotedByATest(t *testing.T) {
-	quoted := map[string]bool{}
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") || path == "requirements_test.go" {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		for _, r := range requirements {
-			quoted[r] = quoted[r] || strings.Contains(string(text), r)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	source := allTests(t)
 	for _, r := range requirements {
-		if !quoted[r] {
+		if !strings.Contains(source, r) {
 			t.Errorf("no test quotes %s", r)
 		}
 	}
