@@ -9,11 +9,12 @@ import (
 )
 
 // Transport returns an HTTP transport that dials through the Env: HTTP/1.1 and,
-// over TLS, HTTP/2. A nil config means plain TCP only.
+// over TLS, HTTP/2. A nil config means plain TCP only. The config is copied: a
+// transport writes the protocols that it offers into its own, at its first use.
 func (e Env) Transport(config *tls.Config) *http.Transport {
 	return &http.Transport{
 		DialContext:           e.dial,
-		TLSClientConfig:       config,
+		TLSClientConfig:       config.Clone(),
 		ForceAttemptHTTP2:     config != nil,
 		MaxIdleConnsPerHost:   64,
 		IdleConnTimeout:       90 * time.Second,
