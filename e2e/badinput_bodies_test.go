@@ -124,6 +124,7 @@ func badBodies() []badBody {
 // refused on StoreFront and admin bodies, ignored on those of VDAs (design 8). The
 // answers are the same in Normal, relayed, and in the outage, from the engine.
 func TestBadBodies(t *testing.T) {
+	t.Parallel()
 	s := newPlainStand(t, 1)
 	s.up()
 	cc := s.zone[0]

@@ -158,6 +158,7 @@ var spoiledSites = []spoiled{
 // in no zone, a user entitled to nothing that exists: named, with line or path; …
 // or the apply changes nothing."
 func TestSpoiledSites(t *testing.T) {
+	t.Parallel()
 	s := newPlainStand(t, 1)
 	s.cloud.start()
 	s.apply()
@@ -200,6 +201,7 @@ type locked struct {
 // "A data folder that is not writable or in use by another process: a clear
 // refusal." Root may write everywhere but below a file and in /proc.
 func TestDataFolderRefused(t *testing.T) {
+	t.Parallel()
 	s := newPlainStand(t, 1)
 	s.up()
 	for _, l := range []locked{{"connector", s.zone[0]}, {"cloud", s.cloud}, {"desktop", s.desktops[0]}} {

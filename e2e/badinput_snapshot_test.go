@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,6 +18,7 @@ import (
 // "A corrupted snapshot file at start: fallback, event." Without a generation that
 // can be used the connector says so, and its next sync mends it.
 func TestCorruptedSnapshotAtStart(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		damage func(t *testing.T, file string)
@@ -56,16 +58,18 @@ func TestCorruptedSnapshotAtStart(t *testing.T) {
 // TestNoSnapshotAtStart: with every generation damaged the connector runs, says
 // what is missing, cannot be elected, and mends itself.
 func TestNoSnapshotAtStart(t *testing.T) {
+	t.Parallel()
 	s := newPlainStand(t, 1)
 	m := newImpostor(t, s)
 	s.up()
-	s.launches("alice", "desktop:office") // opens the gate (LHC-06)
 	cc := s.zone[0]
 	cc.Kill()
 	must(t, os.Truncate(filepath.Join(cc.data(), cc.onlySnapshot(t)), 5000))
 	m.misbehave(fail500)
 	cc.start()
 	cc.raised(events.NoSnapshot, "")
+	_, err := ask(t, http.DefaultClient, "GET", cc.url(7480)+frontPath+"heartbeat", "")
+	must(t, err) // and the gate is open (LHC-06)
 	cc.admin().Reaches(step, zone.PendingHA)
 	throughout(t, 3*time.Second, "PendingHA without a snapshot (LHC-12)", func() error {
 		v, err := cc.admin().Status()

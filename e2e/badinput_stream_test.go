@@ -30,6 +30,7 @@ func configured(does mischief) mischief {
 // an event, the last good snapshot stays, the next sync tries again" (LHC-02). A
 // stream that stalls holds up no sync for longer than any other silence.
 func TestSpoiledConfiguration(t *testing.T) {
+	t.Parallel()
 	s := newPlainStand(t, 1)
 	m := newImpostor(t, s)
 	s.up()

@@ -144,18 +144,17 @@ const relayLimit = 10*time.Second + 2*time.Second
 // wait and trouble for the state machine, never a stuck request." LHC-11, LHC-12:
 // the zone goes into HA mode and comes back.
 func TestMisbehavingCloudBroker(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		does mischief
 	}{
 		{"hangs", hang},
-		{"hangs but for call streams", exceptStreams(hang)},
 		{"answers too late", exceptStreams(late)},
 		{"answers 500", fail500},
 		{"answers HTML", captive},
 		{"breaks off", exceptStreams(halfway)},
 		{"answers 503 without a code", busy503},
-		{"only StoreFront requests get 500", healthStays(fail500)},
 		{"only StoreFront requests get HTML", healthStays(captive)},
 		{"only StoreFront requests hang", healthStays(hang)},
 	} {
@@ -226,6 +225,7 @@ func (s *stand) askInTime(t *testing.T, worst *atomic.Int64) {
 // LHC-12: the zone goes into HA mode when all its connectors are affected. One
 // alone asks its users to go to the other, and comes back by itself.
 func TestMisbehavingTowardsOne(t *testing.T) {
+	t.Parallel()
 	s := newPlainStand(t, 2)
 	m := newImpostor(t, s)
 	s.up()

@@ -89,6 +89,7 @@ func (s *secured) shows(id identity) []string {
 // session requests to VDAs." The cloud broker has no route to the desktops, so a
 // launch can only have come through a connector's call stream.
 func TestCloudWithoutARouteToTheDesktops(t *testing.T) {
+	t.Parallel()
 	s := newSecuredStand(t, 2)
 	s.up()
 	s.cloudCannotReach(t, s.desktops[0])

@@ -50,6 +50,7 @@ func (s *secured) client(id *identity) *http.Client {
 // listener and client, mutual on peer and for VDAs, the certificate's DNS name
 // being the FQDN."
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	s := newSecuredStand(t, 3)
 	key := s.write("front.key", "a-key-that-a-gateway-shows\n")
 	for _, c := range s.zone {
