@@ -1,6 +1,7 @@
 package site
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -18,17 +19,27 @@ func item(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]"
 
 func quote(s string) string { return strconv.Quote(s) }
 
+// NameFault says what is wrong with the name of a user, or of anything else that is
+// named in words; it is empty for a good one.
+func NameFault(name string) string {
+	switch {
+	case name == "":
+		return "is missing"
+	case len(name) > maxName:
+		return fmt.Sprintf("is longer than %d characters", maxName)
+	case name != strings.TrimSpace(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return fmt.Sprintf("%q begins or ends with a space, or holds a control character", name)
+	}
+	return ""
+}
+
 // checkName judges the name of the i-th object of a list, whose first object of
 // that name is at first.
 func (v *validator) checkName(path, list, name string, i, first int) {
 	path += ".name"
 	switch {
-	case name == "":
-		v.fault(path, "is missing")
-	case len(name) > maxName:
-		v.fault(path, "is longer than %d characters", maxName)
-	case name != strings.TrimSpace(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		v.fault(path, "%q begins or ends with a space, or holds a control character", name)
+	case NameFault(name) != "":
+		v.fault(path, "%s", NameFault(name))
 	case first < i:
 		v.fault(path, "%q is the name of %s already", name, item(list, first))
 	}

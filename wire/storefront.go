@@ -107,9 +107,11 @@ type RedeemAnswer struct {
 	Session string    `json:"session"`
 }
 
+// validateUser wants a name that a site could have: one that becomes the owner of a
+// desktop is published in it.
 func validateUser(user string) error {
-	if strings.TrimSpace(user) == "" {
-		return fmt.Errorf("user is missing")
+	if fault := site.NameFault(user); fault != "" {
+		return fmt.Errorf("user %s", fault)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -64,7 +65,7 @@ func (r Registration) Validate() error {
 	if u, err := url.Parse(r.Callback); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("callback %q is not an http or https URL", r.Callback)
 	}
-	return validateSessions(r.Sessions)
+	return errors.Join(validateOwner(r.AssignedUser), validateSessions(r.Sessions))
 }
 
 // Lease answers a registration or a heartbeat.
@@ -99,9 +100,9 @@ func (h Heartbeat) Validate() error {
 		return fmt.Errorf("load %d is not within 0 to 10000", h.Load)
 	}
 	if h.Sessions == nil {
-		return nil
+		return validateOwner(h.AssignedUser)
 	}
-	return validateSessions(*h.Sessions)
+	return errors.Join(validateOwner(h.AssignedUser), validateSessions(*h.Sessions))
 }
 
 // SessionEvent is what happened to a session.
@@ -134,6 +135,16 @@ func (r SessionReport) Validate() error {
 		return fmt.Errorf("event %q is not started, connected, disconnected or ended", r.Event)
 	}
 	return validateSessions([]Session{r.Session})
+}
+
+func validateOwner(user string) error {
+	if user == "" {
+		return nil
+	}
+	if fault := site.NameFault(user); fault != "" {
+		return fmt.Errorf("assigned_user %s", fault)
+	}
+	return nil
 }
 
 func validateSessions(sessions []Session) error {

@@ -176,7 +176,7 @@ func assign(s *site.Site, owners map[site.FQDN]string) (*site.Site, []site.FQDN)
 	for i := range merged.Machines {
 		m := &merged.Machines[i]
 		user, ok := open[m.Name]
-		if !ok || kinds[m.Group] != site.Assigned || m.AssignedUser != "" && site.UserKey(m.AssignedUser) != site.UserKey(user) {
+		if !ok || site.NameFault(user) != "" || kinds[m.Group] != site.Assigned || m.AssignedUser != "" && site.UserKey(m.AssignedUser) != site.UserKey(user) {
 			continue
 		}
 		delete(open, m.Name)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -54,6 +55,24 @@ func TestAssignmentOfUnnamedUser(t *testing.T) {
 	put(t, admin, x)
 	launchOwn(t, s)
 	waitFor(t, func() bool { return owner(t, admin, "d1.example") == "alice" })
+}
+
+// A name that no site may have never becomes an owner's: published, it would stop
+// every connector's sync and every later publication.
+func TestNobodyOfAnInvalidNameBecomesAnOwner(t *testing.T) {
+	s := start(t, t.TempDir())
+	admin := s.client(t, adminSecret, "")
+	x := exampleSite()
+	x.Entitlements = []site.Entitlement{{UserGroup: "staff", Desktop: "Own"}}
+	put(t, admin, x)
+	connector := s.client(t, connectorSecret, "cc1.example")
+	for _, name := range []string{"alice ", "ali\nce", strings.Repeat("x", 129)} {
+		send(t, connector, "/storefront/v1/sessions", wire.LaunchRequest{User: name, Groups: []string{"staff"}, Resource: "desktop:Own"}, http.StatusBadRequest)
+		send(t, connector, "/vda/v1/registrations", wire.Registration{
+			Machine: "d1.example", Zone: "east", Callback: "https://d1.example:7485", Capacity: 1, AssignedUser: name,
+		}, http.StatusBadRequest)
+	}
+	put(t, admin, x)
 }
 
 func put(t testing.TB, admin *cloud.Client, s *site.Site) {
