@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"testing"
@@ -267,6 +268,34 @@ func TestLaunchWithoutEnumerationLearnsTheZone(t *testing.T) {
 	})
 }
 
+// LHC-41: what enumeration said of the zones is not the last word: a user's own
+// desktop is in one of them, and the site may have changed since.
+func TestWrongZoneIsFollowedAfterEnumeration(t *testing.T) {
+	for name, known := range map[string][]string{"own desktop": {"east", "west"}, "moved": {"east"}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFarm()
+				f.good("cc1", "east")
+				f.good("cc2", "west")
+				f.set("cc1 resources", 200, wire.ResourcesAnswer{Resources: []wire.Resource{{ID: bob.Resource, Zones: known}}})
+				wrong := wire.NewProblem(409, wire.CodeWrongZone, "")
+				wrong.Zones = []string{"west"}
+				f.set("cc1 sessions", 409, wrong)
+				f.set("cc2 sessions", 201, wire.LaunchAnswer{Session: "s"})
+				c := newClient(t, f, nil)
+				c.Beat(t.Context())
+				if _, err := c.Resources(t.Context(), wire.ResourcesRequest{User: "bob"}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := c.Launch(t.Context(), bob); err != nil {
+					t.Fatal(err)
+				}
+				wantLog(t, f, "cc1 resources", "cc1 sessions", "cc2 sessions")
+			})
+		})
+	}
+}
+
 func TestRefusalIsFinal(t *testing.T) {
 	for status, code := range map[int]string{403: wire.CodeNotEntitled, 404: wire.CodeUnknownResource, 503: wire.CodeNoMachine, 401: wire.CodeUnauthorized} {
 		synctest.Test(t, func(t *testing.T) {
@@ -318,6 +347,29 @@ func TestAnswerTimeout(t *testing.T) {
 		}
 		if took := time.Since(began); took != 30*time.Second {
 			t.Errorf("took %s, want 30s", took)
+		}
+	})
+}
+
+// Issue 2 item 5, "6 s/30 s time-outs": a host that takes no connection costs 6 s,
+// then the next one is asked.
+func TestConnectTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := env.Real()
+		e.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		c := newClient(t, newFarm(), func(o *client.Options) { o.Env, o.Transport = e, nil })
+		began := time.Now()
+		c.Beat(t.Context())
+		if took := time.Since(began); took != 6*time.Second {
+			t.Errorf("took %s, want 6s for all at once", took)
+		}
+		for _, b := range c.Heartbeats() {
+			if b.Good || b.Reason == "" {
+				t.Errorf("got %+v, want it to be by-passed with a reason", b)
+			}
 		}
 	})
 }

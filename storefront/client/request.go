@@ -63,6 +63,7 @@ type request struct {
 	path, key string
 	zones     []string
 	in, out   any
+	sent      bool // to other zones than we thought
 }
 
 // send tries the connectors that answer. When none could help it asks all for a
@@ -99,7 +100,7 @@ func (c *Client) ask(ctx context.Context, url string, r request) error {
 	if next := instead(err, url); next != "" {
 		return c.try(ctx, next, r)
 	}
-	if zones := rightZones(err); len(zones) > 0 && len(r.zones) == 0 {
+	if zones := rightZones(err); len(zones) > 0 && !r.sent {
 		return c.askIn(ctx, zones, url, r, err)
 	}
 	return err
@@ -107,7 +108,7 @@ func (c *Client) ask(ctx context.Context, url string, r request) error {
 
 // askIn goes on in the zones that a wrong_zone refusal named.
 func (c *Client) askIn(ctx context.Context, zones []string, refused string, r request, err error) error {
-	r.zones = zones
+	r.zones, r.sent = zones, true
 	for _, url := range c.usable(zones) {
 		if url == refused {
 			continue
