@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"understudy/config"
 	"understudy/console/client"
 	"understudy/env"
 )
@@ -49,7 +50,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	}
 	code := exitCode(ctx, err)
 	if code != exitOK {
-		fmt.Fprintln(a.stderr, "understudy: "+explain(err))
+		fmt.Fprintln(a.stderr, "understudy: "+strings.TrimPrefix(explain(err), "understudy "))
 	}
 	return code
 }
@@ -62,7 +63,7 @@ func newRootCommand(a *app) *cobra.Command {
 			"the site from the cloud broker and brokers its desktops while the cloud cannot be reached.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          knows,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if a.output != "table" && a.output != "json" {
 				return fmt.Errorf("-o %s: the forms are table and json", a.output)
@@ -85,7 +86,7 @@ func newRootCommand(a *app) *cobra.Command {
 // group gives a command that only has others below it.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: cobra.NoArgs,
+		Use: use, Short: short, Args: knows,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return &usageError{fmt.Errorf("%s needs one of: %s", cmd.CommandPath(), names(cmd))}
 		},
@@ -133,15 +134,12 @@ func (a *app) either(flag, variable string) string {
 	return a.getenv(variable)
 }
 
-// readSecret reads a token or key that stands alone in a file.
+// readSecret reads a token or key that stands alone in a file, as in the files
+// that the configuration names.
 func readSecret(file string) (string, error) {
-	b, err := os.ReadFile(file)
+	secret, err := config.ReadSecret(file)
 	if err != nil {
 		return "", fmt.Errorf("read the token: %w", err)
-	}
-	secret := strings.TrimSpace(string(b))
-	if secret == "" {
-		return "", fmt.Errorf("the token file %s is empty", file)
 	}
 	return secret, nil
 }

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,14 +19,17 @@ func newContractTestCommand(a *app) *cobra.Command {
 	var files tlsFlags
 	var adminFile string
 	cmd := &cobra.Command{
-		Use:   "test URL",
+		Use:   "test URL --site NAME --token-file FILE --admin-token-file FILE",
 		Short: "Run the contract's checks against any cloud broker",
 		Long: "Runs each sentence of docs/cloud-contract.md as a check. --token-file holds a connector's token and\n" +
 			"--admin-token-file an administrator's. With --scratch the suite replaces the site by its own: never\n" +
 			"against a broker that somebody uses.",
-		Args: cobra.ExactArgs(1),
+		Args: wants("URL"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			o.URL = args[0]
+			if o.Site == "" || adminFile == "" {
+				return &usageError{errors.New("understudy contract test needs --site NAME and --admin-token-file FILE")}
+			}
 			if o.Connector, err = a.token(); err != nil {
 				return err
 			}
@@ -55,7 +60,7 @@ func (a *app) showContract(report contract.Report) error {
 		}
 	} else {
 		for _, c := range report.Checks {
-			fmt.Fprintf(a.stdout, "%-7s  %-40s  %s\n", c.Outcome, c.Name, c.Reason)
+			fmt.Fprintln(a.stdout, strings.TrimSuffix(fmt.Sprintf("%-7s  %s: %s", c.Outcome, c.Name, c.Reason), ": "))
 		}
 		fmt.Fprintf(a.stdout, "\n%d passed, %d failed, %d skipped\n",
 			report.Count(contract.Passed), report.Count(contract.Failed), report.Count(contract.Skipped))

@@ -13,7 +13,7 @@ func newDemoCommand(a *app) *cobra.Command {
 		Short: "Take a whole site on this machine through an outage and back",
 		Long: "Runs a cloud broker, three connectors, desktops and a StoreFront in one process on loopback ports,\n" +
 			"with shortened durations, and shows each step of an outage as it happens. It fails if one does not.",
-		Args: cobra.NoArgs,
+		Args: wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.JSON = o.JSON || a.output == "json"
 			return demo.Run(cmd.Context(), o)

@@ -36,7 +36,7 @@ func (f eventFlags) validate() error {
 func newEventsCommand(a *app) *cobra.Command {
 	var f eventFlags
 	cmd := &cobra.Command{
-		Use: "events", Short: "Show what happened, and what there is to do about it", Args: cobra.NoArgs,
+		Use: "events", Short: "Show what happened, by what each event is called in docs/events.md", Args: wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.validate(); err != nil {
 				return err
@@ -98,14 +98,14 @@ func (a *app) printEvent(e events.Entry) error {
 	return s.writeTo(a.stdout)
 }
 
+// fields writes those that say something; -o json has all.
 func fields(by map[string]any) string {
 	var out strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(by)) {
 		value, err := json.Marshal(by[key])
-		if err != nil {
-			continue
+		if words := strings.Trim(string(value), `"`); err == nil && words != "" {
+			fmt.Fprintf(&out, " %s=%s", key, words)
 		}
-		fmt.Fprintf(&out, " %s=%s", key, strings.Trim(string(value), `"`))
 	}
 	return out.String()
 }

@@ -16,19 +16,36 @@ func newPeersCommand(a *app) *cobra.Command {
 		render: func(s *screen, l wire.List[wire.PeerStatus]) {
 			r := newRows("CONNECTOR", "LINK", "STATE", "SERVES", "CAN SERVE", "SNAPSHOT", "CLOUD", "SAYS ELECTED")
 			for _, p := range l.Items {
-				r.add(p.FQDN, link(s, p), orDash(s.state(p.State)), mark(p.Serving), s.yes(p.CanServe, p.WhyNot),
-					version(p.Config, p.ConfigAge), s.yes(p.Healthy, p.Health), orDash(p.Elected))
+				r.add(p.FQDN, link(s, p), orDash(s.state(p.State)), mark(p.Serving), s.yes(p.CanServe, ""),
+					version(p.Config, p.ConfigAge), s.yes(p.Healthy, ""), orDash(p.Elected))
 			}
 			s.list(r, l.Note, "There is no other connector.")
+			for _, p := range l.Items {
+				peerNotes(s, p)
+			}
 		},
 	})
 }
 
+// peerNotes says below the table why a connector is not as it should be: there
+// is no room for a sentence in a column.
+func peerNotes(s *screen, p wire.PeerStatus) {
+	note := func(what, why string) {
+		if why != "" {
+			s.line("  " + string(p.FQDN) + " " + what + ": " + why)
+		}
+	}
+	note("link "+p.Link, p.Reason)
+	if !p.CanServe {
+		note("cannot serve", p.WhyNot)
+	}
+	if !p.Healthy {
+		note("has no cloud broker", p.Health)
+	}
+}
+
 func link(s *screen, p wire.PeerStatus) string {
 	words := p.Link
-	if p.Reason != "" {
-		words += " (" + p.Reason + ")"
-	}
 	if p.Heard || p.Self {
 		return s.good(words)
 	}
@@ -63,7 +80,11 @@ func newSessionsCommand(a *app) *cobra.Command {
 		render: func(s *screen, l wire.List[wire.SessionStatus]) {
 			r := newRows("USER", "RESOURCE", "MACHINE", "STATE", "STARTED", "SESSION")
 			for _, x := range l.Items {
-				r.add(x.User, x.Resource, x.Machine, x.State, s.ago(x.Started), x.ID)
+				started := "-" // a reservation: nobody is connected yet
+				if !x.Started.IsZero() {
+					started = s.ago(x.Started)
+				}
+				r.add(x.User, x.Resource, x.Machine, x.State, started, x.ID)
 			}
 			s.list(r, l.Note, "No session is known here.")
 		},

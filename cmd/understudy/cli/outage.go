@@ -19,7 +19,7 @@ func newOutageCommand(a *app) *cobra.Command {
 
 func newOrderCommand(a *app, action, short string) *cobra.Command {
 	var reason string
-	cmd := &cobra.Command{Use: action, Short: short, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: action, Short: short, Args: wants()}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the events and for whoever looks later")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return a.order(cmd.Context(), wire.OutageOrder{Action: action, Reason: reason, By: operator()})
@@ -45,13 +45,11 @@ func renderOrder(s *screen, answer wire.OutageAnswer) {
 	r := answer.Record
 	if r.Forced() {
 		s.line("The zone is pinned in HA mode: " + s.state(r.Mode) + ".")
+		s.line("Forced " + forced(s, *r.Force))
 	} else if r.Mode == zone.Normal {
 		s.line("No outage is forced, and the zone is in " + s.state(r.Mode) + ".")
 	} else {
-		s.line("The pin is removed. The zone is in " + s.state(r.Mode) + " and returns by its ordinary checks.")
-	}
-	if r.Reason != "" {
-		s.line(r.Reason)
+		s.line("Nothing pins the zone now. It is in " + s.state(r.Mode) + " and returns by its ordinary checks.")
 	}
 	if answer.CarriedBy == "" {
 		s.line(s.warn("No other connector is present to carry the order."))

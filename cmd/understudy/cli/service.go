@@ -23,7 +23,7 @@ type service interface {
 func newServiceCommand(use, short, long string, start func(ctx context.Context, file string) (service, error)) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use: use, Short: short, Long: long, Args: cobra.NoArgs,
+		Use: use, Short: short, Long: long, Args: wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
 				return &usageError{fmt.Errorf("%s needs --config FILE", cmd.CommandPath())}

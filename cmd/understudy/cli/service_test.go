@@ -300,7 +300,7 @@ func TestContractOfOurCloudBroker(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || len(report.Checks) < 20 {
 		t.Errorf("exit %d, %d checks, %v: %s", code, len(report.Checks), err, problems)
 	}
-	if code, _, problems = run(t, "contract", "test", url, "--site", "example"); code != 1 || !strings.Contains(problems, "token") {
-		t.Errorf("without tokens: exit %d, %q; want 1", code, problems)
+	if code, _, problems = run(t, "contract", "test", url, "--site", "example"); code != 2 || !strings.Contains(problems, "token") {
+		t.Errorf("without tokens: exit %d, %q; want 2", code, problems)
 	}
 }

@@ -27,7 +27,7 @@ type view[T any] struct {
 func newViewCommand[T any](a *app, v view[T]) *cobra.Command {
 	var watch bool
 	var every time.Duration
-	cmd := &cobra.Command{Use: v.use, Short: v.short, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: v.use, Short: v.short, Args: wants()}
 	if !v.noWatch {
 		cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show it again and again")
 		cmd.Flags().DurationVar(&every, "every", time.Second, "how often, with --watch")

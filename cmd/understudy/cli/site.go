@@ -16,7 +16,7 @@ func newSiteCommand(a *app) *cobra.Command {
 
 func newSiteCheckCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "check FILE", Short: "Say everything that is wrong with a site, by line and key", Args: cobra.ExactArgs(1),
+		Use: "check FILE", Short: "Say everything that is wrong with a site, by line and key", Args: wants("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := loaded(config.LoadSite, args[0])
 			if err != nil {

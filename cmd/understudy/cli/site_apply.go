@@ -17,7 +17,7 @@ func newSiteApplyCommand(a *app) *cobra.Command {
 	var url string
 	var files tlsFlags
 	cmd := &cobra.Command{
-		Use: "apply FILE --cloud URL --token-file FILE", Short: "Check a site and publish it at a cloud broker", Args: cobra.ExactArgs(1),
+		Use: "apply FILE --cloud URL --token-file FILE", Short: "Check a site and publish it at a cloud broker", Args: wants("FILE"),
 	}
 	cmd.Flags().StringVar(&url, "cloud", "", "URL of the cloud broker; --token-file holds its token")
 	files.add(cmd.Flags())
@@ -56,7 +56,10 @@ func (a *app) publish(ctx context.Context, s *site.Site, url string, files tlsFl
 	}
 	published, err := c.PutSite(ctx, s, site.Version{})
 	if wire.IsCode(err, wire.CodeUnauthorized) {
-		return none, fmt.Errorf("the cloud broker wants a token: give --token-file: %w", err)
+		if token != "" {
+			return none, fmt.Errorf("the cloud broker does not know the token in the token file: it wants an administrator's: %w", err)
+		}
+		return none, fmt.Errorf("the cloud broker wants an administrator's token: give --token-file: %w", err)
 	}
 	return published, err
 }

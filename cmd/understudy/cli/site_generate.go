@@ -14,7 +14,7 @@ func newSiteGenerateCommand(a *app) *cobra.Command {
 	var machines, users int
 	var seed uint64
 	cmd := &cobra.Command{
-		Use: "generate", Short: "Write a made-up site of any size; the same seed gives the same site", Args: cobra.NoArgs,
+		Use: "generate", Short: "Write a made-up site of any size; the same seed gives the same site", Args: wants(),
 		RunE: func(*cobra.Command, []string) error {
 			if machines < 1 || users < 1 {
 				return &usageError{errors.New("--machines and --users are at least 1")}

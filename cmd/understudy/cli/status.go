@@ -9,6 +9,7 @@ import (
 
 	"understudy/console/client"
 	"understudy/wire"
+	"understudy/zone"
 )
 
 func newStatusCommand(a *app) *cobra.Command {
@@ -28,7 +29,7 @@ func renderStatus(s *screen, st wire.Status) {
 	electionRows(s, r, st)
 	sourceRows(s, r, st)
 	s.line(r.writer.Render())
-	missing(s, st.Missing)
+	missing(s, st)
 }
 
 func stateRows(s *screen, r *rows, st wire.Status) {
@@ -42,8 +43,13 @@ func stateRows(s *screen, r *rows, st wire.Status) {
 		r.add("Outage", fmt.Sprintf("%s, record %d, term %d", st.Outage, st.Number, st.Term))
 	}
 	if st.Force != nil {
-		r.add("Forced", s.bad(fmt.Sprintf("by %s, %s: %s", orDash(st.Force.By), s.ago(st.Force.At), orDash(st.Force.Reason))))
+		r.add("Forced", s.bad(forced(s, *st.Force)))
 	}
+}
+
+// forced says who pinned the zone, when, and why if they said so.
+func forced(s *screen, f zone.Force) string {
+	return strings.TrimSuffix(fmt.Sprintf("by %s, %s: %s", orDash(f.By), s.ago(f.At), f.Reason), ": ")
 }
 
 func electionRows(s *screen, r *rows, st wire.Status) {
@@ -65,7 +71,13 @@ func electionRows(s *screen, r *rows, st wire.Status) {
 		serving = s.good("yes")
 	}
 	r.add("Serves", serving+", could in an outage: "+s.yes(e.CanServe, e.WhyNot))
-	r.add("Holds", fmt.Sprintf("%d registrations, %d sessions", st.Registrations, st.Sessions))
+	holds := fmt.Sprintf("%d registrations, %d sessions", st.Registrations, st.Sessions)
+	if !st.State.HA() && !st.Starting {
+		holds += " (the cloud broker has them)"
+	} else if !e.Serving && e.Elected != "" && e.Elected != st.Connector {
+		holds += " (" + string(e.Elected) + " has them)"
+	}
+	r.add("Holds", holds)
 }
 
 func sourceRows(s *screen, r *rows, st wire.Status) {
@@ -114,13 +126,19 @@ func counts(by map[string]int) string {
 	return text.String()
 }
 
-func missing(s *screen, sentences []string) {
-	if len(sentences) == 0 {
+func missing(s *screen, st wire.Status) {
+	now := st.State.HA()
+	switch {
+	case len(st.Missing) == 0 && now:
+		s.line(s.good("In this outage nothing is missing."))
+	case len(st.Missing) == 0:
 		s.line(s.good("In an outage that began now nothing would be missing."))
-		return
+	case now:
+		s.line(s.warn("In this outage this is missing:"))
+	default:
+		s.line(s.warn("In an outage that began now this would be missing:"))
 	}
-	s.line(s.warn("In an outage that began now this would be missing:"))
-	for _, m := range sentences {
+	for _, m := range st.Missing {
 		s.line("  - " + m)
 	}
 }

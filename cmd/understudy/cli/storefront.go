@@ -60,7 +60,10 @@ func asks[T any](a *app, f *front, ask func(context.Context, *client.Client, []s
 		}
 		answer, err := ask(cmd.Context(), c, args)
 		if errors.Is(err, client.ErrNoConnector) {
-			return fmt.Errorf("%w: %s", err, reasons(c.Heartbeats()))
+			if !cmd.Flags().Changed("connectors") {
+				return fmt.Errorf("%w: %s (name the connectors with --connectors)", err, reasons(c.Heartbeats()))
+			}
+			return fmt.Errorf("%w as one that serves: %s", err, reasons(c.Heartbeats()))
 		}
 		if err != nil {
 			return err
@@ -75,11 +78,11 @@ func reasons(connectors []client.Connector) string {
 	for _, k := range connectors {
 		out = append(out, k.URL+": "+k.Reason)
 	}
-	return strings.Join(out, "; ") + " (name the connectors with --connectors)"
+	return strings.Join(out, "; ")
 }
 
 func newResourcesCommand(a *app, f *front) *cobra.Command {
-	cmd := &cobra.Command{Use: "resources USER", Short: "List what a user may launch", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "resources USER", Short: "List what a user may launch", Args: wants("USER")}
 	f.groupFlag(cmd)
 	cmd.RunE = asks(a, f, func(ctx context.Context, c *client.Client, args []string) (wire.ResourcesAnswer, error) {
 		return c.Resources(ctx, wire.ResourcesRequest{User: args[0], Groups: f.groups})
@@ -94,7 +97,7 @@ func newResourcesCommand(a *app, f *front) *cobra.Command {
 }
 
 func newLaunchCommand(a *app, f *front) *cobra.Command {
-	cmd := &cobra.Command{Use: "launch USER RESOURCE", Short: "Launch desktop:GROUP or app:NAME for a user", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "launch USER RESOURCE", Short: "Launch desktop:GROUP or app:NAME for a user", Args: wants("USER", "RESOURCE (desktop:GROUP or app:NAME)")}
 	f.groupFlag(cmd)
 	cmd.RunE = asks(a, f, func(ctx context.Context, c *client.Client, args []string) (wire.LaunchAnswer, error) {
 		return f.launch(ctx, c, args[0], args[1])
@@ -119,7 +122,7 @@ func (f *front) launch(ctx context.Context, c *client.Client, user, resource str
 }
 
 func newRedeemCommand(a *app, f *front) *cobra.Command {
-	cmd := &cobra.Command{Use: "redeem TICKET", Short: "Spend a ticket, as a gateway does", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "redeem TICKET", Short: "Spend a ticket, as a gateway does", Args: wants("TICKET")}
 	cmd.RunE = asks(a, f, func(ctx context.Context, c *client.Client, args []string) (wire.RedeemAnswer, error) {
 		return c.Redeem(ctx, wire.RedeemRequest{Ticket: args[0]})
 	}, func(s *screen, x wire.RedeemAnswer) {

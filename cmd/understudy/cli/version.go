@@ -32,7 +32,7 @@ type build struct {
 
 func newVersionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Show which build this is", Args: cobra.NoArgs,
+		Use: "version", Short: "Show which build this is", Args: wants(),
 		RunE: func(*cobra.Command, []string) error {
 			b := build{Version: Version(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 			return show(a, b, func(s *screen, b build) { s.line("understudy " + b.Version + " " + b.Go + " " + b.Platform) })
