@@ -38,8 +38,9 @@ lint:
 unit:
 	go test -race -shuffle=on -timeout=10m $$(go list ./... | grep -v '/e2e$$')
 
+# The scenarios mostly wait, so several run side by side.
 e2e:
-	go test -count=1 -timeout=15m ./e2e
+	go test -count=1 -timeout=15m -parallel=6 ./e2e
 
 # Pure Go, so that each platform needs no tool chain but Go's.
 cross:
