@@ -30,6 +30,8 @@ type machine struct {
 	state  atomic.Pointer[State]
 	turn   chan struct{} // one change at a time decides, saves and shows
 	resets chan struct{}
+	// resetAt is when the latest reset began; whoever has the turn may use it.
+	resetAt time.Time
 	// toTell wakes the registration loop, toExpire the one that ends reservations.
 	toTell, toExpire chan struct{}
 }

@@ -378,6 +378,30 @@ func TestReset(t *testing.T) {
 	})
 }
 
+// A reset that is asked for twice, because an answer was lost or the host has
+// registered again, happens once: a second boot would end the next user's session.
+func TestResetAskedTwice(t *testing.T) {
+	bubble(t, 10, plain, func(r *rig) {
+		t := r.t
+		if got := r.reset(t); got != "202" {
+			t.Errorf("reset: got %s, want 202", got)
+		}
+		after(900 * time.Millisecond)
+		if got := r.reset(t); got != "202" {
+			t.Errorf("the same again: got %s, want 202", got)
+		}
+		after(200 * time.Millisecond)
+		if got := r.prepare(t, "bob", "s2"); got != "201" {
+			t.Errorf("after it: got %s, want 201", got)
+		}
+		r.call(t, http.MethodPost, "/sim/v1/sessions/s2/connect", nil)
+		after(3 * time.Second)
+		if got := r.call(t, http.MethodPost, "/sim/v1/sessions/s2/disconnect", nil); got != "204" {
+			t.Errorf("bob's session: got %s, want it to be there still", got)
+		}
+	})
+}
+
 // A simulated user connects by themselves where that is asked for.
 func TestSimulatedUserConnects(t *testing.T) {
 	bubble(t, 11, func(r *rig) { r.options.Connect = 3 * time.Second }, func(r *rig) {

@@ -61,14 +61,29 @@ func (m *machine) untilExpiry(ctx context.Context) {
 	}
 }
 
-// askReset decides a request for a reset, durably, and has it run.
+// resetPatience is how long a reset may take before another request begins a new one.
+const resetPatience = 2 * time.Minute
+
+// askReset decides a request for a reset, durably, and has it run. While one is
+// under way a second is agreed to and does nothing: it would end the session of
+// whoever comes after the first. One that does not come to its end is begun again.
 func (m *machine) askReset(ctx context.Context, r wire.Reset) error {
-	err := m.change(ctx, func(s State) (State, error) { return s.Reset(r) })
+	begins := false
+	err := m.change(ctx, func(s State) (State, error) {
+		next, err := s.Reset(r)
+		begins = err == nil && (!s.resetting || time.Since(m.resetAt) > resetPatience)
+		if begins {
+			m.resetAt = time.Now()
+		}
+		return next, err
+	})
 	if err != nil {
 		m.log.WithField(fieldReason, err.Error()).Info("reset refused")
 		return err
 	}
-	poke(m.resets)
+	if begins {
+		poke(m.resets)
+	}
 	return nil
 }
 
