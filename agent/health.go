@@ -109,7 +109,10 @@ func (a *Agent) checkRelay(s *stance) string {
 	if s.starting || s.state != zone.Normal {
 		return "the state is " + string(s.state)
 	}
-	if h := a.relay.Health(time.Now()); !h.Healthy {
+	switch h := a.relay.Health(time.Now()); {
+	case !h.Checked:
+		return "no health check has finished yet"
+	case !h.Healthy:
 		return h.Reason
 	}
 	return ""
