@@ -1,9 +1,11 @@
 package election_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"pgregory.net/rapid"
 
@@ -165,6 +167,105 @@ func checkAgreement(t *rapid.T, names []site.FQDN, mesh map[site.FQDN]election.W
 		}
 		if got.Successor != "" && !mesh[got.Elected].Leaving && got.Successor >= got.Elected {
 			t.Fatalf("%s is to hand over to %s, which does not rank before it", got.Elected, got.Successor)
+		}
+	}
+}
+
+// LHC-21, LHC-23: over every subset that runs and every incumbent: one that runs
+// stays elected and names the first better one that is ready; without one the
+// first that is ready is elected.
+func TestEveryIncumbent(t *testing.T) {
+	names := []site.FQDN{"cc01.test", "cc02.test", "cc10.test", "cc2.test"}
+	for _, incumbent := range names {
+		for subset := 1; subset < 1<<len(names); subset++ {
+			for starting := range 1 << len(names) {
+				words := map[site.FQDN]election.Word{}
+				for i, name := range names {
+					if subset&(1<<i) != 0 {
+						words[name] = election.Word{CanServe: true, Starting: starting&(1<<i) != 0}
+					}
+				}
+				mesh, record := meshOf(words), zone.Record{Number: 7, Writer: incumbent}
+				elected, successor := wantOffice(names, words, incumbent)
+				for self := range mesh {
+					got := election.Elect(now, seenBy(self, names, mesh, record))
+					if got.Elected != elected || got.Successor != successor {
+						t.Fatalf("incumbent %s, running %b, starting %b, seen by %s: got %+v, want %q and successor %q",
+							incumbent, subset, starting, self, got, elected, successor)
+					}
+				}
+			}
+		}
+	}
+}
+
+// wantOffice says the rule in the plainest way; names are in order.
+func wantOffice(names []site.FQDN, words map[site.FQDN]election.Word, incumbent site.FQDN) (elected, successor site.FQDN) {
+	ready := func(n site.FQDN) bool { return words[n].CanServe && !words[n].Starting }
+	first := site.FQDN("")
+	if i := slices.IndexFunc(names, ready); i >= 0 {
+		first = names[i]
+	}
+	switch {
+	case !ready(incumbent):
+		return first, ""
+	case first < incumbent:
+		return incumbent, first
+	}
+	return incumbent, ""
+}
+
+// LHC-21: "case-insensitive, trailing dot ignored": the same zone in any spelling
+// elects the same one.
+func TestSpellingElectsNobodyElse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		plain := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-d0-9]{1,3}(-[a-d0-9])?(\.[a-d]{1,2}){0,2}`), 1, 6, rapid.ID).Draw(t, "zone")
+		spelled := func(name string) site.FQDN {
+			var b strings.Builder
+			for _, c := range name {
+				if rapid.Bool().Draw(t, "upper") {
+					c = unicode.ToUpper(c)
+				}
+				b.WriteRune(c)
+			}
+			if rapid.Bool().Draw(t, "dot") {
+				b.WriteByte('.')
+			}
+			parsed, err := site.ParseFQDN(b.String())
+			if err != nil {
+				t.Fatalf("%q was refused: %v", b.String(), err)
+			}
+			return parsed
+		}
+		var list []site.FQDN
+		words := map[site.FQDN]election.Word{}
+		for _, name := range plain {
+			list = append(list, spelled(name))
+			words[spelled(name)] = election.Word{CanServe: true}
+		}
+		if len(words) != len(plain) {
+			t.Fatalf("%q are %d connectors, want %d", plain, len(words), len(plain))
+		}
+		got := election.Elect(now, seenBy(list[0], list, meshOf(words), zone.Record{}))
+		if want := slices.Min(plain); string(got.Elected) != want {
+			t.Fatalf("got %q of %q, want %q", got.Elected, plain, want)
+		}
+	})
+}
+
+// What is no host name never gets into a zone's list.
+func TestRefusedNames(t *testing.T) {
+	for _, name := range []string{
+		"", ".", "a..b", "a.b..", ".a", "-a.test", "a-.test", "a b.test", "ä.test", "a/b", "a:7480", "*.test", "a\x00.test",
+		strings.Repeat("a", 64) + ".test", strings.Repeat("a.", 127) + "a",
+	} {
+		if got, err := site.ParseFQDN(name); err == nil {
+			t.Errorf("%q was taken as %q", name, got)
+		}
+	}
+	for _, name := range []string{strings.Repeat("a", 63) + ".test", strings.Repeat("a.", 126) + "a", "0.test", "a_b"} {
+		if _, err := site.ParseFQDN(name + "."); err != nil {
+			t.Errorf("%q was refused: %v", name, err)
 		}
 	}
 }
