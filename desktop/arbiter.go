@@ -41,7 +41,8 @@ func (a Arbiter) Prepare(now time.Time, s State, ask Ask) (State, Verdict, error
 		return s, Verdict{}, p
 	}
 	s.Term = max(s.Term, ask.Term)
-	if ask.Assign {
+	assigns := ask.Assign && s.AssignedUser == ""
+	if assigns {
 		s.AssignedUser = ask.User
 	}
 	if own >= 0 {
@@ -49,6 +50,7 @@ func (a Arbiter) Prepare(now time.Time, s State, ask Ask) (State, Verdict, error
 		return s, v, nil
 	}
 	s, v := reserve(now, s, ask)
+	s.Sessions[len(s.Sessions)-1].Assigned = assigns
 	return s, v, nil
 }
 

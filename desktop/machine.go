@@ -143,8 +143,8 @@ func (m *machine) told(ctx context.Context, e Event) error {
 // alone what somebody has connected to.
 func (m *machine) end(ctx context.Context, session string, withdraw bool) error {
 	err := m.change(ctx, func(s State) (State, error) {
-		if i := s.find(session); withdraw && i >= 0 && s.Sessions[i].State != wire.Reserved {
-			return s, wire.NewProblem(http.StatusConflict, wire.CodeBusy, "the user has connected to the session")
+		if withdraw {
+			return s.Withdrawn(session)
 		}
 		return s.Happened(session, wire.SessionEnded)
 	})

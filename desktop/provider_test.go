@@ -105,6 +105,37 @@ func TestHostFails(t *testing.T) {
 	})
 }
 
+// LHC-36: a desktop whose broker gave a launch up, because it failed here or the
+// answer was lost, has no owner for it: the user gets another one.
+func TestWithdrawnAssignment(t *testing.T) {
+	assign := func(r *rig, user string) string {
+		return r.call(r.t, http.MethodPost, "/v1/sessions", wire.Prepare{
+			Lease: "lease1", Term: 1, Session: user, User: user, Resource: "desktop:Own", Assign: true, Life: site.Duration(time.Minute),
+		})
+	}
+	onHost(t, func(r *rig, h *fakeHost) {
+		t := r.t
+		h.fail = errors.New("no session host")
+		if got := assign(r, "alice"); got != "500 internal" {
+			t.Errorf("got %s, want 500 internal", got)
+		}
+		h.fail = nil
+		if got := assign(r, "bob"); got != "201" {
+			t.Errorf("after what failed: got %s, want 201", got)
+		}
+		if got := r.call(t, http.MethodDelete, "/v1/sessions/bob?withdraw=true", nil); got != "204" {
+			t.Errorf("withdraw: got %s, want 204", got)
+		}
+		if got := assign(r, "carol"); got != "201" {
+			t.Errorf("after a withdrawal: got %s, want 201", got)
+		}
+		after(2 * time.Minute)
+		if got := assign(r, "dave"); got != "409 assigned" {
+			t.Errorf("after a reservation that lapsed: got %s, want 409 assigned", got)
+		}
+	})
+}
+
 // LHC-37: a user whose broker forgot their session gets it back under the name that
 // the broker now has, and the broker hears of it at once.
 func TestSessionTakesTheNewName(t *testing.T) {

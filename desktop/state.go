@@ -41,6 +41,8 @@ type Held struct {
 	wire.Session
 	// Life is how long a reservation lives without its user.
 	Life site.Duration `json:"life,omitempty"`
+	// Assigned says that the reservation made its user the desktop's owner.
+	Assigned bool `json:"assigned,omitempty"`
 
 	expires time.Time
 }
@@ -88,7 +90,7 @@ func (s State) Happened(session string, event wire.SessionEvent) (State, error) 
 	switch event {
 	case wire.SessionStarted, wire.SessionConnected:
 		event = arrival(held.State)
-		held.State, held.Life, s.Used = wire.Active, 0, true
+		held.State, held.Life, held.Assigned, s.Used = wire.Active, 0, false, true
 	case wire.SessionDisconnected:
 		if held.State == wire.Reserved {
 			return s, wire.Problemf(409, wire.CodeConflict, "nobody has connected to session %s", session)
@@ -105,6 +107,20 @@ func arrival(before wire.SessionState) wire.SessionEvent {
 		return wire.SessionStarted
 	}
 	return wire.SessionConnected
+}
+
+// Withdrawn ends a reservation that its broker has given up, with the ownership
+// that came of it: the broker has gone on to another desktop. One that lapses by
+// itself leaves its owner, of whom the broker has a record.
+func (s State) Withdrawn(session string) (State, error) {
+	i := s.find(session)
+	if i >= 0 && s.Sessions[i].State != wire.Reserved {
+		return s, wire.NewProblem(http.StatusConflict, wire.CodeBusy, "the user has connected to the session")
+	}
+	if i >= 0 && s.Sessions[i].Assigned {
+		s.AssignedUser = ""
+	}
+	return s.Happened(session, wire.SessionEnded)
 }
 
 // Expire withdraws the reservations whose users have not come in time, and says

@@ -2,6 +2,7 @@ package storefront_test
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
@@ -92,6 +93,28 @@ func TestLaunchIsBounded(t *testing.T) {
 		wantProblem(t, f.post("sessions", bobsPool), 503, wire.CodeNoMachine)
 		if took := time.Since(began); took != 8*time.Second {
 			t.Errorf("took %s, want 8s: two machines of 3s and the rest", took)
+		}
+	})
+}
+
+// LHC-36: a machine that keeps silent may have made the user its owner; asked to
+// withdraw that, it does not become a second desktop of theirs.
+func TestSilentMachineOfAnAssignedGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFront(t)
+		f.register(t, "a1", "a2")
+		f.hosts.answer = func(ctx context.Context, c wire.Call) (wire.CallAnswer, error) {
+			if c.Machine == "a2" || c.Method != http.MethodPost {
+				return agree(ctx, c)
+			}
+			<-ctx.Done()
+			return wire.CallAnswer{}, ctx.Err()
+		}
+		if got := read[wire.LaunchAnswer](t, f.post("sessions", `{"user":"carol","resource":"desktop:own"}`), 201); got.Machine != "a2" {
+			t.Errorf("got %s, want a2", got.Machine)
+		}
+		if got, want := f.hosts.log(), "a1 POST sessions, a1 DELETE sessions, a2 POST sessions"; got != want {
+			t.Errorf("calls %q, want %q", got, want)
 		}
 	})
 }

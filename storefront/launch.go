@@ -20,6 +20,8 @@ import (
 const (
 	machineTime = 3 * time.Second
 	launchTime  = 8 * time.Second
+	// silentTime is for the withdrawal from a machine that has just kept silent.
+	silentTime = time.Second
 )
 
 // reserver is what a launch needs of the engine.
@@ -54,7 +56,9 @@ func (l *launcher) launch(ctx context.Context, r broker.LaunchRequest) (broker.R
 		if err == nil {
 			return held, at, l.keep(ctx, held)
 		}
-		l.engine.Release(time.Now(), held)
+		if l.engine.Release(time.Now(), held) && held.Assign && !answered(err) {
+			l.withdraw(ctx, held, silentTime)
+		}
 		if p := hopeless(err); p != nil {
 			return held, at, p
 		}
@@ -63,6 +67,14 @@ func (l *launcher) launch(ctx context.Context, r broker.LaunchRequest) (broker.R
 		}
 		r.Exclude[held.Machine] = true
 	}
+}
+
+// answered reports whether the machine, or a connector before it, has said no. One
+// that has not may have made the user its owner: asked to withdraw that, it does not
+// become the second desktop of a user who gets another one now (LHC-36).
+func answered(err error) bool {
+	p, ok := errors.AsType[*wire.Problem](err)
+	return ok && p.Status/100 == 4
 }
 
 // hopeless returns the answer when no other machine can be asked either: nobody
@@ -132,7 +144,7 @@ func (l *launcher) keep(ctx context.Context, held broker.Reservation) error {
 		return nil
 	}
 	if l.engine.Release(time.Now(), held) {
-		l.withdraw(ctx, held)
+		l.withdraw(ctx, held, machineTime)
 	}
 	p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeDisk, "the launch could not be made durable")
 	p.RetryAfter = time.Second
@@ -141,8 +153,8 @@ func (l *launcher) keep(ctx context.Context, held broker.Reservation) error {
 
 // withdraw tells the machine that nobody will come; whoever has come meanwhile
 // stays. Best effort: the end of the reservation's life tells it the same.
-func (l *launcher) withdraw(ctx context.Context, held broker.Reservation) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), machineTime)
+func (l *launcher) withdraw(ctx context.Context, held broker.Reservation, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	_, _ = l.call(ctx, held, http.MethodDelete, "/v1/sessions/"+url.PathEscape(held.Session)+"?withdraw=true", nil)
 }

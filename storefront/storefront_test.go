@@ -87,14 +87,17 @@ func newFront(t testing.TB) *front {
 		Groups: []site.DeliveryGroup{
 			{Name: "pool", Kind: site.Pooled, Zones: []string{"east"}, Desktop: "Pool"},
 			{Name: "far", Kind: site.Pooled, Zones: []string{"west"}, Desktop: "Far"},
+			{Name: "own", Kind: site.Assigned, Zones: []string{"east"}, Desktop: "Own"},
 		},
 		Machines: []site.Machine{
 			{Name: "p1", Group: "pool", Zone: "east"},
 			{Name: "p2", Group: "pool", Zone: "east"},
 			{Name: "p3", Group: "pool", Zone: "east"},
 			{Name: "f1", Group: "far", Zone: "west"},
+			{Name: "a1", Group: "own", Zone: "east"},
+			{Name: "a2", Group: "own", Zone: "east"},
 		},
-		Entitlements: []site.Entitlement{{User: "bob", Desktop: "pool"}, {User: "alice", Desktop: "pool"}, {User: "bob", Desktop: "far"}},
+		Entitlements: []site.Entitlement{{User: "bob", Desktop: "pool"}, {User: "alice", Desktop: "pool"}, {User: "bob", Desktop: "far"}, {User: "carol", Desktop: "own"}},
 	}
 	f := &front{
 		engine: broker.New(broker.Options{Broker: "cc01", Zone: "east", HA: true}, site.NewIndex(s)),
