@@ -84,7 +84,10 @@ func (o Options) withDefaults() Options {
 }
 
 // API serves the registration API.
-type API struct{ o Options }
+type API struct {
+	o    Options
+	owed owed
+}
 
 // New returns the API.
 func New(o Options) (*API, error) {
@@ -250,11 +253,14 @@ func (a *API) holder(r *http.Request) (string, error) {
 	return id, a.o.Authorize(r, lease.Machine)
 }
 
+// record makes records durable, with those that could not be made so before.
 func (a *API) record(ctx context.Context, records []broker.Record) error {
-	if len(records) == 0 {
+	due := append(a.owed.take(), records...)
+	if len(due) == 0 {
 		return nil
 	}
-	if err := a.o.Recorder.Record(ctx, records); err != nil {
+	if err := a.o.Recorder.Record(ctx, due); err != nil {
+		a.owed.add(due)
 		p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeDisk, "the broker cannot write its journal")
 		p.RetryAfter = time.Second
 		return errors.Join(p, err)

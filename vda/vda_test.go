@@ -218,6 +218,37 @@ func TestRecordsBeforeAnswer(t *testing.T) {
 	}
 }
 
+// LHC-36: an owner whom the disk did not take is on it before the next answer: the
+// engine tells of each only once.
+func TestOwedRecords(t *testing.T) {
+	own := site.Site{
+		Name: "x", Zones: []site.Zone{{Name: "east"}},
+		Groups:   []site.DeliveryGroup{{Name: "own", Kind: site.Assigned, Zones: []string{"east"}, Desktop: "Own"}},
+		Machines: []site.Machine{{Name: registration().Machine, Group: "own", Zone: "east"}},
+	}
+	b := newBench(t, nil)
+	b.engine.SetIndex(site.NewIndex(&own))
+	body := registration()
+	body.AssignedUser = "alice"
+	b.diskErr = errors.New("disk full")
+	if got, _ := b.do(t, "POST", "/vda/v1/registrations", body); got != "503 disk_failed" {
+		t.Errorf("got %s, want 503 disk_failed", got)
+	}
+	b.diskErr, b.records = nil, nil
+	if got, _ := b.do(t, "POST", "/vda/v1/registrations", body); got != "201" {
+		t.Errorf("again: got %s, want 201", got)
+	}
+	owned := func(r broker.Record) bool { return r.Kind == broker.Assignment && r.User == "alice" }
+	if !slices.ContainsFunc(b.records, owned) {
+		t.Errorf("got records %+v, want alice's machine", b.records)
+	}
+	b.records = nil
+	b.do(t, "POST", "/vda/v1/registrations", body)
+	if slices.ContainsFunc(b.records, owned) {
+		t.Errorf("got records %+v, want alice's machine once", b.records)
+	}
+}
+
 // LHC-33: who runs the broker hears which desktop was refused, and why.
 func TestRefusedRegistrationsAreToldOf(t *testing.T) {
 	var told []string
