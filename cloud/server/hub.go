@@ -73,33 +73,29 @@ func (h *hub) of(connectors []site.Connector) []*callStream {
 	return list
 }
 
+// callPatience is how long one connector has a call to itself.
+const callPatience = time.Second
+
 // Call asks a desktop host something through any connector of its zone; if one
-// does not pass it on, through another (LHC-03).
+// does not pass it on, or is slow, through another too (LHC-03): a stream whose other
+// end is gone looks open for some seconds. Hosts take the same call twice.
 func (s *Server) Call(ctx context.Context, c wire.Call) (wire.CallAnswer, error) {
 	index := s.sites.Current().index
 	machine, ok := index.Machine(c.Machine)
 	if !ok {
 		return wire.CallAnswer{}, wire.Problemf(http.StatusForbidden, wire.CodeUnknownMachine, "%s is not a machine of the site", c.Machine)
 	}
-	var last wire.CallAnswer
-	for _, stream := range s.hub.of(index.Connectors(machine.Zone)) {
-		answer, err := stream.call(ctx, c)
-		if ctx.Err() != nil {
-			return wire.CallAnswer{}, ctx.Err()
-		}
-		if err == nil && !declined(answer) {
-			return answer, nil
-		}
-		if err == nil {
-			last = answer
-		}
+	ctx, cancel := context.WithCancel(ctx)
+	r := newRace(s.hub.of(index.Connectors(machine.Zone)))
+	defer r.calling.Wait()
+	defer cancel()
+	answer, err := r.run(ctx, c)
+	if err == nil && answer.Status == 0 {
+		p := wire.Problemf(http.StatusServiceUnavailable, wire.CodeZoneUnreachable, "no connector of zone %q keeps a call stream", machine.Zone)
+		p.RetryAfter = 5 * time.Second
+		return wire.CallAnswer{}, p
 	}
-	if last.Status != 0 {
-		return last, nil
-	}
-	p := wire.Problemf(http.StatusServiceUnavailable, wire.CodeZoneUnreachable, "no connector of zone %q keeps a call stream", machine.Zone)
-	p.RetryAfter = 5 * time.Second
-	return wire.CallAnswer{}, p
+	return answer, err
 }
 
 // declined reports whether a connector, and not the machine, has answered no:
