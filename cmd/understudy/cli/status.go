@@ -120,6 +120,9 @@ func counts(by map[string]int) string {
 	var text strings.Builder
 	for _, kind := range []string{"zones", "connectors", "machines", "groups", "applications", "users"} {
 		if n, ok := by[kind]; ok {
+			if n == 1 {
+				kind = strings.TrimSuffix(kind, "s")
+			}
 			fmt.Fprintf(&text, ", %d %s", n, kind)
 		}
 	}
