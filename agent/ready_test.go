@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -139,5 +140,31 @@ func TestListsOfOneThatDoesNotServe(t *testing.T) {
 		if !strings.Contains(registrations.Note, c.note) || !strings.Contains(sessions.Note, c.note) || registrations.Items == nil || sessions.Items == nil {
 			t.Errorf("%s: got %+v and %+v, want empty lists with %q", c.stance.state, registrations, sessions, c.note)
 		}
+	}
+}
+
+// Design 4: the site's settings hold, and where a connector's file says something
+// else the difference is shown, by its key.
+func TestSettingsThatDiffer(t *testing.T) {
+	inForce := site.Settings{}.WithDefaults()
+	for _, c := range []struct {
+		name string
+		file site.Settings
+		want string
+	}{
+		{"nothing said", site.Settings{}, "[]"},
+		{"the same said", inForce, "[]"},
+		{"one", site.Settings{Detection: inForce.Detection + 1}, "[outage.detection]"},
+		{
+			"several", site.Settings{Deadline: inForce.Deadline + 1, Participation: site.Always, VDAInterval: inForce.VDAInterval},
+			"[outage.participation election.deadline]",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := &Agent{o: Options{Settings: c.file}}
+			if got := fmt.Sprint(a.differing(inForce)); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
 	}
 }
