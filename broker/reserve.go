@@ -68,13 +68,22 @@ func (e *Engine) Commit(now time.Time, r Reservation) []Record {
 	defer e.mu.Unlock()
 	e.sweep(now)
 	var records []Record
-	if !r.Reconnect {
+	if r.Reconnect {
+		e.unclaim(r)
+	} else {
 		records = append(records, e.launched(now, r)...)
 	}
 	if r.Assign {
 		records = append(records, e.assigned(r)...)
 	}
 	return records
+}
+
+// unclaim lets a reconnection hold nothing any more: a session has any number.
+func (e *Engine) unclaim(r Reservation) {
+	if h := e.hosts[r.Machine]; h != nil && h.sessions[r.Session] != nil {
+		delete(h.sessions[r.Session].claims, r.claim)
+	}
 }
 
 func (e *Engine) launched(now time.Time, r Reservation) []Record {
