@@ -156,7 +156,8 @@ func TestSettingsThatDiffer(t *testing.T) {
 		{"the same said", inForce, "[]"},
 		{"one", site.Settings{Detection: inForce.Detection + 1}, "[outage.detection]"},
 		{
-			"several", site.Settings{Deadline: inForce.Deadline + 1, Participation: site.Always, VDAInterval: inForce.VDAInterval},
+			"several",
+			site.Settings{Deadline: inForce.Deadline + 1, Participation: site.Always, VDAInterval: inForce.VDAInterval},
 			"[outage.participation election.deadline]",
 		},
 	} {
