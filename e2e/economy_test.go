@@ -139,7 +139,7 @@ func (c *counter) Write(b []byte) (int, error) {
 func (c *counter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // memoryLimit is what a connector of the demo's size stays under, in bytes.
-const memoryLimit = 60 << 20
+const memoryLimit = 60_000_000
 
 // TestMemory: a connector of the demo's size stays under 60 MB, also after it has
 // served a whole outage.
