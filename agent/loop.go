@@ -147,6 +147,7 @@ func (a *Agent) tell(now time.Time, ch change, hadOffice bool, tr statemachine.T
 	a.log.raise(events.StateChanged, tr.Reason, a.moved(tr))
 	switch {
 	case !tr.From.HA() && tr.To.HA():
+		a.relay.Forget()
 		a.log.raise(events.OutageBegan, tr.Reason, a.moved(tr))
 	case tr.From.HA() && !tr.To.HA():
 		a.log.raise(events.OutageEnded, tr.Reason, a.moved(tr))

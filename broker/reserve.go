@@ -134,12 +134,17 @@ func (e *Engine) Release(now time.Time, r Reservation) bool {
 	if s == nil {
 		return false
 	}
+	committed := s.claims[r.claim]
 	delete(s.claims, r.claim)
-	if s.State != Reserved || len(s.claims) > 0 {
-		return false
+	last := s.State == Reserved && len(s.claims) == 0
+	if undone := committed && !s.committed(); undone || last {
+		s.launched = s.launched && !undone // whoever commits next gets the records that were not kept
+		if e.owners[r.Machine] == (owner{r.User, r.Session}) {
+			e.disown(r.Machine)
+		}
 	}
-	if e.owners[r.Machine] == (owner{r.User, r.Session}) {
-		e.disown(r.Machine)
+	if !last {
+		return false
 	}
 	e.end(s)
 	e.place(h)

@@ -19,6 +19,16 @@ type session struct {
 	slot     int // in the queue of reservations
 }
 
+// committed reports whether a launch that holds the session has been committed.
+func (s *session) committed() bool {
+	for _, committed := range s.claims {
+		if committed {
+			return true
+		}
+	}
+	return false
+}
+
 // begin adds a session to its host.
 func (e *Engine) begin(h *host, s Session, until time.Time) *session {
 	n := &session{Session: s, host: h, until: until, claims: map[uint64]bool{}}

@@ -76,6 +76,7 @@ func play(ctx context.Context, o Options, w *world.World) error {
 	defer stop()
 	s := &stage{o: o, world: w, running: running}
 	err := s.play(ctx)
+	s.took = time.Since(s.began)
 	if o.Keep && err == nil {
 		s.keep(ctx)
 	}
@@ -146,6 +147,7 @@ type stage struct {
 	world   *world.World
 	running context.Context
 	began   time.Time
+	took    time.Duration
 }
 
 // tell prints one step.
@@ -166,7 +168,7 @@ func (s *stage) done(ok bool) {
 	case s.o.JSON:
 		_ = json.NewEncoder(s.o.Out).Encode(Done{Done: true, OK: ok})
 	case ok:
-		fmt.Fprintf(s.o.Out, "\nThe zone went through an outage and back in %s.\n", time.Since(s.began).Round(100*time.Millisecond))
+		fmt.Fprintf(s.o.Out, "\nThe zone went through an outage and back in %s.\n", s.took.Round(100*time.Millisecond))
 	default:
 		fmt.Fprintf(s.o.Out, "\nThe demo failed; the step above says what did not happen.\n")
 	}
@@ -181,7 +183,8 @@ func (s *stage) keep(ctx context.Context) {
 func (s *stage) invitation() string {
 	var urls []string
 	var text strings.Builder
-	text.WriteString("\nEverything keeps running until Ctrl-C. In another shell, try:\n\n")
+	program, _ := os.Executable()
+	fmt.Fprintf(&text, "\nEverything keeps running until Ctrl-C. In another shell, try (understudy is %s):\n\n", program)
 	for _, c := range s.world.Connectors() {
 		urls = append(urls, c.ClientURL)
 		fmt.Fprintf(&text, "  understudy status --connector unix:%s\n", s.world.Admin(c.FQDN))

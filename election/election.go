@@ -184,7 +184,7 @@ func state(running map[site.FQDN]Word, name site.FQDN) string {
 	w, ok := running[name]
 	switch {
 	case !ok:
-		return "is not running"
+		return "is not heard"
 	case w.Starting:
 		return "is starting"
 	case w.Leaving:

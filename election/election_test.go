@@ -106,7 +106,7 @@ func TestScenarios(t *testing.T) {
 		reason    string
 	}{
 		{"LHC-23 the incumbent stays until it hands over", b, meshOf(map[site.FQDN]election.Word{a: can, b: can, c: can}), zone.Record{Number: 4, Writer: b}, 0, b, a, "ranks before"},
-		{"LHC-23 the next takes over", c, meshOf(map[site.FQDN]election.Word{b: can, c: can}), zone.Record{Number: 4, Writer: a}, 0, b, "", "a.test is not running"},
+		{"LHC-23 the next takes over", c, meshOf(map[site.FQDN]election.Word{b: can, c: can}), zone.Record{Number: 4, Writer: a}, 0, b, "", "a.test is not heard"},
 		{"LHC-23 a worse name changes nothing", a, meshOf(map[site.FQDN]election.Word{a: can, b: can, c: can}), zone.Record{Number: 4, Writer: a}, 0, a, "", "holds the office"},
 		{"a starter is no candidate", b, meshOf(map[site.FQDN]election.Word{a: {CanServe: true, Starting: true}, b: can}), zone.Record{Number: 4, Writer: a}, 0, b, "", "a.test is starting"},
 		{"one that cannot serve is no candidate", b, meshOf(map[site.FQDN]election.Word{a: {WhyNot: "no snapshot"}, b: can}), zone.Record{}, 0, b, "", "a.test cannot serve: no snapshot"},
@@ -114,7 +114,7 @@ func TestScenarios(t *testing.T) {
 		{"nobody can serve", a, meshOf(map[site.FQDN]election.Word{a: {}, b: {}}), zone.Record{}, 0, "", "", "no running connector can serve"},
 		{"the last word names the next one", c, meshOf(map[site.FQDN]election.Word{a: can, b: can, c: can}), zone.Record{Number: 5, Writer: b, Successor: a}, deadline, a, "", "handed the office over"},
 		{"not heard within a deadline, the incumbent goes on", b, meshOf(map[site.FQDN]election.Word{a: can, b: can}), zone.Record{Number: 5, Writer: b, Successor: a}, deadline + 1, b, a, "ranks before"},
-		{"the successor died", b, meshOf(map[site.FQDN]election.Word{b: can, c: can}), zone.Record{Number: 5, Writer: b, Successor: a}, 0, b, "", "a.test is not running"},
+		{"the successor died", b, meshOf(map[site.FQDN]election.Word{b: can, c: can}), zone.Record{Number: 5, Writer: b, Successor: a}, 0, b, "", "a.test is not heard"},
 		{"a leaving incumbent hands over to anybody", b, meshOf(map[site.FQDN]election.Word{b: {CanServe: true, Leaving: true}, c: can}), zone.Record{Number: 4, Writer: b}, 0, b, c, "is stopping"},
 		{"a leaving connector is no candidate", c, meshOf(map[site.FQDN]election.Word{b: {CanServe: true, Leaving: true}, c: can}), zone.Record{}, 0, c, "", "b.test is stopping"},
 		{"preempt only while each hears the other (a does not hear b)", b, cut(meshOf(map[site.FQDN]election.Word{a: can, b: can, c: can}), a, b), zone.Record{Number: 4, Writer: b}, 0, b, "", "a.test is not heard both ways"},

@@ -24,3 +24,22 @@ func TestACheckBegunBeforeTheTroubleDoesNotClearIt(t *testing.T) {
 		t.Error("a check begun after the trouble does not clear it")
 	}
 }
+
+// LHC-14: failures of relayed requests do not hold up the recovery: in HA mode
+// nothing is relayed that could succeed.
+func TestForgottenFailuresDoNotHoldUpRecovery(t *testing.T) {
+	now := time.Now()
+	r := &Relay{judge: newJudge(now, time.Hour)}
+	for i := range 20 {
+		q := request{kind: Launch, target: "/storefront/v1/sessions", body: []byte(`{"user":"u` + string(rune('a'+i)) + `"}`)}
+		r.judge.relayed(now, q, "no answer")
+	}
+	r.judge.stream(now, true, "")
+	if h := r.judge.checked(now, now, ""); h.Healthy {
+		t.Fatal("twenty failures of one kind do not count")
+	}
+	r.Forget()
+	if h := r.judge.checked(now, now, ""); !h.Healthy {
+		t.Errorf("after they were forgotten: %s", h.Reason)
+	}
+}

@@ -158,6 +158,12 @@ func (r *Relay) Run(ctx context.Context) error {
 // Check asks for a comprehensive check now, without waiting for it.
 func (r *Relay) Check() { notify(r.check) }
 
+// Forget lets the failures of relayed requests count no more: in HA mode nothing is
+// relayed, so nothing else could clear them. What failed is still probed.
+func (r *Relay) Forget() {
+	r.locked(func(j *judge) { clear(j.windows) })
+}
+
 // Health is what the latest check said.
 func (r *Relay) Health(time.Time) Health {
 	r.mu.Lock()

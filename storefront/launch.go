@@ -38,6 +38,7 @@ type launcher struct {
 	caller   Caller
 	recorder Recorder
 	rand     io.Reader
+	turns    turns
 }
 
 // launch tries machine after machine until one agrees. The machine is the
@@ -133,8 +134,10 @@ func refused(held broker.Reservation, answer wire.CallAnswer) error {
 	return fmt.Errorf("prepare %s: %w", held.Machine, &p)
 }
 
-// keep makes the launch durable, or undoes it.
+// keep makes the launch durable, or undoes it. Launches that share a session take
+// turns, so that none is answered by a record of another that is not kept yet.
 func (l *launcher) keep(ctx context.Context, held broker.Reservation) error {
+	defer l.turns.take(held.Session)()
 	records := l.engine.Commit(time.Now(), held)
 	if len(records) == 0 {
 		return nil

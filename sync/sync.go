@@ -160,7 +160,7 @@ func (s *Syncer[B]) swap(ctx context.Context, built B) Result {
 	}
 	version := built.Version()
 	if err == nil {
-		return Result{Outcome: Imported, Version: version, Detail: fmt.Sprintf("version %s from %s is in use", version, s.options.From)}
+		return Result{Outcome: Imported, Version: version, Detail: fmt.Sprintf("version %s is in use", version)}
 	}
 	built.Discard()
 	if errors.Is(err, ErrDeferred) {

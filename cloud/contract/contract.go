@@ -121,7 +121,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 
 func (t *trial) try(ctx context.Context, c check) Check {
 	if c.scratch && !t.o.Scratch {
-		return Check{Name: c.name, Outcome: Skipped, Reason: "it changes the site; allow that with scratch"}
+		return Check{Name: c.name, Outcome: Skipped, Reason: "it changes the site; allow that with --scratch"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
