@@ -296,6 +296,28 @@ func TestWrongZoneIsFollowedAfterEnumeration(t *testing.T) {
 	}
 }
 
+// LHC-41: at the beginning of an outage a client asks who is not elected; the
+// elected one of that zone knows the right zone.
+func TestElectedOneNamesTheRightZone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		f.good("cc1", "east")
+		f.good("cc2", "east")
+		f.good("cc3", "west")
+		wrong := wire.NewProblem(409, wire.CodeWrongZone, "")
+		wrong.Zones = []string{"west"}
+		f.set("cc1 sessions", 503, notElected("http://cc2"))
+		f.set("cc2 sessions", 409, wrong)
+		f.set("cc3 sessions", 201, wire.LaunchAnswer{Session: "s"})
+		c := newClient(t, f, nil)
+		c.Beat(t.Context())
+		if _, err := c.Launch(t.Context(), bob); err != nil {
+			t.Error(err)
+		}
+		wantLog(t, f, "cc1 sessions", "cc2 sessions", "cc3 sessions")
+	})
+}
+
 func TestRefusalIsFinal(t *testing.T) {
 	for status, code := range map[int]string{403: wire.CodeNotEntitled, 404: wire.CodeUnknownResource, 503: wire.CodeNoMachine, 401: wire.CodeUnauthorized} {
 		synctest.Test(t, func(t *testing.T) {

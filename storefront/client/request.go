@@ -94,11 +94,13 @@ func (c *Client) round(ctx context.Context, r request) error {
 }
 
 // ask sends the request to a connector, and to the one that it names instead:
-// the elected one, or a peer that reaches the cloud. One hop only.
+// the elected one, or a peer that reaches the cloud. One hop only in a zone; and
+// either may say that another zone is the right one.
 func (c *Client) ask(ctx context.Context, url string, r request) error {
 	err := c.try(ctx, url, r)
 	if next := instead(err, url); next != "" {
-		return c.try(ctx, next, r)
+		url = next
+		err = c.try(ctx, url, r)
 	}
 	if zones := rightZones(err); len(zones) > 0 && !r.sent {
 		return c.askIn(ctx, zones, url, r, err)
