@@ -16,13 +16,16 @@ func (c *cast) write(name, text string) {
 	}
 }
 
-// siteFile is a zone whose outage is over within seconds. The deadline leaves a
-// busy machine room: a process that is paused for longer starts again.
+// quick are durations under which an outage is over within seconds. The deadline
+// leaves a busy machine room: a process that is paused for longer starts again.
+const quick = "{health_interval: 300ms, detection: 1s, initial_ha: 1s, recovery: 1s, deadline: 1s, join_wait: 1500ms, vda_interval: 1s}"
+
+// siteFile is a site of one zone.
 func (c *cast) siteFile() string {
 	text := `name: e2e
 zones:
   - name: berlin
-    settings: {health_interval: 300ms, detection: 1s, initial_ha: 1s, recovery: 1s, deadline: 1s, join_wait: 1500ms, vda_interval: 1s}
+    settings: ` + quick + `
 groups:
   - {name: office, kind: assigned, zones: [berlin], desktop: Office desktop}
   - {name: pool, kind: pooled, zones: [berlin], desktop: Pooled desktop}
@@ -47,7 +50,7 @@ connectors:
 }
 
 func (c *cast) connectorFile(p *player) string {
-	text := fmt.Sprintf("site: e2e\nfqdn: %s\nzone: berlin\ndata: %s\ncloud: {url: %q, token_file: connector.token, timeout: 2s}\n", p.fqdn(), p.name, c.cloudURL)
+	text := fmt.Sprintf("site: e2e\nfqdn: %s\nzone: %s\ndata: %s\ncloud: {url: %q, token_file: connector.token, timeout: 2s}\n", p.fqdn(), c.zone, p.name, c.cloudURL)
 	text += fmt.Sprintf("listen: {client: %q, peer: %q, admin: %q}\n", p.at(clientPort), p.at(peerPort), p.at(adminPort))
 	text += "insecure: true\nsync: {interval: 1s}\npeers:\n"
 	for _, o := range c.players {

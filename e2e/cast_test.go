@@ -43,6 +43,8 @@ const poolDesktops = 4
 type cast struct {
 	t        testing.TB
 	dir      string
+	zone     string
+	desktops int    // how many the host plays
 	cloudAt  string // where the cloud broker listens
 	cloudURL string // where the connectors look for it
 	hostAt   string
@@ -62,17 +64,11 @@ type player struct {
 // newCast writes the files and starts nothing.
 func newCast(t testing.TB) *cast {
 	t.Helper()
-	c := &cast{t: t, dir: t.TempDir()}
+	c := &cast{t: t, dir: t.TempDir(), zone: "berlin", desktops: poolDesktops + 1}
 	c.cloudAt = fmt.Sprintf("%s:%d", loopback(t, cloudPort), cloudPort)
 	c.cloudURL = "http://" + c.cloudAt
 	c.hostAt = fmt.Sprintf("%s:%d", loopback(t, desktopPort), desktopPort)
-	for i := range 3 {
-		name := fmt.Sprintf("cc%02d", i+1)
-		ip := loopback(t, clientPort, peerPort, adminPort)
-		c.players = append(c.players, &player{
-			name: name, ip: ip, admin: adminOf(t, fmt.Sprintf("http://%s:%d", ip, adminPort), filepath.Join(c.dir, name)),
-		})
-	}
+	c.join("cc01", "cc02", "cc03")
 	c.write("tokens", "zone connector connector-secret-0001\noperator admin operator-secret-0001\n")
 	c.write("connector.token", "connector-secret-0001\n")
 	c.write("operator.token", "operator-secret-0001\n")
@@ -80,6 +76,17 @@ func newCast(t testing.TB) *cast {
 	c.write("site.yaml", c.siteFile())
 	c.write("desktops.yaml", c.desktopsFile())
 	return c
+}
+
+// join adds connectors.
+func (c *cast) join(names ...string) {
+	c.t.Helper()
+	for _, name := range names {
+		ip := loopback(c.t, clientPort, peerPort, adminPort)
+		c.players = append(c.players, &player{
+			name: name, ip: ip, admin: adminOf(c.t, fmt.Sprintf("http://%s:%d", ip, adminPort), filepath.Join(c.dir, name)),
+		})
+	}
 }
 
 func (p *player) fqdn() string        { return p.name + ".example.test" }
@@ -278,7 +285,7 @@ func (c *cast) outage() string {
 func (c *cast) holds(p *player) string {
 	c.t.Helper()
 	return p.Shows(act, "that it serves all desktops", func(s wire.Status) error {
-		if !s.State.HA() || !s.Election.Serving || s.Registrations != poolDesktops+1 {
+		if !s.State.HA() || !s.Election.Serving || s.Registrations != c.desktops {
 			return fmt.Errorf("state %s (%s), serving %v, %d registrations", s.State, s.Waiting, s.Election.Serving, s.Registrations)
 		}
 		return nil
@@ -314,7 +321,7 @@ func (c *cast) recovered() {
 	c.normal()
 	eventually(c.t, act, "every desktop is registered with the cloud broker", func() error {
 		brokers := c.brokers()
-		if len(brokers) != poolDesktops+1 {
+		if len(brokers) != c.desktops {
 			return fmt.Errorf("%d desktops have registered", len(brokers))
 		}
 		for machine, broker := range brokers {

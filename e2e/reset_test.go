@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"understudy/site"
@@ -45,6 +46,64 @@ func TestUsedDesktops(t *testing.T) {
 	c.recovered()
 	if l := c.served(act, "bob", "desktop:pool"); l.Machine != used.Machine {
 		t.Errorf("bob got %s, want %s, which was reset after the outage", l.Machine, used.Machine)
+	}
+}
+
+// TestReuseInOutage: LHC-34, the site and the group together allow a used pooled
+// desktop to be handed out again in an outage, tainted as it is; one of them alone
+// does not. The group pool has the flag, the group temp has not.
+func TestReuseInOutage(t *testing.T) {
+	t.Parallel()
+	for _, allowed := range []bool{true, false} {
+		t.Run(fmt.Sprintf("site %t", allowed), func(t *testing.T) {
+			t.Parallel()
+			c := newCast(t)
+			c.write("site.yaml", reusing(c.siteFile(), allowed))
+			c.startCloud()
+			c.publish()
+			c.open()
+			c.outage()
+			c.tainted(t, "ws002.example.test", "desktop:pool", allowed)
+			c.tainted(t, "ws003.example.test", "desktop:temp", false)
+		})
+	}
+}
+
+// reusing makes groups of one pooled desktop each.
+func reusing(text string, site bool) string {
+	return strings.NewReplacer(
+		"name: e2e\n", fmt.Sprintf("name: e2e\nreuse_in_outage: %t\n", site),
+		"desktop: Pooled desktop}\n", "desktop: Pooled desktop, reuse_in_outage: true}\n  - {name: temp, kind: pooled, zones: [berlin], desktop: Temporary desktop}\n",
+		"entitlements:\n", "entitlements:\n  - {user_group: staff, desktop: temp}\n",
+		"ws003.example.test, group: pool", "ws003.example.test, group: temp",
+		"ws004.example.test, group: pool", "ws004.example.test, group: office",
+		"ws005.example.test, group: pool", "ws005.example.test, group: office",
+	).Replace(text)
+}
+
+// tainted uses the only desktop of the resource, and looks whether the next user
+// gets it.
+func (c *cast) tainted(t *testing.T, name site.FQDN, resource string, again bool) {
+	t.Helper()
+	first := c.served(act, "bob", resource)
+	if first.Machine != name {
+		t.Fatalf("bob got %s of %s, want %s", first.Machine, resource, name)
+	}
+	c.logoff(first)
+	eventually(t, act, "the desktop is known to be used", func() error {
+		if m := c.machine(c.players[0], name); !m.Used || m.Sessions != 0 || m.Maintenance == again {
+			return fmt.Errorf("%+v", m)
+		}
+		return nil
+	})
+	if again {
+		if l := c.served(act, "carol", resource); l.Machine != name || l.Reconnected {
+			t.Errorf("carol got %s (reconnected: %v), want %s", l.Machine, l.Reconnected, name)
+		}
+		return
+	}
+	if l, err := c.launch("carol", resource); !wire.IsCode(err, wire.CodeNoMachine) {
+		t.Errorf("carol got %s (%v), want %s", l.Machine, err, wire.CodeNoMachine)
 	}
 }
 
