@@ -198,10 +198,12 @@ func (d *decoder) list(node ast.Node, v reflect.Value, path string) {
 	v.Set(list)
 }
 
+// wrongType names the value, but of a whole file that is none of ours: it may be a
+// secret.
 func (d *decoder) wrongType(node ast.Node, path, want string) {
 	if got := describe(node); want == "text" && (got == "a number" || got == "true or false") {
 		d.fault(lineOf(node), path, "%s is %s, want text: put it in quotes", node.GetToken().Value, got)
-	} else if s, ok := node.(*ast.StringNode); ok {
+	} else if s, ok := node.(*ast.StringNode); ok && path != "" {
 		d.fault(lineOf(node), path, "%q is not %s", s.Value, want)
 	} else {
 		d.fault(lineOf(node), path, "is %s, want %s", got, want)

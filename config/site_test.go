@@ -211,3 +211,11 @@ func write(t testing.TB, files ...[2]string) string {
 	}
 	return filepath.Join(dir, files[0][0])
 }
+
+// A file of ours is never quoted whole: it may be a secret given by mistake.
+func TestAFileThatIsNoneOfOursIsNotQuoted(t *testing.T) {
+	_, err := config.ParseSite("admin.token", []byte("administrator-secret\n"))
+	if err == nil || strings.Contains(err.Error(), "administrator-secret") {
+		t.Errorf("got %v, want a fault that does not show the text", err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -391,5 +392,22 @@ func TestSiteApply(t *testing.T) {
 	code, out, problems := run(t, "site", "apply", file, "--cloud", "http://"+l.Addr().String())
 	if code != 0 || !strings.Contains(out, "version h-3") || len(got.Machines) != 20 {
 		t.Errorf("exit %d: %s%s; %d machines arrived", code, out, problems, len(got.Machines))
+	}
+}
+
+// Publishing what is there already says so.
+func TestSiteApplyOfTheSameSite(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "site.yaml")
+	_, made, _ := run(t, "site", "generate", "--machines", "5", "--users", "5")
+	if err := os.WriteFile(file, []byte(made), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		wire.WriteJSON(w, http.StatusOK, map[string]any{"version": site.Version{History: "h", Number: 3}})
+	}))
+	t.Cleanup(server.Close)
+	code, out, problems := run(t, "site", "apply", file, "--cloud", server.URL)
+	if code != 0 || !strings.Contains(out, "Nothing changed: version h-3") {
+		t.Errorf("exit %d: %s%s", code, out, problems)
 	}
 }

@@ -29,37 +29,45 @@ func newSiteApplyCommand(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		published, err := a.publish(cmd.Context(), s, url, files)
+		before, published, err := a.publish(cmd.Context(), s, url, files)
 		if err != nil {
 			return err
 		}
 		return show(a, published, func(screen *screen, p cloud.Published) {
+			if p.Version == before {
+				screen.line("Nothing changed: version " + p.Version.String() + " is this site already.")
+				return
+			}
 			screen.line("Published as version " + p.Version.String() + ": " + sizesOf(s).String() + ".")
 		})
 	}
 	return cmd
 }
 
-func (a *app) publish(ctx context.Context, s *site.Site, url string, files tlsFlags) (cloud.Published, error) {
-	none := cloud.Published{}
+// publish returns the version before, if there was one, and what is there now.
+func (a *app) publish(ctx context.Context, s *site.Site, url string, files tlsFlags) (before site.Version, now cloud.Published, err error) {
 	token, err := a.token()
 	if err != nil {
-		return none, err
+		return before, now, err
 	}
 	tls, err := files.config()
 	if err != nil {
-		return none, err
+		return before, now, err
 	}
 	c, err := cloud.New(cloud.Options{Env: a.env, URL: url, Site: s.Name, Token: token, TLS: tls, Timeout: a.timeout})
 	if err != nil {
-		return none, &usageError{err}
+		return before, now, &usageError{err}
 	}
-	published, err := c.PutSite(ctx, s, site.Version{})
+	defer c.Close()
+	if published, err := c.Site(ctx); err == nil {
+		before = published.Version
+	}
+	now, err = c.PutSite(ctx, s, site.Version{})
 	if wire.IsCode(err, wire.CodeUnauthorized) {
 		if token != "" {
-			return none, fmt.Errorf("the cloud broker does not know the token in the token file: it wants an administrator's: %w", err)
+			return before, now, fmt.Errorf("the cloud broker does not know the token in the token file: it wants an administrator's: %w", err)
 		}
-		return none, fmt.Errorf("the cloud broker wants an administrator's token: give --token-file: %w", err)
+		return before, now, fmt.Errorf("the cloud broker wants an administrator's token: give --token-file: %w", err)
 	}
-	return published, err
+	return before, now, err
 }
