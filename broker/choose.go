@@ -137,7 +137,7 @@ func (e *Engine) poolsFor(r LaunchRequest, resource site.Resource) (near, far []
 		for _, zone := range resource.Zones {
 			q := e.pools[pool{name, zone}]
 			switch {
-			case q == nil:
+			case q == nil, r.Without[zone]:
 			case zone == r.Zone:
 				near = append(near, q)
 			default:

@@ -278,3 +278,19 @@ func TestConcurrentLaunchesOfOneUserShare(t *testing.T) {
 		t.Errorf("stats %+v, want one reservation", s)
 	}
 }
+
+// A zone that nobody reaches does not hold up a launch that another zone can serve.
+func TestZonesThatNobodyReachesAreLeftOut(t *testing.T) {
+	e := broker.New(broker.Options{Broker: "cloud"}, site.NewIndex(company()))
+	for name, zone := range map[site.FQDN]string{"p1": "east", "p2": "east", "pw": "west"} {
+		if _, _, err := e.Register(start, "of "+string(name), broker.Registration{Machine: name, Zone: zone, Callback: "http://" + string(name), Capacity: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := staff("bob", "desktop:pool", "s1")
+	r.Zone, r.Without = "east", map[string]bool{"east": true}
+	held, err := e.Reserve(start, r)
+	if err != nil || held.Machine != "pw" {
+		t.Errorf("got %s, %v; want pw", held.Machine, err)
+	}
+}

@@ -104,6 +104,8 @@ type LaunchRequest struct {
 	Zone string
 	// Exclude names machines that have refused already.
 	Exclude map[site.FQDN]bool
+	// Without names zones that nobody reaches.
+	Without map[string]bool
 }
 
 // Reservation is a machine held for a launch until it is committed or released.

@@ -1,6 +1,7 @@
 package storefront
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,12 +47,13 @@ type launcher struct {
 func (l *launcher) launch(ctx context.Context, r broker.LaunchRequest) (broker.Reservation, wire.Prepared, error) {
 	ctx, cancel := context.WithTimeout(ctx, launchTime)
 	defer cancel()
-	r.Exclude = map[site.FQDN]bool{}
+	r.Exclude, r.Without = map[site.FQDN]bool{}, map[string]bool{}
 	r.Session = env.Token(l.rand)
+	var unreached error
 	for {
 		held, err := l.engine.Reserve(time.Now(), r)
 		if err != nil {
-			return held, wire.Prepared{}, err
+			return held, wire.Prepared{}, cmp.Or(unreached, err)
 		}
 		at, err := l.prepare(ctx, held)
 		if err == nil {
@@ -60,8 +62,11 @@ func (l *launcher) launch(ctx context.Context, r broker.LaunchRequest) (broker.R
 		if l.engine.Release(time.Now(), held) && held.Assign && !answered(err) {
 			l.withdraw(ctx, held, silentTime)
 		}
-		if p := hopeless(err); p != nil {
-			return held, at, p
+		if p := unreachable(err); p != nil {
+			if held.Reconnect {
+				return held, at, p
+			}
+			unreached, r.Without[held.Zone] = p, true
 		}
 		if ctx.Err() != nil {
 			return held, at, tooLong(r, len(r.Exclude)+1)
@@ -78,9 +83,9 @@ func answered(err error) bool {
 	return ok && p.Status/100 == 4
 }
 
-// hopeless returns the answer when no other machine can be asked either: nobody
-// reaches the zone, or it does its own brokering.
-func hopeless(err error) error {
+// unreachable returns the answer when no other machine of the zone can be asked
+// either: nobody reaches it, or it does its own brokering.
+func unreachable(err error) error {
 	if !wire.IsCode(err, wire.CodeZoneUnreachable) && !wire.IsCode(err, wire.CodeInHAMode) {
 		return nil
 	}
