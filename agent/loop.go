@@ -109,16 +109,9 @@ func (a *Agent) wakeLate(now time.Time, gap time.Duration) {
 // carryOut makes a change durable, then true, then has its effects. A change that
 // cannot be made durable is not made.
 func (a *Agent) carryOut(ctx context.Context, now time.Time, ch change) bool {
-	if ch.record != nil || ch.highest > 0 {
-		record := a.core.record
-		if ch.record != nil {
-			record = *ch.record
-		}
-		highest := max(a.core.highest, ch.highest, record.Number, record.Term)
-		if err := a.state.SaveRecord(context.WithoutCancel(ctx), record, highest); err != nil {
-			a.disk.failed(now, err)
-			return false
-		}
+	if err := a.save(context.WithoutCancel(ctx), ch); err != nil {
+		a.disk.failed(now, err)
+		return false
 	}
 	before := a.core.office
 	tr, err := a.core.commit(ctx, now, ch)
@@ -128,6 +121,17 @@ func (a *Agent) carryOut(ctx context.Context, now time.Time, ch change) bool {
 	}
 	a.tell(now, ch, before, tr)
 	return true
+}
+
+// save makes durable what a change needs to be.
+func (a *Agent) save(ctx context.Context, ch change) error {
+	switch {
+	case ch.record != nil:
+		return a.state.SaveRecord(ctx, *ch.record, max(a.core.highest, ch.highest, ch.record.Number, ch.record.Term))
+	case ch.highest > 0:
+		return a.state.SaveHighest(ctx, ch.highest)
+	}
+	return nil
 }
 
 // tell raises the events of a change and starts what follows from it.

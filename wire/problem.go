@@ -31,7 +31,6 @@ const (
 	CodeNotInZone        = "not_in_zone"
 	CodeLeaseUnknown     = "lease_unknown"
 	CodeLeaseStale       = "lease_stale"
-	CodeStaleTerm        = "stale_term"
 	CodeUnknownMachine   = "unknown_machine"
 	CodeUnknownResource  = "unknown_resource"
 	CodeNotEntitled      = "not_entitled"

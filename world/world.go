@@ -108,11 +108,8 @@ func (w *World) Connectors() []site.Connector {
 // Store is the zone's StoreFront.
 func (w *World) Store() *client.Client { return w.store }
 
-// CloudURL is where the cloud broker listens, CloudToken lets an administrator in.
+// CloudURL is where the cloud broker listens.
 func (w *World) CloudURL() string { return "http://" + w.address }
-
-// CloudToken is good for connectors and administrators.
-func (w *World) CloudToken() string { return w.token }
 
 // Dir is the data folder of one process.
 func (w *World) Dir(name string) string { return filepath.Join(w.o.Dir, name) }
