@@ -208,7 +208,7 @@ func (a *Agent) onTrouble(kind relay.Kind, reason string) {
 }
 
 func (a *Agent) onCheck() {
-	if a.relay.Health(time.Now()).Healthy {
+	if a.relay.Health().Healthy {
 		a.troubles.Clear()
 	}
 	a.wake()

@@ -59,6 +59,8 @@ type inputs struct {
 	canServe bool
 	whyNot   string
 	usable   bool
+	// ahead is who has the newest snapshot of the zone; itself, where nobody is ahead.
+	ahead    site.FQDN
 	health   health
 	gateOpen bool
 	// drained says that no request is in flight in the secondary broker.

@@ -10,7 +10,6 @@ import (
 	"understudy/events"
 	"understudy/site"
 	"understudy/wire"
-	"understudy/zone"
 )
 
 // gather collects everything that one round decides from.
@@ -21,7 +20,7 @@ func (a *Agent) gather(now time.Time) inputs {
 		now: now, wall: a.o.Env.Now().UTC(), settings: settings, peers: a.peers(now), drained: a.serving.drained(),
 		newID:    func() string { return env.Short(a.o.Env.Rand("outages"), 10) },
 		seenTerm: a.seenTerm.Load(),
-		health:   a.health(now),
+		health:   a.health(),
 	}
 	for _, c := range list.Connectors {
 		in.list = append(in.list, c.FQDN)
@@ -29,7 +28,6 @@ func (a *Agent) gather(now time.Time) inputs {
 	if a.order != nil {
 		in.order = &a.order.OutageOrder
 	}
-	a.seekList(in.peers)
 	a.front.learn(now, in.peers)
 	a.gate = a.front.gate(now, settings)
 	in.gateOpen = a.gate.Open
@@ -49,8 +47,8 @@ func (a *Agent) peers(now time.Time) []peerWord {
 
 // health puts the relay's view into the core's words: trouble is what speaks
 // against the cloud broker since the last good check.
-func (a *Agent) health(now time.Time) health {
-	h := a.relay.Health(now)
+func (a *Agent) health() health {
+	h := a.relay.Health()
 	a.healthSeen = h
 	if h.At.Before(a.wokenLate) {
 		h.Checked, h.Healthy = false, false // from before the pause
@@ -75,15 +73,15 @@ func (a *Agent) judgeSelf(now time.Time, in *inputs) {
 			newest, holder = p.facts.Config, p.fqdn
 		}
 	}
-	a.behind(now, newest.Compare(own) > 0, holder)
+	switch {
+	case holder == a.o.FQDN:
+		a.behindSince = time.Time{}
+	case a.behindSince.IsZero():
+		a.behindSince = now
+	}
+	in.ahead = holder
 	in.whyNot = a.whyNot(now, usable, newest, own)
 	in.canServe = in.whyNot == ""
-	if in.whyNot != a.whyNotSaid {
-		a.whyNotSaid = in.whyNot
-		if in.whyNot != "" && !a.core.leaving {
-			a.log.raise(events.CannotServe, in.whyNot, a.fields(nil))
-		}
-	}
 }
 
 func (a *Agent) whyNot(now time.Time, usable bool, newest, own site.Version) string {
@@ -106,21 +104,6 @@ func (a *Agent) whyNot(now time.Time, usable bool, newest, own site.Version) str
 	return ""
 }
 
-// behind keeps the stopwatch of being behind the zone's version and asks the
-// holder for it, outside HA mode.
-func (a *Agent) behind(now time.Time, is bool, holder site.FQDN) {
-	if !is {
-		a.behindSince = time.Time{}
-		return
-	}
-	if a.behindSince.IsZero() {
-		a.behindSince = now
-	}
-	if !a.core.starting && !a.core.state().HA() {
-		a.fetchFrom(holder)
-	}
-}
-
 func (a *Agent) ownVersion() (site.Version, bool) {
 	snapshot, ok := a.snapshots.Current()
 	if !ok {
@@ -131,12 +114,23 @@ func (a *Agent) ownVersion() (site.Version, bool) {
 }
 
 func (a *Agent) inList() bool {
+	_, in := a.listed(a.o.FQDN)
+	return in
+}
+
+// listed is a connector as the newest list of the zone has it.
+func (a *Agent) listed(name site.FQDN) (site.Connector, bool) {
 	for _, c := range a.list.Load().Connectors {
-		if c.FQDN == a.o.FQDN {
-			return true
+		if c.FQDN == name {
+			return c, true
 		}
 	}
-	return false
+	return site.Connector{}, false
+}
+
+func (a *Agent) clientURL(name site.FQDN) string {
+	c, _ := a.listed(name)
+	return c.ClientURL
 }
 
 // settings are the zone's in the site, or the file's until the first sync.
@@ -183,20 +177,25 @@ func (a *Agent) useList(list wire.ConnectorList) {
 	a.mesh.SetPeers(list.Connectors)
 }
 
-// report raises the events of peers that came and went, and of the gate.
+// report raises the events of peers that came and went, of the gate, and of
+// whether this connector can serve.
 func (a *Agent) report(now time.Time, in inputs) {
 	for _, s := range a.sights {
-		if was, known := a.heardBefore[s.FQDN]; known == s.Heard && was == s.Heard {
+		if a.heardBefore[s.FQDN] == s.Heard {
 			continue
 		}
-		was := a.heardBefore[s.FQDN]
 		a.heardBefore[s.FQDN] = s.Heard
 		fields := a.fields(logrus.Fields{"peer": string(s.FQDN), "link": s.Link})
-		switch {
-		case s.Heard && !was:
+		if s.Heard {
 			a.log.raise(events.PeerHeard, string(s.FQDN)+" is heard", fields)
-		case was && !s.Heard:
+		} else {
 			a.log.raise(events.PeerLost, string(s.FQDN)+": "+s.Reason, fields)
+		}
+	}
+	if in.whyNot != a.whyNotSaid {
+		a.whyNotSaid = in.whyNot
+		if in.whyNot != "" && !a.core.leaving {
+			a.log.raise(events.CannotServe, in.whyNot, a.fields(nil))
 		}
 	}
 	if a.gateSaid == nil || *a.gateSaid != a.gate.Open {
@@ -235,13 +234,9 @@ func (a *Agent) publish(now time.Time, in inputs) {
 	if a.core.starting {
 		s.elected = ""
 	}
+	s.electedURL = a.clientURL(s.elected)
 	if a.core.office {
 		s.serving = a.serving
-	}
-	for _, c := range a.list.Load().Connectors {
-		if c.FQDN == s.elected {
-			s.electedURL = c.ClientURL
-		}
 	}
 	for _, p := range in.peers {
 		if p.heard && p.facts.Checked && p.facts.Healthy && s.healthy == "" {
@@ -258,7 +253,7 @@ func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 		Version: a.o.Version, Boot: a.boot, Starting: a.core.starting, Leaving: a.core.leaving, State: a.core.state(),
 		Record: a.core.record, Highest: a.core.highest, Checked: in.health.checked, Healthy: in.health.healthy,
 		HealthReason: a.healthSeen.Reason, CanServe: in.canServe, WhyNot: in.whyNot, Elected: a.core.election.Elected,
-		ClientURL: a.ownURL(), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil,
+		ClientURL: a.clientURL(a.o.FQDN), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil,
 	}
 	for _, p := range in.peers {
 		if p.heard {
@@ -280,25 +275,15 @@ func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 	return f
 }
 
-func (a *Agent) ownURL() string {
-	for _, c := range a.list.Load().Connectors {
-		if c.FQDN == a.o.FQDN {
-			return c.ClientURL
-		}
-	}
-	return ""
-}
-
 // electedSince is the present result of the election, for people.
 type electedSince struct {
-	who    site.FQDN
-	since  time.Time
-	reason string
+	who   site.FQDN
+	since time.Time
 }
 
 // inHA reports whether nothing may be swapped now: in HA mode, and before a start
 // has found out.
 func (a *Agent) inHA() bool {
 	s := a.stance.Load()
-	return s.starting || s.state.HA() || s.state == zone.State("")
+	return s.starting || s.state.HA()
 }

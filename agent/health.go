@@ -38,7 +38,7 @@ func (a *Agent) readyz(w http.ResponseWriter, _ *http.Request) {
 	if _, ok := a.ownVersion(); !ok {
 		out.NotReady = append(out.NotReady, "snapshot: none is usable")
 	}
-	if h := a.relay.Health(time.Now()); !h.Checked && !s.state.HA() {
+	if h := a.relay.Health(); !h.Checked && !s.state.HA() {
 		out.NotReady = append(out.NotReady, "relay: no health check has finished")
 	}
 	if why := a.disk.why(time.Now()); why != "" {
@@ -109,7 +109,7 @@ func (a *Agent) checkRelay(s *stance) string {
 	if s.starting || s.state != zone.Normal {
 		return "the state is " + string(s.state)
 	}
-	switch h := a.relay.Health(time.Now()); {
+	switch h := a.relay.Health(); {
 	case !h.Checked:
 		return "no health check has finished yet"
 	case !h.Healthy:

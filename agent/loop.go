@@ -210,6 +210,7 @@ func (a *Agent) settle(now time.Time, in inputs) {
 	a.tellElection()
 	a.settleServing()
 	a.sweep(now)
+	a.catchUp(in)
 	a.publish(now, in)
 	a.report(now, in)
 }
@@ -221,7 +222,7 @@ func (a *Agent) tellElection() {
 		return
 	}
 	was := a.elected.who
-	a.elected = electedSince{who: result.Elected, since: a.o.Env.Now().UTC(), reason: result.Reason}
+	a.elected = electedSince{who: result.Elected, since: a.o.Env.Now().UTC()}
 	if result.Elected == a.o.FQDN {
 		return // taking the office tells of it
 	}
@@ -232,14 +233,23 @@ func (a *Agent) tellElection() {
 	a.log.raise(name, result.Reason, a.passed(was, result.Elected))
 }
 
+// catchUp asks a peer for what it has newer: the list of connectors always, the
+// snapshot outside HA mode.
+func (a *Agent) catchUp(in inputs) {
+	a.seekList(in.peers)
+	if in.ahead != a.o.FQDN && !a.core.starting && !a.core.state().HA() {
+		a.fetchFrom(in.ahead)
+	}
+}
+
 // settleServing: the elected connector has an engine while the zone is in HA
 // mode; leaving it drops the outage's registrations (LHC-16).
 func (a *Agent) settleServing() {
 	mine := a.core.record.Writer == a.o.FQDN && a.core.state().HA() && !a.core.starting
-	switch {
-	case !mine:
+	if a.serving != nil && (!mine || a.serving.outage != a.core.record.Outage) {
 		a.retire()
-	case a.core.office && (a.serving == nil || a.serving.outage != a.core.record.Outage):
+	}
+	if mine && a.core.office && a.serving == nil {
 		a.startServing()
 	}
 	if a.serving != nil {
@@ -315,7 +325,7 @@ func (a *Agent) resolveOrder() {
 		if o.needed {
 			a.tellOrder(o.OutageOrder)
 		}
-	case time.Since(o.given) > orderLimit:
+	case time.Since(o.given) > orderPatience:
 		o.refuse(wire.NewProblem(409, wire.CodeRefused, a.core.waiting))
 	default:
 		return

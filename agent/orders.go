@@ -17,6 +17,10 @@ import (
 // It is shorter than a command waits by default, so that its answer arrives.
 const orderLimit = 8 * time.Second
 
+// orderPatience bounds how long the loop keeps an order that it cannot carry out:
+// less than its giver waits, so that the reason arrives.
+const orderPatience = orderLimit / 2
+
 // pendingOrder is an operator's order on its way through the loop.
 type pendingOrder struct {
 	wire.OutageOrder

@@ -132,7 +132,7 @@ func (a *Agent) makePeers(now time.Time, in inputs, s wire.Status) []wire.PeerSt
 	own := wire.PeerStatus{
 		FQDN: a.o.FQDN, Self: true, Heard: true, Link: "self", Since: a.startedAt, State: s.State, Elected: s.Election.Elected,
 		Serving: s.Election.Serving, CanServe: in.canServe, WhyNot: in.whyNot, Healthy: s.Health.Healthy, Health: s.Health.Reason,
-		Version: a.o.Version, ClientURL: a.ownURL(),
+		Version: a.o.Version, ClientURL: a.clientURL(a.o.FQDN),
 	}
 	if s.Snapshot != nil {
 		own.Config, own.ConfigAge = s.Snapshot.Version, s.Snapshot.Age

@@ -15,9 +15,6 @@ import (
 // retire ends the secondary broker of an outage. Its tickets may still be with
 // gateways, so it goes on answering for those alone.
 func (a *Agent) retire() {
-	if a.serving == nil {
-		return
-	}
 	a.serving.engine.Retire()
 	a.serving = nil
 }

@@ -165,7 +165,7 @@ func (r *Relay) Forget() {
 }
 
 // Health is what the latest check said.
-func (r *Relay) Health(time.Time) Health {
+func (r *Relay) Health() Health {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.judge.health

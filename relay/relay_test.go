@@ -164,16 +164,16 @@ func TestCheckIsTwoTries(t *testing.T) {
 		}
 		s.run(t, func() {
 			time.Sleep(time.Second)
-			if h := s.Health(time.Now()); !h.Checked || !h.Healthy {
+			if h := s.Health(); !h.Checked || !h.Healthy {
 				t.Errorf("after one failed try: %+v", h)
 			}
 			s.cloud.set(func(c *cloud) { c.health = hang })
 			time.Sleep(7 * time.Second) // the check at 5 s is not over yet
-			if h := s.Health(time.Now()); !h.Healthy {
+			if h := s.Health(); !h.Healthy {
 				t.Errorf("during the check: %+v", h)
 			}
 			time.Sleep(2 * time.Second)
-			if h := s.Health(time.Now()); h.Healthy || !strings.Contains(h.Reason, "no answer within 2s") {
+			if h := s.Health(); h.Healthy || !strings.Contains(h.Reason, "no answer within 2s") {
 				t.Errorf("after a hang: %+v", h)
 			}
 			if got := s.troubles(); len(got) != 1 || got[0] != relay.HealthCheck {
@@ -224,12 +224,12 @@ func TestCheckProbesWhatFailed(t *testing.T) {
 				if got.method+" "+got.target != c.want || got.method == "POST" && got.body != c.body {
 					t.Errorf("%s: probed %+v, want %s", c.kind, got, c.want)
 				}
-				if s.Health(time.Now()).Healthy {
+				if s.Health().Healthy {
 					t.Errorf("%s: healthy although the probe failed", c.kind)
 				}
 				s.cloud.set(func(cl *cloud) { cl.forward = always(404, "application/problem+json", refusal) })
 				time.Sleep(5 * time.Second)
-				if h := s.Health(time.Now()); !h.Healthy {
+				if h := s.Health(); !h.Healthy {
 					t.Errorf("%s: unhealthy although the probe was answered: %+v", c.kind, h)
 				}
 				probes := s.cloud.count()
@@ -292,7 +292,7 @@ func TestWindowOfFailures(t *testing.T) {
 			time.Sleep(c.after)
 			s.run(t, func() {
 				time.Sleep(time.Second)
-				if h := s.Health(time.Now()); h.Healthy != c.healthy {
+				if h := s.Health(); h.Healthy != c.healthy {
 					t.Errorf("%s: %+v, want healthy %t", c.name, h, c.healthy)
 				}
 			})

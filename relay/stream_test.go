@@ -21,16 +21,16 @@ func TestCallStreamIsPartOfHealth(t *testing.T) {
 		s.cloud.refuse = true
 		s.run(t, func() {
 			time.Sleep(time.Second)
-			if h := s.Health(time.Now()); !h.Healthy || h.CallStream {
+			if h := s.Health(); !h.Healthy || h.CallStream {
 				t.Errorf("within the grace: %+v", h)
 			}
 			time.Sleep(5 * time.Second)
-			if h := s.Health(time.Now()); h.Healthy || !strings.Contains(h.Reason, "call stream") {
+			if h := s.Health(); h.Healthy || !strings.Contains(h.Reason, "call stream") {
 				t.Errorf("after the grace: %+v", h)
 			}
 			s.cloud.set(func(c *cloud) { c.refuse = false })
 			time.Sleep(10 * time.Second)
-			if h := s.Health(time.Now()); !h.Healthy || !h.CallStream {
+			if h := s.Health(); !h.Healthy || !h.CallStream {
 				t.Errorf("after it came up: %+v", h)
 			}
 		})
@@ -44,8 +44,8 @@ func TestSilentCallStreamIsNoticed(t *testing.T) {
 		s.cloud.mute = true
 		s.run(t, func() {
 			time.Sleep(5 * time.Second)
-			if s.cloud.streams() != 1 || s.Health(time.Now()).CallStream {
-				t.Errorf("%d streams, up %t", s.cloud.streams(), s.Health(time.Now()).CallStream)
+			if s.cloud.streams() != 1 || s.Health().CallStream {
+				t.Errorf("%d streams, up %t", s.cloud.streams(), s.Health().CallStream)
 			}
 			time.Sleep(3 * time.Second)
 			if got := s.cloud.streams(); got < 2 {
@@ -123,7 +123,7 @@ func TestFlappingCallStreamGetsNoGrace(t *testing.T) {
 					}
 				})
 			}
-			if h := s.Health(time.Now()); h.Healthy {
+			if h := s.Health(); h.Healthy {
 				t.Errorf("a stream that never lasts: %+v", h)
 			}
 		})
