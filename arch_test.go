@@ -11,7 +11,7 @@ import (
 // never to a neighbour. Whoever adds a folder adds it here and to ARCHITECTURE.md.
 var layers = map[string]int{
 	"env": 0, "site": 0, "zone": 0,
-	"wire": 1, "statemachine": 1, "election": 1, "broker": 1, "events": 1,
+	"datadir": 1, "wire": 1, "statemachine": 1, "election": 1, "broker": 1, "events": 1,
 	"localdb": 2, "cloud": 2, "sync": 2, "relay": 2, "peer": 2, "vda": 2, "desktop": 2,
 	"storefront": 2, "storefront/client": 2, "console": 2, "console/client": 2,
 	"agent": 3, "cloud/server": 3, "cloud/contract": 3,
@@ -52,7 +52,7 @@ var homes = map[string][]string{
 	"github.com/sirupsen/logrus":    {"agent", "desktop", "cloud/server", "world", "demo", "sim", "load", "cmd/understudy"},
 	"github.com/spf13/cobra":        {"cmd/understudy"},
 	"github.com/spf13/pflag":        {"cmd/understudy"},
-	"golang.org/x/sys":              {"localdb"},
+	"golang.org/x/sys":              {"datadir"},
 	"modernc.org/sqlite":            {"localdb", "cloud/server"},
 	"pgregory.net/rapid":            {},
 }

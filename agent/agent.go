@@ -16,6 +16,7 @@ import (
 
 	"understudy/broker"
 	"understudy/cloud"
+	"understudy/datadir"
 	"understudy/env"
 	"understudy/events"
 	"understudy/localdb"
@@ -34,7 +35,7 @@ type Agent struct {
 	boot      string
 	startedAt time.Time
 
-	lock      *localdb.FolderLock
+	lock      *datadir.FolderLock
 	snapshots *localdb.Snapshots
 	state     *localdb.State
 	cloud     *cloud.Client
@@ -119,7 +120,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 // openData locks the folder and loads what earlier runs left.
 func (a *Agent) openData(ctx context.Context) error {
 	var err error
-	if a.lock, err = localdb.Lock(a.o.Data); err != nil {
+	if a.lock, err = datadir.Lock(a.o.Data); err != nil {
 		return err
 	}
 	if a.state, err = localdb.OpenState(a.o.Data, localdb.StateOptions{Env: a.o.Env, Origin: a.o.FQDN}); err != nil {

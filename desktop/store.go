@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"understudy/datadir"
 	"understudy/site"
 )
 
@@ -117,7 +118,7 @@ func (s Store) replace(b []byte) error {
 	if s.NoSync {
 		return nil
 	}
-	return syncFolder(s.Dir)
+	return datadir.Sync(s.Dir)
 }
 
 func (s Store) write(file string, b []byte) error {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"understudy/datadir"
 )
 
 // disk is every step by which a snapshot becomes durable, so that a test can
@@ -43,7 +45,7 @@ func (realDisk) syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func (realDisk) syncFolder(dir string) error { return syncFolder(dir) }
+func (realDisk) syncFolder(dir string) error { return datadir.Sync(dir) }
 
 func (realDisk) rename(from, to string) error { return os.Rename(from, to) }
 

@@ -13,10 +13,6 @@ import (
 
 // What callers test for.
 var (
-	// ErrNotWritable says that nothing can be written into the data folder.
-	ErrNotWritable = errors.New("not writable")
-	// ErrInUse says that another process has the data folder.
-	ErrInUse = errors.New("in use by another process")
 	// ErrDamaged says that the state database is not what we wrote.
 	ErrDamaged = errors.New("damaged")
 	// ErrNewerSchema says that a newer version of this program wrote the file.

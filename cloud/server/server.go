@@ -19,8 +19,8 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"understudy/broker"
+	"understudy/datadir"
 	"understudy/env"
-	"understudy/localdb"
 	"understudy/site"
 )
 
@@ -86,7 +86,7 @@ func (o Options) withDefaults() Options {
 type Server struct {
 	o      Options
 	log    *logrus.Entry
-	lock   *localdb.FolderLock
+	lock   *datadir.FolderLock
 	store  *store
 	engine *broker.Engine
 	sites  *publisher
@@ -116,7 +116,7 @@ func New(o Options) (*Server, error) {
 }
 
 func (s *Server) open(ctx context.Context) (err error) {
-	if s.lock, err = localdb.Lock(s.o.Data); err != nil {
+	if s.lock, err = datadir.Lock(s.o.Data); err != nil {
 		return err
 	}
 	if s.store, err = openStore(ctx, s.o); err != nil {

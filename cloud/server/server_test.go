@@ -14,8 +14,8 @@ import (
 
 	"understudy/cloud"
 	"understudy/cloud/server"
+	"understudy/datadir"
 	"understudy/env"
-	"understudy/localdb"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -147,7 +147,7 @@ func TestNewStoreHasNoSiteYet(t *testing.T) {
 func TestFolderIsRefused(t *testing.T) {
 	data := t.TempDir()
 	first := start(t, data)
-	if _, err := server.New(options(t, data)); !errors.Is(err, localdb.ErrInUse) {
+	if _, err := server.New(options(t, data)); !errors.Is(err, datadir.ErrInUse) {
 		t.Errorf("in use: %v", err)
 	}
 	first.stop()

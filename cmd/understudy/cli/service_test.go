@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"understudy/cmd/understudy/cli"
-	"understudy/localdb"
+	"understudy/datadir"
 )
 
 // The files of one zone on loopback, as a company would write them.
@@ -173,7 +173,7 @@ func TestServicesRefuseAFolderInUse(t *testing.T) {
 	dir := files(t)
 	for service, folder := range map[string]string{"connector": "cc01", "cloud": "cloud", "desktop": "desktops"} {
 		t.Run(service, func(t *testing.T) {
-			lock, err := localdb.Lock(filepath.Join(dir, folder))
+			lock, err := datadir.Lock(filepath.Join(dir, folder))
 			if err != nil {
 				t.Fatal(err)
 			}

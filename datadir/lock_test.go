@@ -1,4 +1,4 @@
-package localdb_test
+package datadir_test
 
 import (
 	"bufio"
@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"understudy/localdb"
+	"understudy/datadir"
 )
 
 // holdVariable makes this test binary hold a lock instead of testing.
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 // holdLock holds a lock until its input ends or it is killed.
 func holdLock(dir string) {
-	lock, err := localdb.Lock(dir)
+	lock, err := datadir.Lock(dir)
 	fmt.Println("held", err)
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 	_ = lock
@@ -35,28 +35,28 @@ func holdLock(dir string) {
 
 func TestLockWithinOneProcess(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "data")
-	lock, err := localdb.Lock(dir)
+	lock, err := datadir.Lock(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = localdb.Lock(dir)
+	_, err = datadir.Lock(dir)
 	if want := fmt.Sprintf("data folder %s is in use by another process (pid %d)", dir, os.Getpid()); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %q", err, want)
 	}
 	if err := lock.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := localdb.Lock(dir)
+	again, err := datadir.Lock(dir)
 	if err != nil {
 		t.Fatalf("after it was closed: %v", err)
 	}
 	unlock(t, again)
-	if got := files(t, dir, ""); len(got) != 1 || got[0] != "LOCK" {
-		t.Errorf("the folder holds %v, want LOCK alone", got)
+	if got, err := os.ReadDir(dir); err != nil || len(got) != 1 || got[0].Name() != "LOCK" {
+		t.Errorf("the folder holds %v (%v), want LOCK alone", got, err)
 	}
 }
 
-func unlock(t *testing.T, lock *localdb.FolderLock) {
+func unlock(t *testing.T, lock *datadir.FolderLock) {
 	t.Helper()
 	if err := lock.Close(); err != nil {
 		t.Error(err)
@@ -83,15 +83,15 @@ func TestLockBetweenProcesses(t *testing.T) {
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "held <nil>\n" {
 		t.Fatalf("the holder says %q (%v)", line, err)
 	}
-	_, err = localdb.Lock(dir)
-	if pid := fmt.Sprintf("(pid %d)", holder.Process.Pid); !errors.Is(err, localdb.ErrInUse) || !strings.Contains(err.Error(), pid) {
+	_, err = datadir.Lock(dir)
+	if pid := fmt.Sprintf("(pid %d)", holder.Process.Pid); !errors.Is(err, datadir.ErrInUse) || !strings.Contains(err.Error(), pid) {
 		t.Errorf("error %v, want in use by %s", err, pid)
 	}
 	if err := holder.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = holder.Wait() // it was killed
-	lock, err := localdb.Lock(dir)
+	lock, err := datadir.Lock(dir)
 	if err != nil {
 		t.Fatalf("after kill -9: %v", err)
 	}
@@ -100,7 +100,9 @@ func TestLockBetweenProcesses(t *testing.T) {
 
 func TestLockNotWritable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
-	writeFile(t, file, nil)
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	places := map[string]string{"below a file": filepath.Join(file, "data"), "a file": file}
 	if runtime.GOOS == "linux" {
 		places["a folder that takes no files"] = "/proc/self"
@@ -112,8 +114,8 @@ func TestLockNotWritable(t *testing.T) {
 		}
 	}
 	for name, dir := range places {
-		_, err := localdb.Lock(dir)
-		if want := "data folder " + dir + " is not writable"; !errors.Is(err, localdb.ErrNotWritable) || !strings.HasPrefix(err.Error(), want) {
+		_, err := datadir.Lock(dir)
+		if want := "data folder " + dir + " is not writable"; !errors.Is(err, datadir.ErrNotWritable) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", name, err, want)
 		}
 	}

@@ -1,4 +1,7 @@
-package localdb
+// Package datadir is what every process needs of its data folder: that no other
+// process uses it, and that names in it survive a power failure. What lies in the
+// folder is the business of those who use it.
+package datadir
 
 import (
 	"errors"
@@ -9,6 +12,18 @@ import (
 	"strconv"
 	"strings"
 )
+
+// Why a folder is refused.
+var (
+	// ErrNotWritable says that nothing can be written into the data folder.
+	ErrNotWritable = errors.New("not writable")
+	// ErrInUse says that another process has the data folder.
+	ErrInUse = errors.New("in use by another process")
+)
+
+// probePrefix begins the names of files that only show whether one can be written;
+// what is left of one is swept with the scratch files of imports.
+const probePrefix = "building-probe-"
 
 // FolderLock keeps other processes out of a data folder until it is closed, or
 // until the process ends in whatever way.
@@ -55,7 +70,7 @@ func notWritable(dir string, err error) error {
 
 // probeFolder finds out now what would otherwise fail at the first sync.
 func probeFolder(dir string) error {
-	f, err := os.CreateTemp(dir, scratchPrefix+"probe-*")
+	f, err := os.CreateTemp(dir, probePrefix+"*")
 	if err != nil {
 		return err
 	}

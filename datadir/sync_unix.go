@@ -1,14 +1,14 @@
 //go:build !windows
 
-package localdb
+package datadir
 
 import (
 	"errors"
 	"os"
 )
 
-// syncFolder makes the names in a folder durable.
-func syncFolder(dir string) error {
+// Sync makes the names in a folder durable.
+func Sync(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -1,6 +1,6 @@
 //go:build !windows
 
-package localdb
+package datadir
 
 import (
 	"errors"
