@@ -137,7 +137,11 @@ func (s *Server) sendResets(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case reset := <-s.resets:
-			slots <- struct{}{}
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
 			sending.Go(func() { defer func() { <-slots }(); s.sendReset(ctx, reset) })
 		}
 	}

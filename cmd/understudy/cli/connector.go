@@ -65,6 +65,6 @@ func connectorTLS(c *config.Connector, o *agent.Options) error {
 	if o.TLS.PeerClient, err = c.TLS.Client(); err != nil {
 		return &configError{err}
 	}
-	o.TLS.Callbacks = o.TLS.PeerClient.Clone()
+	o.TLS.Callbacks = o.TLS.PeerClient
 	return nil
 }
