@@ -33,10 +33,9 @@ func (a *Agent) newServing(outage string, index *site.Index, journal []broker.Re
 	caller := vda.Caller{Client: a.callbacks}
 	desks, err := vda.New(vda.Options{
 		Engine: engine, Recorder: a.journal, Rand: a.o.Env.Rand("leases"),
-		Connectors:    func(string) []string { return a.connectorURLs() },
-		OnTerm:        func(_ string, term uint64) { a.sawTerm(term) },
-		CheckCallback: a.checkRegistration,
-		OnRefused:     a.refusedRegistration,
+		Connectors: func(string) []string { return a.connectorURLs() },
+		OnTerm:     func(_ string, term uint64) { a.sawTerm(term) },
+		OnRefused:  a.refusedRegistration,
 	})
 	if err != nil {
 		return nil, err
