@@ -43,3 +43,19 @@ func TestForgottenFailuresDoNotHoldUpRecovery(t *testing.T) {
 		t.Errorf("after they were forgotten: %s", h.Reason)
 	}
 }
+
+// LHC-15: a call stream that came back within its grace does not make a healthy
+// connector unhealthy while it is still young.
+func TestAYoungCallStreamIsNoFailure(t *testing.T) {
+	start, grace := time.Now(), 3*time.Second
+	j := newJudge(start, grace)
+	j.stream(start.Add(100*time.Millisecond), true, "")
+	j.stream(start.Add(900*time.Millisecond), false, "the cloud broker was killed")
+	j.stream(start.Add(grace-300*time.Millisecond), true, "")
+	for _, at := range []time.Duration{grace - 100*time.Millisecond, grace + 100*time.Millisecond, 2 * grace} {
+		now := start.Add(at)
+		if h := j.checked(now, now, ""); !h.Healthy {
+			t.Errorf("after %s: %s", at, h.Reason)
+		}
+	}
+}

@@ -120,8 +120,17 @@ func (j *judge) steady(now time.Time) bool {
 	return j.health.CallStream && now.Sub(j.streamUp) >= j.grace/4
 }
 
+// down is for how long the call stream is, or was until it came up again: a stream
+// that is back within the grace is no doubt, however young it is.
+func (j *judge) down(now time.Time) time.Duration {
+	if j.health.CallStream {
+		return j.streamUp.Sub(j.streamDown)
+	}
+	return now.Sub(j.streamDown)
+}
+
 func (j *judge) doubt(now time.Time) string {
-	if down := now.Sub(j.streamDown); !j.steady(now) && down > j.grace {
+	if down := j.down(now); !j.steady(now) && down > j.grace {
 		return fmt.Sprintf("the call stream is down for %s: %s", down.Round(100*time.Millisecond), j.streamReason)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(j.windows)) {
