@@ -36,6 +36,8 @@ type Connector struct {
 	ClientURL     string `json:"client_url"`
 	PeerURL       string `json:"peer_url"`
 	FailureDomain string `json:"failure_domain,omitempty"`
+	// Standby connectors serve only when no active one can (RAS-04).
+	Standby bool `json:"standby,omitempty"`
 }
 
 // Kind says how the machines of a delivery group are given to users.

@@ -10,6 +10,8 @@ import (
 const (
 	leastDuration = 10 * time.Millisecond
 	leastDeadline = 200 * time.Millisecond
+	// Under majority a word must be echoed and used within the deadline.
+	leastMajorityDeadline = 400 * time.Millisecond
 )
 
 // Validate returns what is wrong with the settings; paths are their keys.
@@ -23,8 +25,27 @@ func (s Settings) Validate() []Fault {
 	default:
 		faults = append(faults, Fault{"participation", fmt.Sprintf("%q is not %s or %s", s.Participation, StoreFrontTraffic, Always)})
 	}
-	if s.Policy != "" && s.Policy != Available {
-		faults = append(faults, Fault{"policy", fmt.Sprintf("%q is not supported by this version; %s is", s.Policy, Available)})
+	switch s.Policy {
+	case "", Available:
+	case Majority:
+		if d := s.Deadline.D(); d != 0 && d < leastMajorityDeadline {
+			faults = append(faults, Fault{"deadline", fmt.Sprintf("%s is less than %s, which the policy %s needs", s.Deadline, leastMajorityDeadline, Majority)})
+		}
+	default:
+		faults = append(faults, Fault{"policy", fmt.Sprintf("%q is not %s or %s", s.Policy, Available, Majority)})
+	}
+	return append(faults, s.growthFaults()...)
+}
+
+// growthFaults: what grows when outages repeat has room to grow (LHC-19).
+func (s Settings) growthFaults() []Fault {
+	var faults []Fault
+	d := s.WithDefaults()
+	if s.DetectionMax > 0 && s.DetectionMax < d.Detection {
+		faults = append(faults, Fault{"detection_max", fmt.Sprintf("%s is less than detection, which is %s", s.DetectionMax, d.Detection)})
+	}
+	if s.RecoveryMax > 0 && s.RecoveryMax < d.Recovery {
+		faults = append(faults, Fault{"recovery_max", fmt.Sprintf("%s is less than recovery, which is %s", s.RecoveryMax, d.Recovery)})
 	}
 	return faults
 }
@@ -38,11 +59,15 @@ func (s Settings) durationFaults() []Fault {
 	}{
 		{"health_interval", s.HealthInterval, leastDuration},
 		{"detection", s.Detection, leastDuration},
+		{"detection_max", s.DetectionMax, leastDuration},
+		{"detection_reset", s.DetectionReset, leastDuration},
 		{"initial_ha", s.InitialHA, leastDuration},
 		{"recovery", s.Recovery, leastDuration},
+		{"recovery_max", s.RecoveryMax, leastDuration},
 		{"participation_window", s.ParticipationWindow, leastDuration},
 		{"deadline", s.Deadline, leastDeadline},
 		{"join_wait", s.JoinWait, leastDeadline},
+		{"preempt_after", s.PreemptAfter, leastDuration},
 		{"vda_interval", s.VDAInterval, leastDuration},
 		{"reservation_life", s.ReservationLife, leastDuration},
 		{"ticket_life", s.TicketLife, leastDuration},

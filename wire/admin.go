@@ -26,6 +26,11 @@ type Status struct {
 	Force    *zone.Force `json:"force,omitempty"`
 	Number   uint64      `json:"number"`
 	Term     uint64      `json:"term"`
+	// Level is the damping level of the zone; Detection and Recovery are the periods
+	// that follow from it (LHC-19).
+	Level     int           `json:"level"`
+	Detection site.Duration `json:"detection"`
+	Recovery  site.Duration `json:"recovery"`
 
 	Election ElectionStatus  `json:"election"`
 	Health   HealthStatus    `json:"health"`
@@ -52,6 +57,32 @@ type ElectionStatus struct {
 	CanServe  bool      `json:"can_serve"`
 	WhyNot    string    `json:"why_not,omitempty"`
 	Successor site.FQDN `json:"successor,omitempty"`
+
+	Policy site.Policy `json:"policy"`
+	// Vote is whom this connector names, Votes how many active connectors, itself
+	// included, name the elected one, and Needed how many must; only under majority.
+	Vote   site.FQDN `json:"vote,omitempty"`
+	Votes  int       `json:"votes,omitempty"`
+	Needed int       `json:"needed,omitempty"`
+	// Tolerates is how many more connectors may fail with the zone still able to
+	// serve; -1: it could not serve now.
+	Tolerates int `json:"tolerates"`
+	// Draining: an operator wants others to serve; Standby: it serves only when no
+	// active one can; Promotion: an operator lets the writer of the zone record serve
+	// without a majority.
+	Draining  bool            `json:"draining"`
+	Standby   bool            `json:"standby"`
+	Promotion *zone.Promotion `json:"promotion,omitempty"`
+	// Waiting are connectors that rank before the elected one, lost the office, and
+	// must be present for so long still before they take it over.
+	Waiting map[site.FQDN]site.Duration `json:"waiting,omitempty"`
+}
+
+// ElectionAnswer is how the election stands after an order.
+type ElectionAnswer struct {
+	Connector site.FQDN      `json:"connector"`
+	State     zone.State     `json:"state"`
+	Election  ElectionStatus `json:"election"`
 }
 
 // HealthStatus is the latest health check of the cloud broker.
@@ -111,6 +142,9 @@ type PeerStatus struct {
 	ConfigAge site.Duration `json:"config_age"`
 	Version   string        `json:"version,omitempty"`
 	ClientURL string        `json:"client_url,omitempty"`
+	Standby   bool          `json:"standby"`
+	Draining  bool          `json:"draining"`
+	Vote      site.FQDN     `json:"vote,omitempty"`
 }
 
 // RegistrationStatus is one registered machine (GET /admin/v1/registrations).

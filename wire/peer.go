@@ -23,10 +23,12 @@ type Facts struct {
 	Seq  uint64 `json:"seq"`
 
 	Starting bool `json:"starting"`
-	// Leaving says that the service is stopping in an orderly way.
-	Leaving bool        `json:"leaving"`
-	State   zone.State  `json:"state"`
-	Record  zone.Record `json:"record"`
+	// Leaving says that the service is stopping in an orderly way, Draining that an
+	// operator wants others to serve.
+	Leaving  bool        `json:"leaving"`
+	Draining bool        `json:"draining,omitempty"`
+	State    zone.State  `json:"state"`
+	Record   zone.Record `json:"record"`
 	// Highest is the highest record number or term it has ever seen.
 	Highest uint64 `json:"highest"`
 
@@ -37,11 +39,13 @@ type Facts struct {
 	HealthReason string `json:"health_reason,omitempty"`
 
 	// Heard is whom it hears, with what each last said of itself.
-	Heard     []Heard   `json:"heard"`
-	CanServe  bool      `json:"can_serve"`
-	WhyNot    string    `json:"why_not,omitempty"`
-	Serving   bool      `json:"serving"`
-	Elected   site.FQDN `json:"elected,omitempty"`
+	Heard    []Heard   `json:"heard"`
+	CanServe bool      `json:"can_serve"`
+	WhyNot   string    `json:"why_not,omitempty"`
+	Serving  bool      `json:"serving"`
+	Elected  site.FQDN `json:"elected,omitempty"`
+	// Vote is whom it names under the policy majority.
+	Vote      site.FQDN `json:"vote,omitempty"`
 	ClientURL string    `json:"client_url"`
 
 	// Config is the snapshot it uses, List the version of the connector list.
@@ -61,6 +65,11 @@ type Heard struct {
 	CanServe bool      `json:"can_serve"`
 	Starting bool      `json:"starting"`
 	Leaving  bool      `json:"leaving"`
+	Draining bool      `json:"draining,omitempty"`
+	// Boot and Seq are of the newest heartbeat from it: an echo, so that it knows how
+	// old the word of this connector can be.
+	Boot string `json:"boot,omitempty"`
+	Seq  uint64 `json:"seq,omitempty"`
 }
 
 // Validate says what is wrong with a heartbeat.
@@ -103,4 +112,27 @@ type OutageAnswer struct {
 type ConnectorList struct {
 	Version    site.Version     `json:"version"`
 	Connectors []site.Connector `json:"connectors"`
+}
+
+// The actions of an ElectionOrder.
+const (
+	Promote = "promote" // serve without a majority
+	Drain   = "drain"   // let others serve: before maintenance
+	Undrain = "undrain" // be an ordinary candidate again
+)
+
+// ElectionOrder is an operator's order to the connector that it is given to.
+type ElectionOrder struct {
+	Action string `json:"action"` // promote | drain | undrain
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by,omitempty"`
+}
+
+// Validate says what is wrong with the order.
+func (o ElectionOrder) Validate() error {
+	switch o.Action {
+	case Promote, Drain, Undrain:
+		return nil
+	}
+	return fmt.Errorf("action %q is not %s, %s or %s", o.Action, Promote, Drain, Undrain)
 }

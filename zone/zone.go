@@ -54,6 +54,20 @@ type Record struct {
 	Reason string    `json:"reason"`
 	// Force pins the zone in HA mode (LHC-18).
 	Force *Force `json:"force,omitempty"`
+	// Level counts the outages that followed one another without a quiet time
+	// between them (LHC-19); forced ones do not count.
+	Level int `json:"level,omitempty"`
+	// Promotion says that an operator let the writer serve without a majority
+	// (RAS-02).
+	Promotion *Promotion `json:"promotion,omitempty"`
+}
+
+// Promotion is an operator's order to serve without a majority, until one is
+// present again or another connector takes the office.
+type Promotion struct {
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
 }
 
 // Force is an operator's order to stay in HA mode.
