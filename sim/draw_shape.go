@@ -1,0 +1,68 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"understudy/site"
+)
+
+// policies are those that a plan may have.
+func policies() []site.Policy { return []site.Policy{site.Available} }
+
+// drawShape chooses a site: mostly a small one with short durations, one in twenty
+// with the durations that a zone has by default.
+func drawShape(r *rand.Rand) Shape {
+	s := Shape{
+		Zones:      pick(r, 1, 1, 1, 2),
+		Connectors: pick(r, 2, 3, 3, 3, 4, 5),
+		Desktops:   between(r, 5, 14),
+		Users:      between(r, 3, 9),
+		CloudAway:  chance(r, 15),
+		Settings:   shortSettings(r),
+		Length:     time.Duration(between(r, 60, 240)) * time.Second,
+	}
+	if chance(r, 5) {
+		s.Settings = site.Settings{Participation: s.Settings.Participation}
+		s.Length = time.Duration(between(r, 20, 40)) * time.Minute
+	}
+	if s.Connectors > 2 && chance(r, 25) {
+		s.Standbys = 1
+	}
+	drawPolicy(r, &s.Settings)
+	return s
+}
+
+// shortSettings bring a zone through an outage within a minute and a half.
+func shortSettings(r *rand.Rand) site.Settings {
+	deadline := pick(r, 500, 1000, 1000, 2000, 2000)
+	s := site.Settings{
+		HealthInterval:  site.Duration(time.Second),
+		Detection:       site.Duration(5 * time.Second),
+		InitialHA:       site.Duration(20 * time.Second),
+		Recovery:        site.Duration(20 * time.Second),
+		Deadline:        milliseconds(deadline),
+		JoinWait:        milliseconds(deadline * pick(r, 1, 1, 2)),
+		VDAInterval:     milliseconds(between(r, 2000, 8000)),
+		ReservationLife: milliseconds(between(r, 8000, 30000)),
+		TicketLife:      milliseconds(between(r, 5000, 20000)),
+	}
+	if chance(r, 30) {
+		s.Participation = site.Always
+	}
+	return s
+}
+
+func drawPolicy(r *rand.Rand, s *site.Settings) {
+	s.Policy = pick(r, policies()...)
+}
+
+func milliseconds(n int) site.Duration { return site.Duration(time.Duration(n) * time.Millisecond) }
+
+// chance is true in so many of a hundred cases.
+func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
+
+// between is a number from a to b, both of them too.
+func between(r *rand.Rand, a, b int) int { return a + r.IntN(b-a+1) }
+
+func pick[T any](r *rand.Rand, choices ...T) T { return choices[r.IntN(len(choices))] }
