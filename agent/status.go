@@ -101,8 +101,11 @@ func (a *Agent) differing(in site.Settings) []string {
 	for _, key := range []string{
 		compared("outage.health_interval", own.HealthInterval, in.HealthInterval),
 		compared("outage.detection", own.Detection, in.Detection),
+		compared("outage.detection_max", own.DetectionMax, in.DetectionMax),
+		compared("outage.detection_reset", own.DetectionReset, in.DetectionReset),
 		compared("outage.initial_ha", own.InitialHA, in.InitialHA),
 		compared("outage.recovery", own.Recovery, in.Recovery),
+		compared("outage.recovery_max", own.RecoveryMax, in.RecoveryMax),
 		compared("outage.participation", own.Participation, in.Participation),
 		compared("outage.participation_window", own.ParticipationWindow, in.ParticipationWindow),
 		compared("outage.vda_interval", own.VDAInterval, in.VDAInterval),
@@ -111,6 +114,8 @@ func (a *Agent) differing(in site.Settings) []string {
 		compared("election.policy", own.Policy, in.Policy),
 		compared("election.deadline", own.Deadline, in.Deadline),
 		compared("election.join_wait", own.JoinWait, in.JoinWait),
+		comparedFlag("election.preempt", own.Preempt, in.Preempts()),
+		compared("election.preempt_after", own.PreemptAfter, in.PreemptAfter),
 	} {
 		if key != "" {
 			out = append(out, key)
@@ -123,6 +128,14 @@ func (a *Agent) differing(in site.Settings) []string {
 func compared[T comparable](key string, said, inForce T) string {
 	var unsaid T
 	if said == unsaid || said == inForce {
+		return ""
+	}
+	return key
+}
+
+// comparedFlag is compared for a flag that the file may leave out.
+func comparedFlag(key string, said *bool, inForce bool) string {
+	if said == nil || *said == inForce {
 		return ""
 	}
 	return key

@@ -29,9 +29,11 @@ type Connector struct {
 	Sync     Sync     `json:"sync"`
 	Outage   Outage   `json:"outage"`
 	Election Election `json:"election"`
-	// Peers are the zone's connectors until the first sync.
-	Peers []Peer `json:"peers"`
-	Log   Log    `json:"log"`
+	// Standby and Peers serve until the first sync: this connector is a standby, and
+	// the zone's connectors.
+	Standby bool   `json:"standby"`
+	Peers   []Peer `json:"peers"`
+	Log     Log    `json:"log"`
 }
 
 // CloudBroker is how a connector reaches the cloud broker.
@@ -59,8 +61,11 @@ type Sync struct {
 type Outage struct {
 	HealthInterval      site.Duration      `json:"health_interval"`
 	Detection           site.Duration      `json:"detection"`
+	DetectionMax        site.Duration      `json:"detection_max"`
+	DetectionReset      site.Duration      `json:"detection_reset"`
 	InitialHA           site.Duration      `json:"initial_ha"`
 	Recovery            site.Duration      `json:"recovery"`
+	RecoveryMax         site.Duration      `json:"recovery_max"`
 	Participation       site.Participation `json:"participation"`
 	ParticipationWindow site.Duration      `json:"participation_window"`
 	VDAInterval         site.Duration      `json:"vda_interval"`
@@ -70,9 +75,11 @@ type Outage struct {
 
 // Election are settings of the zone that serve until the first sync.
 type Election struct {
-	Policy   site.Policy   `json:"policy"`
-	Deadline site.Duration `json:"deadline"`
-	JoinWait site.Duration `json:"join_wait"`
+	Policy       site.Policy   `json:"policy"`
+	Deadline     site.Duration `json:"deadline"`
+	JoinWait     site.Duration `json:"join_wait"`
+	Preempt      *bool         `json:"preempt"`
+	PreemptAfter site.Duration `json:"preempt_after"`
 }
 
 // Peer is another connector of the zone.
@@ -80,6 +87,7 @@ type Peer struct {
 	FQDN      site.FQDN `json:"fqdn"`
 	ClientURL string    `json:"client_url"`
 	PeerURL   string    `json:"peer_url"`
+	Standby   bool      `json:"standby"`
 }
 
 // Defaults of a connector's file.
@@ -104,19 +112,30 @@ func LoadConnector(file string) (*Connector, error) {
 // says nothing.
 func (f *Connector) Settings() site.Settings {
 	return site.Settings{
-		HealthInterval: f.Outage.HealthInterval, Detection: f.Outage.Detection,
-		InitialHA: f.Outage.InitialHA, Recovery: f.Outage.Recovery,
+		HealthInterval: f.Outage.HealthInterval,
+		Detection:      f.Outage.Detection, DetectionMax: f.Outage.DetectionMax, DetectionReset: f.Outage.DetectionReset,
+		InitialHA: f.Outage.InitialHA, Recovery: f.Outage.Recovery, RecoveryMax: f.Outage.RecoveryMax,
 		Participation: f.Outage.Participation, ParticipationWindow: f.Outage.ParticipationWindow,
 		VDAInterval: f.Outage.VDAInterval, ReservationLife: f.Outage.ReservationLife, TicketLife: f.Outage.TicketLife,
 		Policy: f.Election.Policy, Deadline: f.Election.Deadline, JoinWait: f.Election.JoinWait,
+		Preempt: f.Election.Preempt, PreemptAfter: f.Election.PreemptAfter,
 	}
 }
 
-// Connectors are the peers as the site would have them.
+// Connectors are the peers as the site would have them. A standby is among them,
+// also where peers does not name it.
 func (f *Connector) Connectors() []site.Connector {
 	var list []site.Connector
+	named := false
 	for _, p := range f.Peers {
-		list = append(list, site.Connector{FQDN: p.FQDN, Zone: f.Zone, ClientURL: p.ClientURL, PeerURL: p.PeerURL})
+		own := p.FQDN == f.FQDN
+		named = named || own
+		list = append(list, site.Connector{
+			FQDN: p.FQDN, Zone: f.Zone, ClientURL: p.ClientURL, PeerURL: p.PeerURL, Standby: p.Standby || own && f.Standby,
+		})
+	}
+	if f.Standby && !named {
+		list = append(list, site.Connector{FQDN: f.FQDN, Zone: f.Zone, Standby: true})
 	}
 	return list
 }
@@ -201,7 +220,7 @@ func (f *Connector) checkSettings(c *checker) {
 	for _, fault := range f.Settings().Validate() {
 		section := "outage."
 		switch fault.Path {
-		case "policy", "deadline", "join_wait":
+		case "policy", "deadline", "join_wait", "preempt", "preempt_after":
 			section = "election."
 		}
 		c.fault(section+fault.Path, "%s", fault.Text)

@@ -77,6 +77,10 @@ func (d *decoder) value(node ast.Node, v reflect.Value, path string) {
 		return
 	}
 	switch v.Kind() {
+	case reflect.Pointer:
+		to := reflect.New(v.Type().Elem())
+		d.value(node, to.Elem(), path)
+		v.Set(to)
 	case reflect.Struct:
 		d.object(node, v, path)
 	case reflect.Slice:

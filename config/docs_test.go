@@ -194,6 +194,9 @@ func walk(into keys, prefix string, v reflect.Value) {
 }
 
 func shown(v reflect.Value) string {
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
 	if v.Kind() == reflect.Bool || v.Kind() == reflect.Int {
 		return fmt.Sprint(v.Interface())
 	}

@@ -56,8 +56,9 @@ storefront_keys_file: keys
 sta_id: STA0001
 sync: {interval: 5s}
 outage: {health_interval: 1s, detection: 3s, initial_ha: 4s, recovery: 3s, participation: always,
+  detection_max: 6s, detection_reset: 50s, recovery_max: 7s,
   participation_window: 1h, vda_interval: 2s, reservation_life: 10s, ticket_life: 9s}
-election: {policy: available, deadline: 400ms, join_wait: 500ms}
+election: {policy: majority, deadline: 400ms, join_wait: 500ms, preempt: false, preempt_after: 30s}
 peers:
   - {fqdn: cc02.example.test, client_url: "https://cc02.example.test:7480", peer_url: "https://cc02.example.test:7489"}
 log: {level: debug, format: text, file: log.txt}
@@ -73,11 +74,12 @@ log: {level: debug, format: text, file: log.txt}
 		t.Errorf("names are not relative to the file: %+v", c)
 	}
 	want := site.Settings{
-		HealthInterval: 1e9, Detection: 3e9, InitialHA: 4e9, Recovery: 3e9, Participation: site.Always, ParticipationWindow: 3600e9,
-		Policy: site.Available, Deadline: 4e8, JoinWait: 5e8, VDAInterval: 2e9, ReservationLife: 10e9, TicketLife: 9e9,
+		HealthInterval: 1e9, Detection: 3e9, DetectionMax: 6e9, DetectionReset: 50e9,
+		InitialHA: 4e9, Recovery: 3e9, RecoveryMax: 7e9, Participation: site.Always, ParticipationWindow: 3600e9,
+		Policy: site.Majority, Deadline: 4e8, JoinWait: 5e8, Preempt: new(false), PreemptAfter: 30e9, VDAInterval: 2e9, ReservationLife: 10e9, TicketLife: 9e9,
 	}
-	if got := c.Settings(); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
+	if diff := cmp.Diff(want, c.Settings()); diff != "" {
+		t.Errorf("want (-), got (+):\n%s", diff)
 	}
 	peer := site.Connector{FQDN: "cc02.example.test", Zone: "berlin", ClientURL: "https://cc02.example.test:7480", PeerURL: "https://cc02.example.test:7489"}
 	if got := c.Connectors(); !cmp.Equal(got, []site.Connector{peer}) {
@@ -96,7 +98,7 @@ func TestConnectorFaults(t *testing.T) {
 			"f: cloud.url: is missing", "f: cloud.token_file: is missing",
 		}},
 		{"unknown key", insecureConnector + "elections: {}", []string{
-			"f:8: elections: unknown key; known here: cloud, data, election, fqdn, insecure, listen, log, outage, peers, site, sta_id, storefront_keys_file, sync, tls, zone",
+			"f:8: elections: unknown key; known here: cloud, data, election, fqdn, insecure, listen, log, outage, peers, site, sta_id, standby, storefront_keys_file, sync, tls, zone",
 		}},
 		{"insecure on an address that others reach", replace(insecureConnector, `client: "127.0.0.1:7480"`, `client: ":7480"`), []string{
 			`f:7: listen.client: ":7480" is not a loopback address; insecure: true is accepted on loopback addresses only`,
@@ -122,7 +124,7 @@ func TestConnectorFaults(t *testing.T) {
 			`f:7: listen.admin: "10.0.0.1:7490" is not a loopback address, and the admin API is not on any other`,
 		}},
 		{"bad values", insecureConnector + `outage: {detection: -1s, recovery: fast}
-election: {policy: majority, deadline: 1s, join_wait: 500ms}
+election: {policy: quorum, deadline: 1s, join_wait: 500ms, preempt: 1, preempt_after: 1ms}
 sync: {interval: 10ms}
 log: {level: loud, format: xml}
 peers:
@@ -131,13 +133,23 @@ peers:
 `, []string{
 			"f:8: outage.recovery: \"fast\" is not a duration such as 500ms, 60s or 5m",
 			"f:8: outage.detection: -1s is less than 10ms",
+			"f:9: election.preempt: is a number, want true or false",
+			"f:9: election.preempt_after: 1ms is less than 10ms",
 			"f:9: election.join_wait: 500ms is less than the deadline of 1s",
-			`f:9: election.policy: "majority" is not supported by this version; available is`,
+			`f:9: election.policy: "quorum" is not available or majority`,
 			"f:10: sync.interval: 10ms is less than 1s",
 			`f:11: log.level: "loud" is not error, warn, info or debug`,
 			`f:11: log.format: "xml" is not json or text`,
 			`f:13: peers[0].peer_url: "ftp://127.0.0.2" is not an http or https URL`,
 			`f:14: peers[1].fqdn: "a.test" is peers[0] already`,
+		}},
+		{"maxima below what they bound", insecureConnector + "outage: {detection_max: 30s, recovery_max: 1m, detection_reset: 1ms}\n", []string{
+			"f:8: outage.detection_reset: 1ms is less than 10ms",
+			"f:8: outage.detection_max: 30s is less than detection, which is 1m0s",
+			"f:8: outage.recovery_max: 1m0s is less than recovery, which is 5m0s",
+		}},
+		{"a majority with too short a deadline", insecureConnector + "election: {policy: majority, deadline: 300ms}\n", []string{
+			"f:8: election.deadline: 300ms is less than 400ms, which the policy majority needs",
 		}},
 	}
 	for _, tt := range tests {

@@ -60,7 +60,7 @@ func TestIndexLooksUp(t *testing.T) {
 	if got, want := x.Settings("berlin").Deadline, site.Duration(4e8); got != want {
 		t.Errorf("got deadline %v, want %v", got, want)
 	}
-	if got, want := x.Settings("lyon"), site.DefaultSettings(); got != want {
+	if got, want := x.Settings("lyon"), site.DefaultSettings(); !cmp.Equal(got, want) {
 		t.Errorf("got %+v, want the defaults", got)
 	}
 	if c := x.Connectors("berlin"); len(c) != 2 || c[0].FQDN != "cc01.example.test" {

@@ -32,7 +32,7 @@ type validator struct {
 	users        map[string]int  // by UserKey
 	hosts        map[FQDN]string // the place of each
 	peerURLs     map[string]string
-	staffed      map[string]bool // zones with a connector
+	staffed      map[string]bool // zones with a connector: whether one is active
 }
 
 func newValidator(s *Site) *validator {
@@ -47,7 +47,7 @@ func newValidator(s *Site) *validator {
 		staffed:      map[string]bool{},
 	}
 	for _, c := range s.Connectors {
-		v.staffed[c.Zone] = true
+		v.staffed[c.Zone] = v.staffed[c.Zone] || !c.Standby
 	}
 	return v
 }
@@ -87,12 +87,23 @@ func (v *validator) checkZones() {
 	for i, z := range v.site.Zones {
 		path := item("zones", i)
 		v.checkName(path, "zones", z.Name, i, v.zones[z.Name])
-		if z.Name != "" && !v.staffed[z.Name] && v.zones[z.Name] == i {
-			v.fault(path, "zone %q has no connector", z.Name)
-		}
+		v.checkStaff(path, z.Name, i)
 		for _, f := range z.Settings.Validate() {
 			v.fault(path+".settings."+f.Path, "%s", f.Text)
 		}
+	}
+}
+
+// checkStaff wants a connector in each zone that is not a standby (RAS-04).
+func (v *validator) checkStaff(path, zone string, i int) {
+	if zone == "" || v.zones[zone] != i {
+		return
+	}
+	switch active, staffed := v.staffed[zone]; {
+	case !staffed:
+		v.fault(path, "zone %q has no connector", zone)
+	case !active:
+		v.fault(path, "all connectors of zone %q are standbys", zone)
 	}
 }
 

@@ -26,6 +26,7 @@ func TestValidateNamesEachFault(t *testing.T) {
 		{"zone without a name", func(s *site.Site) { s.Zones = append(s.Zones, site.Zone{}) }, `zones[2].name: is missing`},
 		{"zone twice", func(s *site.Site) { s.Zones = append(s.Zones, s.Zones[0]) }, `zones[2].name: "berlin" is the name of zones[0] already`},
 		{"zone without connectors", func(s *site.Site) { s.Zones = append(s.Zones, site.Zone{Name: "oslo"}) }, `zones[2]: zone "oslo" has no connector`},
+		{"zone of standbys only", func(s *site.Site) { s.Connectors[2].Standby = true }, `zones[1]: all connectors of zone "lyon" are standbys`},
 		{"name with a space", func(s *site.Site) { s.Users = append(s.Users, site.User{Name: "carol "}) }, `users[2].name: "carol " begins or ends with a space, or holds a control character`},
 		{"name too long", func(s *site.Site) { s.Users = append(s.Users, site.User{Name: strings.Repeat("x", 129)}) }, `users[2].name: is longer than 128 characters`},
 
@@ -34,7 +35,10 @@ func TestValidateNamesEachFault(t *testing.T) {
 		{"period too short", func(s *site.Site) { s.Zones[0].Settings.Recovery = 1 }, `zones[0].settings.recovery: 1ns is less than 10ms`},
 		{"join_wait below deadline", func(s *site.Site) { s.Zones[0].Settings.JoinWait = 3e8 }, `zones[0].settings.join_wait: 300ms is less than the deadline of 400ms`},
 		{"join_wait below default deadline", func(s *site.Site) { s.Zones[1].Settings.JoinWait = 1e9 }, `zones[1].settings.join_wait: 1s is less than the deadline of 2s`},
-		{"policy", func(s *site.Site) { s.Zones[0].Settings.Policy = "majority" }, `zones[0].settings.policy: "majority" is not supported by this version; available is`},
+		{"policy", func(s *site.Site) { s.Zones[0].Settings.Policy = "quorum" }, `zones[0].settings.policy: "quorum" is not available or majority`},
+		{"deadline too short for a majority", func(s *site.Site) { s.Zones[0].Settings = site.Settings{Policy: site.Majority, Deadline: 3e8} }, `zones[0].settings.deadline: 300ms is less than 400ms, which the policy majority needs`},
+		{"detection_max below detection", func(s *site.Site) { s.Zones[1].Settings.DetectionMax = 30e9 }, `zones[1].settings.detection_max: 30s is less than detection, which is 1m0s`},
+		{"recovery_max below recovery", func(s *site.Site) { s.Zones[1].Settings.RecoveryMax = 60e9 }, `zones[1].settings.recovery_max: 1m0s is less than recovery, which is 5m0s`},
 		{"participation", func(s *site.Site) { s.Zones[0].Settings.Participation = "never" }, `zones[0].settings.participation: "never" is not storefront-traffic or always`},
 
 		{"connector without a name", func(s *site.Site) { s.Connectors[0].FQDN = "" }, `connectors[0].fqdn: is missing`},
@@ -100,6 +104,15 @@ func TestValidateNamesEachFault(t *testing.T) {
 				t.Errorf("got faults\n%s\nwant only\n%s", strings.Join(got, "\n"), tt.want)
 			}
 		})
+	}
+}
+
+// RAS-02: two connectors under majority are a valid zone: an administrator promotes.
+func TestTwoConnectorsMayHaveAMajority(t *testing.T) {
+	s := company()
+	s.Zones[0].Settings.Policy = site.Majority
+	if faults := s.Validate(); len(faults) > 0 {
+		t.Errorf("got %v, want no fault", faults)
 	}
 }
 
