@@ -43,7 +43,7 @@ func (i *inserter) object(ctx context.Context, o wire.ConfigObject) error {
 		return i.row(ctx, "zones", i.next("zones"), o.Zone.Name, string(settings))
 	case o.Connector != nil:
 		c := o.Connector
-		return i.row(ctx, "connectors", i.next("connectors"), string(c.FQDN), c.Zone, c.ClientURL, c.PeerURL, c.FailureDomain)
+		return i.row(ctx, "connectors", i.next("connectors"), string(c.FQDN), c.Zone, c.ClientURL, c.PeerURL, c.FailureDomain, c.Standby)
 	case o.Group != nil:
 		g := o.Group
 		id := i.next("delivery_groups")

@@ -57,11 +57,7 @@ func checkSnapshotSchema(ctx context.Context, db *sql.DB) error {
 
 // checkVersion refuses a database of a newer schema than this version knows.
 func checkVersion(ctx context.Context, db *sql.DB, known int) error {
-	text, err := pragma(ctx, db, "user_version")
-	if err != nil {
-		return err
-	}
-	version, err := strconv.Atoi(text)
+	version, err := schemaOf(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -69,6 +65,15 @@ func checkVersion(ctx context.Context, db *sql.DB, known int) error {
 		return fmt.Errorf("%w of understudy (schema %d; this one knows %d)", ErrNewerSchema, version, known)
 	}
 	return nil
+}
+
+// schemaOf is the number of the schema by which a database was made.
+func schemaOf(ctx context.Context, db *sql.DB) (int, error) {
+	text, err := pragma(ctx, db, "user_version")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(text)
 }
 
 // status describes a snapshot file to people.

@@ -67,11 +67,19 @@ func readZones(ctx context.Context, db *sql.DB, s *site.Site) (err error) {
 	return err
 }
 
-func readConnectors(ctx context.Context, db *sql.DB, s *site.Site) (err error) {
+func readConnectors(ctx context.Context, db *sql.DB, s *site.Site) error {
+	schema, err := schemaOf(ctx, db)
+	if err != nil {
+		return err
+	}
+	standby := "standby"
+	if schema < 2 {
+		standby = "0"
+	}
 	s.Connectors, err = collect(ctx, db,
-		"SELECT fqdn, zone, client_url, peer_url, failure_domain FROM connectors ORDER BY id",
+		"SELECT fqdn, zone, client_url, peer_url, failure_domain, "+standby+" FROM connectors ORDER BY id",
 		func(r *sql.Rows, c *site.Connector) error {
-			return r.Scan(&c.FQDN, &c.Zone, &c.ClientURL, &c.PeerURL, &c.FailureDomain)
+			return r.Scan(&c.FQDN, &c.Zone, &c.ClientURL, &c.PeerURL, &c.FailureDomain, &c.Standby)
 		})
 	return err
 }

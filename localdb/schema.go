@@ -1,10 +1,10 @@
 package localdb
 
-// The schema of a snapshot. Rows are numbered in the order of the stream. There
+// The schema of a snapshot. Schema 1 knew no standbys; its files are read still. Rows are numbered in the order of the stream. There
 // are no indexes but those that the references need: look-ups are answered from
 // memory, and sorting indexes would take two thirds of an import.
 const (
-	snapshotSchema  = 1
+	snapshotSchema  = 2
 	snapshotAppID   = 0x756e6473 // "unds"
 	snapshotCreates = `
 CREATE TABLE meta (
@@ -22,7 +22,8 @@ CREATE TABLE connectors (
 	zone           TEXT NOT NULL REFERENCES zones(name),
 	client_url     TEXT NOT NULL,
 	peer_url       TEXT NOT NULL,
-	failure_domain TEXT NOT NULL
+	failure_domain TEXT NOT NULL,
+	standby        INTEGER NOT NULL
 );
 CREATE TABLE delivery_groups (
 	id              INTEGER PRIMARY KEY,

@@ -27,6 +27,9 @@ func TestRoundTrip(t *testing.T) {
 		want := site.Generate(rapid.IntRange(0, 120).Draw(r, "machines"), rapid.IntRange(0, 60).Draw(r, "users"), rapid.Uint64().Draw(r, "seed"))
 		want.ReuseInOutage = rapid.Bool().Draw(r, "reuse")
 		want.Zones[0].Settings = site.Settings{Deadline: site.Duration(rapid.Int64Range(2e8, 1e10).Draw(r, "deadline")), Participation: site.Always}
+		standby := want.Connectors[len(want.Connectors)-1]
+		standby.FQDN, standby.PeerURL, standby.Standby = "standby.example.test", "https://standby.example.test:7489", true
+		want.Connectors = append(want.Connectors, standby)
 		for i := range want.Machines {
 			want.Machines[i].Maintenance = i%3 == 0
 			want.Machines[i].Weight = i % 7 * 10
