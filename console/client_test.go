@@ -63,6 +63,13 @@ func TestClientGetsEveryAnswer(t *testing.T) {
 			if !wire.IsCode(err, wire.CodeRefused) {
 				t.Errorf("refusal %v", err)
 			}
+			e, err := c.Election(ctx, wire.ElectionOrder{Action: wire.Drain, By: "ada"})
+			if err != nil || !e.Election.Draining || e.Election.Reason != "drain by ada" {
+				t.Errorf("election %+v, %v", e, err)
+			}
+			if _, err = c.Election(ctx, wire.ElectionOrder{Action: wire.Promote}); !wire.IsCode(err, wire.CodeRefused) {
+				t.Errorf("refusal %v", err)
+			}
 		})
 	}
 }

@@ -30,6 +30,9 @@ type Options struct {
 	// Outage carries out an operator's order; what it returns as *wire.Problem is
 	// answered as such.
 	Outage func(context.Context, wire.OutageOrder) (wire.OutageAnswer, error)
+	// Election carries out an order about this connector's part in the election; what
+	// it returns as *wire.Problem is answered as such.
+	Election func(context.Context, wire.ElectionOrder) (wire.ElectionAnswer, error)
 	// Token must come with every request over TCP; none is asked on a Unix socket.
 	// Empty means that nobody gets in over TCP.
 	Token string
@@ -48,6 +51,7 @@ func (o Options) validate() error {
 		{"Registrations", o.Registrations == nil},
 		{"Sessions", o.Sessions == nil},
 		{"Outage", o.Outage == nil},
+		{"Election", o.Election == nil},
 	} {
 		if part.missing {
 			return errors.New("console: " + part.name + " is missing")
@@ -82,7 +86,8 @@ func (c *Console) Routes(r chi.Router) {
 		r.Get("/registrations", get(c.o.Registrations))
 		r.Get("/sessions", get(c.o.Sessions))
 		r.Get("/events", c.events)
-		r.Post("/outage", c.outage)
+		r.Post("/outage", obey(c.o.Outage))
+		r.Post("/election", obey(c.o.Election))
 	})
 }
 
@@ -90,18 +95,21 @@ func get[T any](answer func() T) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { wire.WriteJSON(w, http.StatusOK, answer()) }
 }
 
-func (c *Console) outage(w http.ResponseWriter, r *http.Request) {
-	var order wire.OutageOrder
-	if err := wire.Read(w, r, wire.MaxBody, wire.Refuse, &order); err != nil {
-		wire.WriteError(w, err)
-		return
+// obey reads an order and has it carried out.
+func obey[O, A any](carryOut func(context.Context, O) (A, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var order O
+		if err := wire.Read(w, r, wire.MaxBody, wire.Refuse, &order); err != nil {
+			wire.WriteError(w, err)
+			return
+		}
+		answer, err := carryOut(r.Context(), order)
+		if err != nil {
+			wire.WriteError(w, err)
+			return
+		}
+		wire.WriteJSON(w, http.StatusOK, answer)
 	}
-	answer, err := c.o.Outage(r.Context(), order)
-	if err != nil {
-		wire.WriteError(w, err)
-		return
-	}
-	wire.WriteJSON(w, http.StatusOK, answer)
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) {

@@ -67,6 +67,12 @@ func options(s *story) console.Options {
 			}
 			return wire.OutageAnswer{Record: zone.Record{Number: 7, Mode: zone.InitialHA, Reason: o.Action + " by " + o.By}}, nil
 		},
+		Election: func(_ context.Context, o wire.ElectionOrder) (wire.ElectionAnswer, error) {
+			if o.Action == wire.Promote {
+				return wire.ElectionAnswer{}, wire.NewProblem(http.StatusConflict, wire.CodeRefused, "cc02 is seen and serves")
+			}
+			return wire.ElectionAnswer{Connector: "cc01", Election: wire.ElectionStatus{Draining: o.Action == wire.Drain, Reason: o.Action + " by " + o.By}}, nil
+		},
 		Token: token, Poll: 5 * time.Millisecond,
 	}
 }
@@ -128,6 +134,11 @@ func TestBadRequestsGetProblems(t *testing.T) {
 		{"not JSON", "POST", "/outage", token, `force`, 400, wire.CodeBadRequest},
 		{"too large", "POST", "/outage", token, `{"reason":"` + strings.Repeat("x", 2<<20) + `"}`, 413, wire.CodeTooLarge},
 		{"refused by state", "POST", "/outage", token, `{"action":"force","reason":"no snapshot"}`, 409, wire.CodeRefused},
+		{"unknown order", "POST", "/election", token, `{"action":"resign"}`, 400, wire.CodeBadRequest},
+		{"unknown field of an order", "POST", "/election", token, `{"action":"drain","yes":true}`, 400, wire.CodeBadRequest},
+		{"order refused by state", "POST", "/election", token, `{"action":"promote"}`, 409, wire.CodeRefused},
+		{"order read", "GET", "/election", token, "", 405, wire.CodeMethod},
+		{"order without a token", "POST", "/election", "", `{"action":"drain"}`, 401, wire.CodeUnauthorized},
 		{"bad limit", "GET", "/events?limit=0", token, "", 400, wire.CodeBadRequest},
 		{"bad after", "GET", "/events?after=x", token, "", 400, wire.CodeBadRequest},
 		{"unknown parameter", "GET", "/events?since=1", token, "", 400, wire.CodeBadRequest},
@@ -166,6 +177,7 @@ func TestNobodyGetsInOverTCPWithoutAToken(t *testing.T) {
 func TestOptionsNameTheMissingField(t *testing.T) {
 	for field, spoil := range map[string]func(*console.Options){
 		"Status": func(o *console.Options) { o.Status = nil }, "Outage": func(o *console.Options) { o.Outage = nil },
+		"Election": func(o *console.Options) { o.Election = nil },
 	} {
 		o := options(&story{})
 		spoil(&o)

@@ -153,12 +153,21 @@ func query(after int64, limit int) url.Values {
 
 // Outage gives an order to force or clear an outage.
 func (c *Client) Outage(ctx context.Context, order wire.OutageOrder) (wire.OutageAnswer, error) {
-	var answer wire.OutageAnswer
+	return post[wire.OutageAnswer](ctx, c, "outage", order)
+}
+
+// Election gives an order about the connector's part in the election.
+func (c *Client) Election(ctx context.Context, order wire.ElectionOrder) (wire.ElectionAnswer, error) {
+	return post[wire.ElectionAnswer](ctx, c, "election", order)
+}
+
+func post[T any](ctx context.Context, c *Client, path string, order any) (T, error) {
+	var answer T
 	body, err := json.Marshal(order)
 	if err != nil {
 		return answer, fmt.Errorf("write the order: %w", err)
 	}
-	resp, err := c.do(ctx, http.MethodPost, "outage", body)
+	resp, err := c.do(ctx, http.MethodPost, path, body)
 	if err != nil {
 		return answer, err
 	}

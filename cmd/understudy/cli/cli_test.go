@@ -31,8 +31,9 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // connector is an admin API with made-up answers.
 type connector struct {
-	mu     sync.Mutex // guards orders, asked
+	mu     sync.Mutex // guards orders, parts, asked
 	orders []wire.OutageOrder
+	parts  []wire.ElectionOrder
 	asked  int
 	refuse *wire.Problem
 	status wire.Status
@@ -66,8 +67,8 @@ func (c *connector) options() console.Options {
 		Sessions: func() wire.List[wire.SessionStatus] {
 			return wire.List[wire.SessionStatus]{Items: []wire.SessionStatus{{Machine: "ws1", Session: wire.Session{ID: "s-1", User: "ada", State: wire.Active}}}}
 		},
-		Outage: c.outage,
-		Token:  "secret", Poll: 5 * time.Millisecond,
+		Outage: c.outage, Election: c.election,
+		Token: "secret", Poll: 5 * time.Millisecond,
 	}
 }
 
@@ -80,6 +81,21 @@ func (c *connector) outage(_ context.Context, o wire.OutageOrder) (wire.OutageAn
 	c.orders = append(c.orders, o)
 	r := zone.Record{Number: 9, Mode: zone.InitialHA, Force: &zone.Force{By: o.By, Reason: o.Reason}}
 	return wire.OutageAnswer{Record: r, CarriedBy: "cc02.example.test"}, nil
+}
+
+func (c *connector) election(_ context.Context, o wire.ElectionOrder) (wire.ElectionAnswer, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refuse != nil {
+		return wire.ElectionAnswer{}, c.refuse
+	}
+	c.parts = append(c.parts, o)
+	e := c.status.Election
+	e.Draining = o.Action == wire.Drain
+	if o.Action == wire.Promote {
+		e.Promotion = &zone.Promotion{By: o.By, Reason: o.Reason, At: noon()}
+	}
+	return wire.ElectionAnswer{Connector: c.status.Connector, State: c.status.State, Election: e}, nil
 }
 
 func noon() time.Time { return time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC) }
