@@ -64,11 +64,13 @@ type Agent struct {
 	commands  chan func()
 	looped    chan struct{} // closed when the loop has ended
 	syncNow   chan struct{}
-	syncing   sync.Mutex // one sync at a time
-	troubles  sync.Map   // kinds of trouble that were told of
-	refused   refusals
-	rounds    *rounds
-	spawn     func(func(ctx context.Context))
+	syncing   sync.Mutex // one sync at a time; guards syncFailing
+	// syncFailing says that a sync has failed since the last good one.
+	syncFailing bool
+	troubles    sync.Map // kinds of trouble that were told of
+	refused     refusals
+	rounds      *rounds
+	spawn       func(func(ctx context.Context))
 
 	// What follows belongs to the loop.
 	core        *core
@@ -140,7 +142,7 @@ func (a *Agent) openData(ctx context.Context) error {
 	now := time.Now()
 	a.core = newCore(a.o.FQDN, saved.Record, saved.Highest, now)
 	a.front = newFront(now, a.o.Env.Now().Sub(saved.FrontActivity), !saved.FrontActivity.IsZero())
-	a.journal = &journal{store: a.state, log: a.log}
+	a.journal = &journal{store: a.state, log: a.log, failed: a.disk.failed}
 	a.lastSync.Store(&wire.SyncStatus{Outcome: "never"})
 	a.startWith(saved.Connectors)
 	return nil

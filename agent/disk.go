@@ -17,26 +17,32 @@ const diskPatience = 3 * time.Second
 
 const probeLimit = time.Second
 
-// disk knows whether the state database can be written.
+// disk knows whether the state database can be written. Whoever could not write
+// says so; only the probe ends a failure.
 type disk struct {
 	log *log
 
 	mu    sync.Mutex // guards what follows
 	since time.Time  // of the failure; zero: it works
-	err   error
+	err   error      // the first of the failure: a reason that changed would be told again
 }
 
 func (d *disk) failed(now time.Time, err error) {
 	d.mu.Lock()
 	first := d.err == nil
 	if first {
-		d.since = now
+		d.since, d.err = now, err
 	}
-	d.err = err
 	d.mu.Unlock()
 	if first {
 		d.log.raise(events.DiskFailed, err.Error(), logrus.Fields{})
 	}
+}
+
+func (d *disk) failing() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.err != nil
 }
 
 func (d *disk) works() {
@@ -52,7 +58,7 @@ func (d *disk) why(now time.Time) string {
 	if d.err == nil || now.Sub(d.since) < diskPatience {
 		return ""
 	}
-	return fmt.Sprintf("the state database cannot be written for %s: %v", now.Sub(d.since).Round(time.Second), d.err)
+	return fmt.Sprintf("the state database cannot be written: %v", d.err)
 }
 
 // watchDisk probes the state database each second, and keeps the time of the last
@@ -67,22 +73,30 @@ func (a *Agent) watchDisk(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		begun := time.Now()
-		if err := a.probeDisk(ctx); err != nil && ctx.Err() == nil {
-			a.disk.failed(begun, err)
-			continue
+		if a.probeDisk(ctx) {
+			saved = a.keepFrontActivity(ctx, saved)
 		}
-		a.disk.works()
-		saved = a.keepFrontActivity(ctx, saved)
 	}
 }
 
-// probeDisk gives up on a disk that does not answer: that is no better than one
-// that says no.
-func (a *Agent) probeDisk(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+// probeDisk reports whether the disk works, and gives up on one that does not
+// answer: that is no better than one that says no. After a failure it must have
+// room again, else it would seem to work between one failure and the next.
+func (a *Agent) probeDisk(ctx context.Context) bool {
+	bounded, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	return a.state.Probe(ctx)
+	begun, failing, probe := time.Now(), a.disk.failing(), a.state.Probe
+	if failing {
+		probe = a.state.ProbeRoom
+	}
+	err := probe(bounded)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		a.disk.failed(begun, err)
+	case err == nil && failing:
+		a.disk.works()
+	}
+	return err == nil
 }
 
 // keepFrontActivity writes the time of the last StoreFront request at most each

@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -17,6 +18,8 @@ type journal struct {
 		Record(ctx context.Context, records []broker.Record) error
 	}
 	log *log
+	// failed hears that the disk did not take records.
+	failed func(at time.Time, err error)
 }
 
 // Record keeps the durable ones; its error means that nothing may be answered.
@@ -31,7 +34,12 @@ func (j *journal) Record(ctx context.Context, records []broker.Record) error {
 	if len(durable) == 0 {
 		return nil
 	}
-	return j.store.Record(ctx, durable)
+	begun := time.Now()
+	err := j.store.Record(ctx, durable)
+	if err != nil && ctx.Err() == nil {
+		j.failed(begun, err)
+	}
+	return err
 }
 
 func (j *journal) tell(r broker.Record) {

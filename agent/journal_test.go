@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -32,7 +33,8 @@ func (k *kept) Record(_ context.Context, records []broker.Record) error {
 // from the desktops anyway is not.
 func TestJournalKeepsDurableRecords(t *testing.T) {
 	a, k := muted(Options{}), &kept{}
-	j := &journal{store: k, log: a.log}
+	var failed []error
+	j := &journal{store: k, log: a.log, failed: func(_ time.Time, err error) { failed = append(failed, err) }}
 	all := []broker.Record{
 		{Kind: broker.Registered},
 		{Kind: broker.Launched},
@@ -59,6 +61,12 @@ func TestJournalKeepsDurableRecords(t *testing.T) {
 	k.err = errors.New("disk full")
 	if err := j.Record(t.Context(), all); !errors.Is(err, k.err) {
 		t.Errorf("got %v, want the disk's error: nothing may be answered", err)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	_ = j.Record(gone, all)
+	if len(failed) != 1 || !errors.Is(failed[0], k.err) {
+		t.Errorf("told of %v, want the failure once: who does not wait proves nothing", failed)
 	}
 }
 

@@ -152,7 +152,6 @@ func (a *Agent) swap(ctx context.Context, built *localdb.Built) error {
 
 // noteSync keeps the outcome for the status and tells what changed.
 func (a *Agent) noteSync(r configsync.Result, from site.FQDN) {
-	before := a.lastSync.Load()
 	now := a.o.Env.Now().UTC()
 	status := wire.SyncStatus{At: now, Outcome: string(r.Outcome), Detail: r.Detail}
 	fields := logrus.Fields{"version": r.Version.String()}
@@ -169,13 +168,15 @@ func (a *Agent) noteSync(r configsync.Result, from site.FQDN) {
 	case configsync.Deferred:
 		a.log.raise(events.SyncDeferred, "the zone is in HA mode", fields)
 	case configsync.Failed:
+		a.syncFailing = true
 		a.log.raise(events.SyncFailed, r.Err.Error(), fields)
 		status.Detail = r.Err.Error()
 	case configsync.Unchanged:
 	}
 	if r.Outcome == configsync.Imported || r.Outcome == configsync.Unchanged {
 		a.confirmed.Store(&now)
-		if before != nil && before.Outcome == string(configsync.Failed) {
+		if a.syncFailing {
+			a.syncFailing = false
 			a.log.raise(events.SyncRecovered, "the sync succeeded", fields)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"modernc.org/sqlite"
@@ -192,9 +193,21 @@ func checkDurable(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// Probe reports whether the disk takes writes.
+// roomProbed is what ProbeRoom writes: more than any write of a decision or a launch.
+const roomProbed = 256 << 10
+
+// Probe reports whether the disk takes the least of writes.
 func (s *State) Probe(ctx context.Context) error {
 	return s.save(ctx, keyProbe, "ok")
+}
+
+// ProbeRoom reports whether the disk has room again. On one that is all but full
+// the least of writes goes through where a record does not.
+func (s *State) ProbeRoom(ctx context.Context) error {
+	if err := s.save(ctx, keyProbe, strings.Repeat("x", roomProbed)); err != nil {
+		return err
+	}
+	return s.Probe(ctx)
 }
 
 // write hands one change to the writer and waits until it is on the disk.

@@ -184,7 +184,7 @@ func TestStateSettings(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}
-	if err := s.Probe(t.Context()); err != nil {
+	if err := errors.Join(s.Probe(t.Context()), s.ProbeRoom(t.Context())); err != nil {
 		t.Errorf("probe: %v", err)
 	}
 	if runtime.GOOS == "windows" {

@@ -11,9 +11,11 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"github.com/sirupsen/logrus"
 
 	"understudy/broker"
 	"understudy/cloud"
+	"understudy/events"
 	"understudy/site"
 	"understudy/storefront"
 	"understudy/vda"
@@ -185,19 +187,23 @@ func (s *Server) putSite(w http.ResponseWriter, r *http.Request) {
 	}
 	p, err := s.sites.Put(r.Context(), &in, r.Header.Get("If-Match"), holder(r.Context()).Name)
 	if err != nil {
-		s.complain("publish a site", err)
-		wire.WriteError(w, err)
+		wire.WriteError(w, s.unpublished(err))
 		return
 	}
 	w.Header().Set("ETag", quoted(p.version.String()))
 	wire.WriteJSON(w, http.StatusOK, cloud.Published{Version: p.version, Digest: p.digest})
 }
 
-// complain logs what is no answer to the client's own fault.
-func (s *Server) complain(what string, err error) {
-	if _, ok := asProblem(err); !ok {
-		s.log.WithError(err).Error(what)
+// unpublished is the answer to a site that was not taken: the client's own fault,
+// or the store's.
+func (s *Server) unpublished(err error) error {
+	if _, ok := asProblem(err); ok {
+		return err
 	}
+	s.event(events.DiskFailed, logrus.Fields{"reason": err.Error()})
+	p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeDisk, "the cloud broker cannot save the site; the one before it stays")
+	p.RetryAfter = retry
+	return p
 }
 
 func (s *Server) connectorURLs(zone string) []string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"understudy/config"
+	"understudy/datadir"
 	"understudy/wire"
 )
 
@@ -81,6 +82,9 @@ func explain(err error) string {
 	}
 	if p, ok := errors.AsType[*wire.Problem](err); ok {
 		return err.Error() + faults(p)
+	}
+	if errors.Is(err, datadir.ErrNotWritable) {
+		return err.Error() + "\nLet this account write there, or free space on its disk; then start again."
 	}
 	return err.Error()
 }
