@@ -50,7 +50,7 @@ connectors:
 }
 
 func (c *cast) connectorFile(p *player) string {
-	text := fmt.Sprintf("site: e2e\nfqdn: %s\nzone: %s\ndata: %s\ncloud: {url: %q, token_file: connector.token, timeout: 2s}\n", p.fqdn(), c.zone, p.name, c.cloudURL)
+	text := fmt.Sprintf("site: e2e\nfqdn: %s\nzone: %s\ndata: %s\ncloud: {url: %q, token_file: connector.token, timeout: 2s}\n", p.fqdn(), c.zone, p.data, c.cloudURL)
 	text += fmt.Sprintf("listen: {client: %q, peer: %q, admin: %q}\n", p.at(clientPort), p.at(peerPort), p.at(adminPort))
 	text += "insecure: true\nsync: {interval: 1s}\npeers:\n"
 	for _, o := range c.players {
@@ -65,5 +65,5 @@ func (c *cast) desktopsFile() string {
 		urls[i] = fmt.Sprintf("%q", u)
 	}
 	return fmt.Sprintf("machine: ws%%03d.example.test\nsimulate: %d\nzone: berlin\ndata: desktops\nconnectors:\n  - [%s]\nlisten: %s\ninsecure: true\nprovider: {kind: simulate, connect: 200ms}\n",
-		poolDesktops+1, strings.Join(urls, ", "), c.hostAt)
+		c.desktops, strings.Join(urls, ", "), c.hostAt)
 }

@@ -64,11 +64,17 @@ type player struct {
 // newCast writes the files and starts nothing.
 func newCast(t testing.TB) *cast {
 	t.Helper()
-	c := &cast{t: t, dir: t.TempDir(), zone: "berlin", desktops: poolDesktops + 1}
+	return castOf(t, poolDesktops+1, "cc01", "cc02", "cc03")
+}
+
+// castOf is newCast with that many desktops and those connectors.
+func castOf(t testing.TB, desktops int, connectors ...string) *cast {
+	t.Helper()
+	c := &cast{t: t, dir: t.TempDir(), zone: "berlin", desktops: desktops}
 	c.cloudAt = fmt.Sprintf("%s:%d", loopback(t, cloudPort), cloudPort)
 	c.cloudURL = "http://" + c.cloudAt
 	c.hostAt = fmt.Sprintf("%s:%d", loopback(t, desktopPort), desktopPort)
-	c.join("cc01", "cc02", "cc03")
+	c.join(connectors...)
 	c.write("tokens", "zone connector connector-secret-0001\noperator admin operator-secret-0001\n")
 	c.write("connector.token", "connector-secret-0001\n")
 	c.write("operator.token", "operator-secret-0001\n")

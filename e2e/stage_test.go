@@ -36,6 +36,8 @@ func playStage(role string) int {
 		return greet(os.Args[len(os.Args)-1])
 	case "caller":
 		return callUp(os.Args[len(os.Args)-1])
+	case "saver":
+		return keepSaving(os.Args[1], os.Args[2])
 	}
 	fmt.Fprintln(os.Stderr, "no such role:", role)
 	return 2
