@@ -28,32 +28,49 @@ type secured struct {
 
 const frontName = "front.example.test"
 
+const remoteName = "cloud.example.test"
+
 func newSecuredStand(t testing.TB, connectors int) *secured {
 	t.Helper()
-	names := []string{"cloud.example.test", frontName, "ws001.example.test", "ws002.example.test"}
-	for i := range connectors {
-		names = append(names, fmt.Sprintf("cc%02d.example.test", i+1))
-	}
+	return newSecured(t, connectors, 2)
+}
+
+// newSecured makes a stand with that many connectors and desktops, and more hosts
+// on which nothing runs.
+func newSecured(t testing.TB, connectors, desktops int, more ...string) *secured {
+	t.Helper()
+	members, hosts := numbered("cc%02d.example.test", connectors), numbered("ws%03d.example.test", desktops)
+	names := slices.Concat([]string{remoteName, frontName}, hosts, members, more)
 	s := &secured{stand: newStand(t), net: newNetwork(t, names...), zoneCA: newAuthority(t), cloudCA: newAuthority(t), ids: map[string]identity{}}
-	s.remote, s.front = s.net.Host(names[0]), s.net.Host(frontName)
+	s.remote, s.front = s.net.Host(remoteName), s.net.Host(frontName)
 	s.frontHost = s.front
-	s.putAway(s.remote, append(slices.Clone(names[4:]), frontName))
-	s.ids[names[0]] = s.cloudCA.Issue(names[0])
+	s.putAway(s.remote, append(slices.Clone(members), frontName))
+	s.ids[remoteName] = s.cloudCA.Issue(remoteName)
 	for _, name := range names[1:] {
 		s.ids[name] = s.zoneCA.Issue(name)
 	}
-	s.cloud = s.unit("cloud", names[0])
-	s.cloud.guard = fmt.Sprintf("tls: {cert_file: %q, key_file: %q}", s.ids[names[0]].CertFile, s.ids[names[0]].KeyFile)
+	s.cloud = s.unit("cloud", remoteName)
+	s.cloud.guard = fmt.Sprintf("tls: {cert_file: %q, key_file: %q}", s.ids[remoteName].CertFile, s.ids[remoteName].KeyFile)
 	s.cloudURL = s.cloud.url(7443)
-	for _, name := range names[4:] {
+	for _, name := range members {
 		c := s.unit("connector", name)
 		c.cloud = fmt.Sprintf(", ca_file: %q", s.cloudCA.File)
 		s.zone = append(s.zone, c)
 	}
-	s.desktops = []*unit{s.unit("desktop", names[2]), s.unit("desktop", names[3])}
+	for _, name := range hosts {
+		s.desktops = append(s.desktops, s.unit("desktop", name))
+	}
 	s.applyFlags = []string{"--ca-file", s.cloudCA.File}
 	s.frontFlags = s.shows(s.ids[frontName])
 	return s
+}
+
+func numbered(pattern string, n int) []string {
+	var names []string
+	for i := range n {
+		names = append(names, fmt.Sprintf(pattern, i+1))
+	}
+	return names
 }
 
 // putAway moves a host to a network of its own, on which only the named ones are

@@ -47,6 +47,8 @@ type stand struct {
 	// cloudURL is what connectors are told; a test may stand in between.
 	cloudURL string
 	edition  int
+	// siteText makes another site than that of most tests.
+	siteText func(edition int) string
 }
 
 // unit is one process with its file. What it is protected by is in guard.
@@ -105,6 +107,9 @@ func (s *stand) write(name, text string) string {
 func (s *stand) siteFile() string {
 	s.t.Helper()
 	s.edition++
+	if s.siteText != nil {
+		return s.write("site.yaml", s.siteText(s.edition))
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "name: example\nzones:\n  - name: berlin\n    settings: {health_interval: 500ms, detection: 1500ms, initial_ha: 2s, recovery: 1500ms, "+
 		"deadline: 1s, join_wait: 1s, vda_interval: 2s}\nconnectors:\n")
