@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 type app struct {
 	env    env.Env
 	getenv func(string) string
+	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
 
@@ -35,7 +37,7 @@ type app struct {
 
 // Run carries out one command line and returns its exit code.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	a := &app{env: env.Real(), getenv: os.Getenv, stdout: stdout, stderr: stderr}
+	a := &app{env: env.Real(), getenv: os.Getenv, stdin: os.Stdin, stdout: stdout, stderr: stderr}
 	return a.run(ctx, args)
 }
 
@@ -125,6 +127,27 @@ func (a *app) token() (string, error) {
 		return "", nil
 	}
 	return readSecret(file)
+}
+
+// askFor puts a question and returns the line that answers it. An operator who
+// stops the command instead leaves the read behind, which ends with the process.
+func (a *app) askFor(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(a.stderr, question)
+	type answer struct {
+		line string
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		line, err := bufio.NewReader(a.stdin).ReadString('\n')
+		answers <- answer{strings.TrimSpace(line), err}
+	}()
+	select {
+	case got := <-answers:
+		return got.line, got.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 func (a *app) either(flag, variable string) string {

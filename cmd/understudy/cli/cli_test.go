@@ -37,6 +37,7 @@ type connector struct {
 	asked  int
 	refuse *wire.Problem
 	status wire.Status
+	change func(*console.Options)
 }
 
 func (c *connector) options() console.Options {
@@ -112,9 +113,10 @@ func peers() []wire.PeerStatus {
 func status() wire.Status {
 	return wire.Status{
 		Site: "example", Zone: "berlin", Connector: "cc01.example.test", Version: "v0.1.0", At: noon(), Started: noon().Add(-26 * time.Hour),
+		Detection: site.Duration(time.Minute), Recovery: site.Duration(5 * time.Minute),
 		State: zone.ExtendedHA, Reason: "the first period ended and no present connector is healthy", Outage: "o-1", Number: 7, Term: 5,
 		Force:         &zone.Force{By: "ada", Reason: "drill"},
-		Election:      wire.ElectionStatus{Elected: "cc01.example.test", Reason: "it is the first running candidate", Serving: true, CanServe: true},
+		Election:      wire.ElectionStatus{Elected: "cc01.example.test", Reason: "it is the first running candidate", Serving: true, CanServe: true, Policy: site.Available, Tolerates: 1},
 		Health:        wire.HealthStatus{Checked: true, Reason: "connection refused"},
 		Snapshot:      &wire.SnapshotStatus{Version: site.Version{History: "20300101T000000Z-abcd", Number: 4}, Age: site.Duration(3 * time.Minute), Counts: map[string]int{"machines": 12, "users": 30}},
 		Sync:          wire.SyncStatus{Outcome: "deferred", Detail: "the zone is in HA mode"},
@@ -127,7 +129,11 @@ func status() wire.Status {
 // serve returns the address of the connector's admin socket.
 func (c *connector) serve(t testing.TB, network string) string {
 	t.Helper()
-	api, err := console.New(c.options())
+	o := c.options()
+	if c.change != nil {
+		c.change(&o)
+	}
+	api, err := console.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ func commands(a *app) []*cobra.Command {
 		newSessionsCommand(a),
 		newSnapshotsCommand(a),
 		newOutageCommand(a),
+		newElectionCommand(a),
 		newSiteCommand(a),
 		newStorefrontCommand(a),
 		newConnectorCommand(a),

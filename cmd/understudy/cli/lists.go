@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,10 +15,21 @@ func newPeersCommand(a *app) *cobra.Command {
 		use: "peers", short: "Show every connector of the zone, its snapshot, and whether it can serve",
 		fetch: func(ctx context.Context, c *client.Client) (wire.List[wire.PeerStatus], error) { return c.Peers(ctx) },
 		render: func(s *screen, l wire.List[wire.PeerStatus]) {
-			r := newRows("CONNECTOR", "LINK", "STATE", "SERVES", "CAN SERVE", "SNAPSHOT", "CLOUD", "SAYS ELECTED")
+			parts := partColumns(l.Items)
+			titles := []any{"CONNECTOR", "LINK", "STATE", "SERVES", "CAN SERVE", "SNAPSHOT", "CLOUD", "SAYS ELECTED"}
+			for _, c := range parts {
+				titles = append(titles, c.title)
+			}
+			r := newRows(titles...)
 			for _, p := range l.Items {
-				r.add(p.FQDN, link(s, p), orDash(s.state(p.State)), mark(p.Serving), s.yes(p.CanServe, ""),
-					version(p.Config, p.ConfigAge), s.yes(p.Healthy, ""), orDash(p.Elected))
+				cells := []any{
+					p.FQDN, link(s, p), orDash(s.state(p.State)), mark(p.Serving), s.yes(p.CanServe, ""),
+					version(p.Config, p.ConfigAge), s.yes(p.Healthy, ""), orDash(p.Elected),
+				}
+				for _, c := range parts {
+					cells = append(cells, c.cell(p))
+				}
+				r.add(cells...)
 			}
 			s.list(r, l.Note, "There is no other connector.")
 			for _, p := range l.Items {
@@ -25,6 +37,27 @@ func newPeersCommand(a *app) *cobra.Command {
 			}
 		},
 	})
+}
+
+// column is one that is shown only where a connector has something in it.
+type column struct {
+	title string
+	cell  func(wire.PeerStatus) string
+}
+
+// partColumns are those about the election that say something.
+func partColumns(peers []wire.PeerStatus) []column {
+	var shown []column
+	for _, c := range []column{
+		{"NAMES", func(p wire.PeerStatus) string { return orDash(p.Vote) }},
+		{"STANDBY", func(p wire.PeerStatus) string { return mark(p.Standby) }},
+		{"DRAINING", func(p wire.PeerStatus) string { return mark(p.Draining) }},
+	} {
+		if slices.ContainsFunc(peers, func(p wire.PeerStatus) bool { return c.cell(p) != "-" }) {
+			shown = append(shown, c)
+		}
+	}
+	return shown
 }
 
 // peerNotes says below the table why a connector is not as it should be: there

@@ -136,8 +136,8 @@ func (s *screen) writeTo(w io.Writer) error {
 
 func (s *screen) line(text string) { s.text.WriteString(text + "\n") }
 
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
 	if !ok {
 		return false
 	}

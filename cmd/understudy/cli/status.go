@@ -45,6 +45,7 @@ func stateRows(s *screen, r *rows, st wire.Status) {
 	if st.Force != nil {
 		r.add("Forced", s.bad(forced(s, *st.Force)))
 	}
+	dampingRow(r, st)
 }
 
 // forced says who pinned the zone, when, and why if they said so.
@@ -54,18 +55,9 @@ func forced(s *screen, f zone.Force) string {
 
 func electionRows(s *screen, r *rows, st wire.Status) {
 	e := st.Election
-	who := s.warn("nobody")
-	if e.Elected != "" {
-		who = s.bold(string(e.Elected))
-	}
-	if e.Elected == st.Connector {
-		who += " (this one)"
-	}
-	r.add("Elected", who+"  "+s.since(e.Since))
-	r.add("", e.Reason)
-	if e.Successor != "" {
-		r.add("", "hands over to "+string(e.Successor))
-	}
+	electedRows(s, r, st.Connector, e)
+	policyRows(s, r, e)
+	partRows(s, r, e)
 	serving := "no"
 	if e.Serving {
 		serving = s.good("yes")
