@@ -31,7 +31,7 @@ func (c *Client) Calls(ctx context.Context) (io.ReadWriteCloser, error) {
 	}
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("open the call stream: %w", err)
+		return nil, fmt.Errorf("open the call stream: %w", wire.ClipError(err))
 	}
 	return &callStream{out: out, in: resp.Body, cancel: cancel}, nil
 }

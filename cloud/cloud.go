@@ -104,7 +104,8 @@ func (c *Client) Forward(ctx context.Context, method, target string, header http
 		return nil, err
 	}
 	maps.Copy(r.Header, header)
-	return c.requests.RoundTrip(r)
+	resp, err := c.requests.RoundTrip(r)
+	return resp, wire.ClipError(err)
 }
 
 // request is never the caller's own: it carries the token and who asks.

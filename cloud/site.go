@@ -115,7 +115,7 @@ func (c *Client) open(r *http.Request, cancel context.CancelFunc) (*http.Respons
 		return nil, fmt.Errorf("%s %s: no answer within %s", r.Method, r.URL.Path, c.o.Timeout)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, wire.ClipError(err))
 	}
 	return resp, nil
 }
@@ -176,7 +176,7 @@ func readJSON(r io.Reader, v any) error {
 func mediaType(resp *http.Response) string {
 	typ, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if err != nil {
-		return resp.Header.Get("Content-Type")
+		typ = resp.Header.Get("Content-Type")
 	}
-	return typ
+	return wire.Clip(typ)
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"understudy/wire"
 )
 
 // decoder walks a YAML tree next to a Go value. The library's own strict mode
@@ -60,7 +62,7 @@ func (d *decoder) body(file *ast.File) ast.Node {
 }
 
 func (d *decoder) fault(line int, path, format string, args ...any) {
-	d.faults = append(d.faults, Fault{Line: line, Path: path, Text: fmt.Sprintf(format, args...)})
+	d.faults = append(d.faults, Fault{Line: line, Path: wire.Clip(path), Text: wire.Clip(fmt.Sprintf(format, args...))})
 }
 
 func (d *decoder) value(node ast.Node, v reflect.Value, path string) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"understudy/site"
+	"understudy/wire"
 )
 
 // LoadSite reads and validates a site.
@@ -37,7 +38,7 @@ func ParseSite(name string, data []byte) (*site.Site, error) {
 
 // at adds a fault of the content, with the line of its path.
 func (d *decoder) at(path, text string) {
-	d.faults = append(d.faults, Fault{Line: d.lineAt(path), Path: path, Text: text})
+	d.faults = append(d.faults, Fault{Line: d.lineAt(path), Path: wire.Clip(path), Text: wire.Clip(text)})
 }
 
 // settings is a file of a process.

@@ -187,19 +187,6 @@ func TestSiteFileThatIsNotThere(t *testing.T) {
 	}
 }
 
-// Whatever the text, there is a site or a FileError, and never a panic.
-func FuzzParseSite(f *testing.F) {
-	f.Add(validSite)
-	f.Add("a: &a [*a]\n<<: *a\nname: !!binary x\n? [a]\n: b\n")
-	f.Add("name: |\n  x\nzones: {<<: [*x, {}]}\n--- %\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		s, err := config.ParseSite("site.yaml", []byte(text))
-		if _, ok := errors.AsType[*config.FileError](err); !ok && err != nil || (s == nil) != (err != nil) {
-			t.Errorf("got %v, %v", s, err)
-		}
-	})
-}
-
 // write puts files into a new folder, and returns the path of the first.
 func write(t testing.TB, files ...[2]string) string {
 	t.Helper()

@@ -64,6 +64,9 @@ func parse(values url.Values) (q Query, follow bool, err error) {
 			return q, false, badQuery("%s=%q is not understood", key, text)
 		}
 	}
+	if q.After < 0 {
+		return q, false, badQuery("after=%d is no id", q.After)
+	}
 	if q.Limit < 1 || q.Limit > MaxLimit {
 		return q, false, badQuery("limit %d is not within 1 to %d", q.Limit, MaxLimit)
 	}

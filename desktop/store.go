@@ -13,6 +13,7 @@ import (
 
 	"understudy/datadir"
 	"understudy/site"
+	"understudy/wire"
 )
 
 const (
@@ -77,8 +78,26 @@ func decodeState(b []byte) (State, error) {
 		return State{}, errors.New("its checksum is wrong")
 	}
 	var state State
-	err := json.Unmarshal(doc.State, &state)
-	return state, err
+	if err := json.Unmarshal(doc.State, &state); err != nil {
+		return State{}, err
+	}
+	if err := state.fault(); err != nil {
+		return State{}, err
+	}
+	return state, nil
+}
+
+// fault says why no host can have been in the state: no broker would take it.
+func (s State) fault() error {
+	seen := map[string]bool{}
+	for _, h := range s.Sessions {
+		if seen[h.ID] {
+			return fmt.Errorf("session %q is there twice", h.ID)
+		}
+		seen[h.ID] = true
+	}
+	sessions := s.sessions()
+	return wire.Heartbeat{AssignedUser: s.AssignedUser, Sessions: &sessions}.Validate()
 }
 
 // Save makes the state durable before it returns.

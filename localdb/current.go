@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"understudy/wire"
 )
 
 const (
@@ -69,7 +71,7 @@ func parseCurrent(b []byte) ([]generation, error) {
 	}
 	for _, g := range c.Generations {
 		if !isSiteFile(g.File) {
-			return nil, fmt.Errorf("the file %s names %q, which is no snapshot", currentFile, g.File)
+			return nil, fmt.Errorf("the file %s names %q, which is no snapshot", currentFile, wire.Clip(g.File))
 		}
 	}
 	return c.Generations, nil

@@ -108,5 +108,5 @@ func validate(s *site.Site) error {
 	if more := len(faults) - faultsShown; more > 0 {
 		texts = append(texts, fmt.Sprintf("and %d more faults", more))
 	}
-	return fmt.Errorf("the site is not valid: %s", strings.Join(texts, "; "))
+	return fmt.Errorf("the site is not valid: %s", wire.Clip(strings.Join(texts, "; ")))
 }

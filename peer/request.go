@@ -57,7 +57,7 @@ func (m *Mesh) request(ctx context.Context, to site.FQDN, method, path string, i
 	req.Header.Set(wire.HeaderZone, m.o.Zone)
 	resp, err := l.requests.RoundTrip(req)
 	if err != nil {
-		return nil, fmt.Errorf("ask %s for %s: %w", to, path, err)
+		return nil, fmt.Errorf("ask %s for %s: %w", to, path, wire.ClipError(err))
 	}
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()

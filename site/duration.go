@@ -22,7 +22,7 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 func (d *Duration) UnmarshalText(b []byte) error {
 	v, err := time.ParseDuration(string(b))
 	if err != nil {
-		return fmt.Errorf("%q is not a duration such as 500ms, 60s or 5m", b)
+		return fmt.Errorf("%q is not a duration such as 500ms, 60s or 5m", short(string(b)))
 	}
 	*d = Duration(v)
 	return nil

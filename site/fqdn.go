@@ -16,14 +16,23 @@ func ParseFQDN(s string) (FQDN, error) {
 		return "", fmt.Errorf("host name %q is empty", s)
 	}
 	if len(name) > 253 {
-		return "", fmt.Errorf("host name %q is longer than 253 characters", s)
+		return "", fmt.Errorf("host name %q is longer than 253 characters", short(s))
 	}
 	for label := range strings.SplitSeq(string(name), ".") {
 		if err := checkLabel(label); err != nil {
-			return "", fmt.Errorf("host name %q: %w", s, err)
+			return "", fmt.Errorf("host name %q: %w", short(s), err)
 		}
 	}
 	return name, nil
+}
+
+// short is the beginning of a text that came from elsewhere, for errors.
+func short(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
 }
 
 // Canonical lower-cases a name and drops one trailing dot, without judging it.
@@ -36,13 +45,13 @@ func checkLabel(label string) error {
 	case label == "":
 		return fmt.Errorf("an empty label")
 	case len(label) > 63:
-		return fmt.Errorf("label %q is longer than 63 characters", label)
+		return fmt.Errorf("a label is longer than 63 characters")
 	case label[0] == '-' || label[len(label)-1] == '-':
-		return fmt.Errorf("label %q begins or ends with a hyphen", label)
+		return fmt.Errorf("label %q begins or ends with a hyphen", short(label))
 	}
 	for _, c := range []byte(label) {
 		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
-			return fmt.Errorf("label %q contains %q", label, c)
+			return fmt.Errorf("label %q contains %q", short(label), c)
 		}
 	}
 	return nil

@@ -25,6 +25,9 @@ const (
 	silentTime = time.Second
 )
 
+// maxAddress is the longest host name.
+const maxAddress = 253
+
 // reserver is what a launch needs of the engine.
 type reserver interface {
 	Reserve(now time.Time, r broker.LaunchRequest) (broker.Reservation, error)
@@ -124,7 +127,7 @@ func prepared(held broker.Reservation, answer wire.CallAnswer) (wire.Prepared, e
 	if err := json.Unmarshal(answer.Body, &at); err != nil {
 		return at, fmt.Errorf("prepare %s: read the answer: %w", held.Machine, err)
 	}
-	if at.Address == "" || at.Port == 0 {
+	if at.Address == "" || len(at.Address) > maxAddress || at.Port < 1 || at.Port > 65535 {
 		return at, fmt.Errorf("prepare %s: the answer names no address", held.Machine)
 	}
 	return at, nil

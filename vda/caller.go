@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"understudy/site"
 	"understudy/wire"
 )
 
@@ -50,9 +51,8 @@ func (c Caller) Call(ctx context.Context, call wire.Call) (wire.CallAnswer, erro
 // callRequest refuses what is no call of the callback API, so that nobody can have
 // a connector send anything else.
 func callRequest(ctx context.Context, call wire.Call) (*http.Request, error) {
-	base, err := url.Parse(call.Callback)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return nil, fmt.Errorf("callback %q is not an http or https URL", call.Callback)
+	if fault := site.URLFault(call.Callback); fault != "" {
+		return nil, fmt.Errorf("callback %s", fault)
 	}
 	if call.Method != http.MethodPost && call.Method != http.MethodDelete || !callPath(call.Path) {
 		return nil, fmt.Errorf("%s %s is not a call of a desktop host", call.Method, call.Path)

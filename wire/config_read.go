@@ -55,7 +55,7 @@ func NewConfigReader(r io.Reader) (*ConfigReader, error) {
 		counts: map[string]int{},
 	}
 	if err := c.readHeader(); err != nil {
-		return nil, fmt.Errorf("read the header of the configuration: %w", err)
+		return nil, ClipError(fmt.Errorf("read the header of the configuration: %w", err))
 	}
 	return c, nil
 }
@@ -113,7 +113,7 @@ func (c *ConfigReader) Ignored() int { return c.ignored }
 func (c *ConfigReader) Next() (ConfigObject, error) {
 	o, err := c.next()
 	if err != nil && !errors.Is(err, io.EOF) {
-		return ConfigObject{}, fmt.Errorf("read the configuration: %w", err)
+		return ConfigObject{}, ClipError(fmt.Errorf("read the configuration: %w", err))
 	}
 	return o, err
 }

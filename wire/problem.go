@@ -51,6 +51,12 @@ const (
 	CodeInProgress       = "in_progress"
 )
 
+// Bounds of what a problem from elsewhere says: bytes of its code, seconds to wait.
+const (
+	maxCode  = 64
+	maxRetry = 3600
+)
+
 // Problem is an RFC 9457 problem document with our code.
 type Problem struct {
 	Type   string `json:"type"`
@@ -72,7 +78,7 @@ type Problem struct {
 
 // NewProblem returns a problem with its fixed parts filled in.
 func NewProblem(status int, code, detail string) *Problem {
-	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: detail}
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: Clip(detail)}
 }
 
 // Problemf is NewProblem with a formatted detail.
@@ -105,6 +111,10 @@ func WriteError(w http.ResponseWriter, err error) {
 		seconds := int((p.RetryAfter + time.Second - 1) / time.Second)
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 	}
+	if p.Status < 300 || p.Status > 599 {
+		// It came from elsewhere, and is no status that says no.
+		p = NewProblem(http.StatusBadGateway, p.Code, p.Detail)
+	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p)
@@ -115,12 +125,12 @@ func WriteError(w http.ResponseWriter, err error) {
 func ReadProblem(resp *http.Response) *Problem {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, MaxBody))
 	var p Problem
-	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" {
+	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" || len(p.Code) > maxCode {
 		p = *Problemf(resp.StatusCode, "", "the answer %s carries no problem document", resp.Status)
 	}
-	p.Status = resp.StatusCode
+	p.Status, p.Detail = resp.StatusCode, Clip(p.Detail)
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds >= 0 {
-		p.RetryAfter = time.Duration(seconds) * time.Second
+		p.RetryAfter = time.Duration(min(seconds, maxRetry)) * time.Second
 	}
 	return &p
 }

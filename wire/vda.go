@@ -3,7 +3,6 @@ package wire
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"understudy/site"
@@ -62,8 +61,8 @@ func (r Registration) Validate() error {
 	case r.Load < 0 || r.Load > 10000:
 		return fmt.Errorf("load %d is not within 0 to 10000", r.Load)
 	}
-	if u, err := url.Parse(r.Callback); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("callback %q is not an http or https URL", r.Callback)
+	if fault := site.URLFault(r.Callback); fault != "" {
+		return fmt.Errorf("callback %s", fault)
 	}
 	return errors.Join(validateOwner(r.AssignedUser), validateSessions(r.Sessions))
 }
@@ -191,11 +190,16 @@ func (p Prepare) Validate() error {
 		return fmt.Errorf("lease is missing")
 	case p.Session == "":
 		return fmt.Errorf("session is missing")
-	case p.User == "":
-		return fmt.Errorf("user is missing")
+	case len(p.Session) > maxID || len(p.Resource) > maxID:
+		return fmt.Errorf("session or resource is longer than %d bytes", maxID)
+	case site.NameFault(p.User) != "":
+		return fmt.Errorf("user %s", site.NameFault(p.User))
 	}
 	return nil
 }
+
+// maxID bounds what a host keeps of a prepare: its registration must hold it.
+const maxID = 1024
 
 // Prepared is where the user's client is to connect.
 type Prepared struct {
