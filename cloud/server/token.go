@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -83,9 +84,9 @@ func parseToken(fields []string) (Token, error) {
 	t := Token{Name: fields[0], Role: Role(fields[1]), Secret: fields[2]}
 	switch {
 	case t.Role != Connector && t.Role != Admin:
-		return t, fmt.Errorf("role %q is not connector or admin", t.Role)
+		return t, errors.New("the second word is not connector or admin")
 	case len(t.Secret) < minSecret:
-		return t, fmt.Errorf("the secret of %s has fewer than %d characters", t.Name, minSecret)
+		return t, fmt.Errorf("the secret has fewer than %d characters", minSecret)
 	}
 	return t, nil
 }
