@@ -83,8 +83,10 @@ func parseToken(fields []string) (Token, error) {
 	}
 	t := Token{Name: fields[0], Role: Role(fields[1]), Secret: fields[2]}
 	switch {
-	case t.Role != Connector && t.Role != Admin:
+	case len(t.Role) >= minSecret: // a secret in the wrong place
 		return t, errors.New("the second word is not connector or admin")
+	case t.Role != Connector && t.Role != Admin:
+		return t, fmt.Errorf("role %q is not connector or admin", t.Role)
 	case len(t.Secret) < minSecret:
 		return t, fmt.Errorf("the secret has fewer than %d characters", minSecret)
 	}

@@ -26,9 +26,9 @@ func TestTokensFileIsRefused(t *testing.T) {
 		"# nobody":                             "no token in it",
 		"a connector":                          "line 1: 2 words and not three",
 		"\nx root 0123456789abcdef":            `line 2: role "root" is not connector or admin`,
-		"x admin sesame":                       "line 1: the secret of x has fewer than 16 characters",
+		"x admin sesame":                       "line 1: the secret has fewer than 16 characters",
 		"x admin 0123456789abcdef and so on":   "line 1: 6 words",
-		"ok admin 0123456789abcdef\nx admin s": "line 2: the secret of x",
+		"ok admin 0123456789abcdef\nx admin s": "line 2: the secret has fewer than 16 characters",
 	} {
 		_, err := server.ReadTokens(strings.NewReader(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sesame") {
