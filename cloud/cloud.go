@@ -78,15 +78,8 @@ func New(o Options) (*Client, error) {
 	}
 	return &Client{
 		o: o, base: strings.TrimSuffix(o.URL, "/"),
-		requests: alive(o.Env.Transport(config)), streams: alive(o.Env.StreamTransport(config)),
+		requests: env.Alive(o.Env.Transport(config)), streams: env.Alive(o.Env.StreamTransport(config)),
 	}, nil
-}
-
-// alive makes a transport notice an HTTP/2 connection whose other end is gone,
-// which would swallow every request after the first.
-func alive(t *http.Transport) *http.Transport {
-	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 2 * time.Second, PingTimeout: 2 * time.Second}
-	return t
 }
 
 // Close drops the idle connections.

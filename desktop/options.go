@@ -117,7 +117,7 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	if o.Transport == nil {
-		o.Transport = o.Env.Transport(o.ClientTLS)
+		o.Transport = env.Alive(o.Env.Transport(o.ClientTLS))
 	}
 	return o
 }

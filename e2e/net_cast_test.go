@@ -140,10 +140,14 @@ func (c *netCast) open() {
 	c.registered("example")
 }
 
-// registered waits until every desktop is registered with the broker.
-func (c *netCast) registered(broker string) {
+// registered waits until the desktops, or all, are registered with the broker: until
+// one is, its user would get another one.
+func (c *netCast) registered(broker string, desktops ...*unit) {
 	c.t.Helper()
-	for _, d := range c.desktops {
+	if len(desktops) == 0 {
+		desktops = c.desktops
+	}
+	for _, d := range desktops {
 		eventually(c.t, turn, d.name+" is registered with "+broker, func() error {
 			if at := d.broker(); at != broker {
 				return errors.New("its broker is " + at)
@@ -193,8 +197,7 @@ func (c *netCast) entersOutage() {
 	c.registered(c.zone[0].name)
 }
 
-// recovers waits until the zone is in Normal and every desktop is registered with
-// the cloud broker: until one is, its user would get another one.
+// recovers waits until the zone is in Normal and the cloud broker serves.
 func (c *netCast) recovers() {
 	c.t.Helper()
 	c.isNormal()
@@ -261,7 +264,7 @@ func (c *netCast) record() (wire.Status, error) {
 }
 
 // steadies waits until all connectors carry one record for good, and the one that
-// it elects serves alone.
+// it elects serves alone, with all desktops.
 func (c *netCast) steadies() wire.Status {
 	c.t.Helper()
 	var record wire.Status
@@ -271,6 +274,7 @@ func (c *netCast) steadies() wire.Status {
 		}
 		return holdsFor(steady, func() error { return alone(c.unitOf(record.Election.Elected), c.zone) })
 	})
+	c.registered(string(record.Election.Elected))
 	return record
 }
 

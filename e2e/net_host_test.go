@@ -25,6 +25,7 @@ func TestNetElectedHostDead(t *testing.T) {
 			taken := told{Event: "elected", Connector: second.name, Elected: second.name, Outage: outage}
 			c.tellsOf(lost(second, first), lost(third, first), taken)
 			c.logTakeover(taken)
+			c.registered(second.name)
 			c.back(c.near, bob, "bob", "desktop:pool")
 			c.served(c.near, "alice", "desktop:office")
 		})
@@ -59,6 +60,7 @@ func TestNetPausedBehindASplit(t *testing.T) {
 			first.Pause()
 			c.serves(second, second, third)
 		})
+		c.registered(second.name)
 		carol = c.served(c.near, "carol", "desktop:pool")
 		first.Resume()
 		throughout(t, 2*steady, "not both serve", func() error { return notBoth(first, second) })

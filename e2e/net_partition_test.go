@@ -24,6 +24,7 @@ func TestNetElectedCutOff(t *testing.T) {
 		c.during(split(here, there), func() {
 			c.serves(first, first)
 			c.serves(second, second, third)
+			c.registered(second.name, c.desktops[0], c.desktops[2])
 			bob, carol = c.served(c.near, "bob", "desktop:pool"), c.served(c.far, "carol", "desktop:pool")
 			c.back(c.near, alice, "alice", "desktop:office")
 			c.tellsOf(lost(first, second), lost(first, third), lost(second, first), told{

@@ -23,6 +23,15 @@ func (e Env) Transport(config *tls.Config) *http.Transport {
 	}
 }
 
+// Alive makes a transport notice within some seconds that the other end of an
+// HTTP/2 connection is gone without a word; else the next request on it waits for
+// its own time-out. Idle connections cost a ping now and then, so they end soon.
+func Alive(t *http.Transport) *http.Transport {
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 2 * time.Second, PingTimeout: 2 * time.Second}
+	t.IdleConnTimeout = 15 * time.Second
+	return t
+}
+
 // StreamTransport returns a transport that speaks only HTTP/2, with prior
 // knowledge where there is no TLS: what a stream with both directions open needs.
 func (e Env) StreamTransport(config *tls.Config) *http.Transport {
