@@ -48,6 +48,8 @@ func FuzzFront(f *testing.F) {
 	f.Add(uint8(1), "dry_run="+strings.Repeat("x", 5000), "", "", `{}`)
 	f.Add(uint8(1), "", "", "", `{"user":"bob","resource":"desktop:`+strings.Repeat("x", 9000)+`"}`)
 	f.Add(uint8(1), "", "", "", `{"user":"bob","user":"dave","resource":"app:x","resource":"desktop:pool"}`)
+	f.Add(uint8(1), "", "", "", `{"user":"bob","resource":"desktop:pool","later":1}`)
+	f.Add(uint8(1), "", "", "", `{"user":"bob","resource":"desktop:pool"}{}`)
 	f.Add(uint8(0), "", "", "", `{"user":"alice","groups":null}`)
 	f.Add(uint8(0), "", "", "", `{"user":"\ud800","groups":[1e999]}`)
 	f.Add(uint8(2), "", "", "", `{"ticket":"x"}`)
@@ -76,7 +78,9 @@ func checkLaunch(t *testing.T, b *front, theirs wire.LaunchAnswer, w *httptest.R
 	t.Helper()
 	got := read[wire.LaunchAnswer](t, w, http.StatusCreated)
 	var asked wire.LaunchRequest
-	if err := json.NewDecoder(strings.NewReader(body)).Decode(&asked); err != nil || asked.Validate() != nil {
+	d := json.NewDecoder(strings.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&asked); err != nil || d.More() || asked.Validate() != nil {
 		t.Fatalf("taken, but not valid: %v, %v", err, asked.Validate())
 	}
 	index := b.engine.Resources(asked.User, asked.Groups)
@@ -98,6 +102,7 @@ func FuzzPrepared(f *testing.F) {
 	f.Add(201, []byte(`{"address":"10.0.0.1","port":3389,"protocol":"rdp"}`))
 	f.Add(200, []byte(`{"address":"`+strings.Repeat("a", 5000)+`","port":-1}`))
 	f.Add(201, []byte(`{"address":"x","port":1e3}`))
+	f.Add(201, []byte(`{"address":"10.0.0.1","port":70000}`))
 	f.Add(201, []byte(`{"port":9223372036854775808}`))
 	f.Add(409, []byte(`{"code":"busy"}`))
 	f.Add(503, []byte(`{"code":"zone_unreachable","status":-7}`))

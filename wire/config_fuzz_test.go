@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -44,9 +45,12 @@ func mended(lines string) string {
 			lines = string(text) + "\n" + rest
 		}
 	}
-	lines = strings.TrimSuffix(lines, "\n") + "\n"
+	return withSums(strings.TrimSuffix(lines, "\n")+"\n", wire.Digest(s))
+}
+
+func withSums(lines, digest string) string {
 	sum := sha256.Sum256([]byte(lines))
-	return lines + `{"trailer":{"sha256":"` + hex.EncodeToString(sum[:]) + `","digest":"` + wire.Digest(s) + `"}}` + "\n"
+	return lines + `{"trailer":{"sha256":"` + hex.EncodeToString(sum[:]) + `","digest":"` + digest + `"}}` + "\n"
 }
 
 // withoutTrailer is what mended takes.
@@ -68,7 +72,9 @@ func FuzzConfigLines(f *testing.F) {
 	f.Add(lines, false)
 	f.Add(lines[:len(lines)-3], false)
 	f.Add(strings.Replace(lines, "vda1", "vda9", 1), false)
+	f.Add(strings.Replace(lines, `"number":7`, `"number":8`, 1), false)
 	f.Add(lines+"{}\n", false)
+	f.Add(strings.Replace(lines, `{"trailer":`, `{"zone":{"name":"x"},"trailer":`, 1), false)
 	f.Add(withoutTrailer(plain(f, stream(f, newestSite()))), true)
 	f.Add(withoutTrailer(strings.Replace(lines, `"1.0"`, `"1.9"`, 1))+`{"later":{"a":1}}`+"\n", true)
 	f.Add(strings.Replace(withoutTrailer(lines), `"capacity":1`, `"capacity":9223372036854775808`, 1), true)
@@ -81,8 +87,28 @@ func FuzzConfigLines(f *testing.F) {
 		if mend {
 			lines = mended(lines)
 		}
-		checkStream(t, fastZstd(t, []byte(lines)))
+		if checkStream(t, fastZstd(t, []byte(lines))) {
+			checkTrailer(t, lines)
+		}
 	})
+}
+
+// checkTrailer: what was taken ends in the checksum of all before it, and nothing
+// else on that line.
+func checkTrailer(t *testing.T, lines string) {
+	t.Helper()
+	before := withoutTrailer(lines)
+	sum := sha256.Sum256([]byte(before))
+	var last struct {
+		wire.ConfigObject
+		Trailer struct {
+			SHA256 string `json:"sha256"`
+		} `json:"trailer"`
+	}
+	err := json.Unmarshal([]byte(lines[len(before):]), &last)
+	if err != nil || last.Trailer.SHA256 != hex.EncodeToString(sum[:]) || !reflect.ValueOf(last.ConfigObject).IsZero() {
+		t.Errorf("taken with the trailer %.300q (%v)", lines[len(before):], err)
+	}
 }
 
 // fastZstd compresses as WriteConfig does.
@@ -96,17 +122,22 @@ func fastZstd(t testing.TB, b []byte) []byte {
 }
 
 // checkStream reads a stream and holds what it took to what can be written of it.
-func checkStream(t *testing.T, stream []byte) {
+func checkStream(t *testing.T, stream []byte) (taken bool) {
 	t.Helper()
 	s, header, digest, err := readStream(stream)
 	if err != nil {
 		if len(err.Error()) > maxErrorText {
 			t.Errorf("the error has %d bytes: %.200q", len(err.Error()), err)
 		}
-		return
+		return false
 	}
 	if got := wire.Digest(s); got != digest {
 		t.Errorf("the digest of what was taken is %s, the reader says %s", got, digest)
+	}
+	for kind, n := range wire.ConfigCounts(s) {
+		if header.Counts[kind] != n {
+			t.Errorf("%d %s were taken, the header says %d", n, kind, header.Counts[kind])
+		}
 	}
 	var b bytes.Buffer
 	if err := wire.WriteConfig(&b, s, header.Version); err != nil {
@@ -123,6 +154,7 @@ func checkStream(t *testing.T, stream []byte) {
 	if diff := cmp.Diff(s, again, cmpopts.EquateEmpty(), byText); diff != "" {
 		t.Errorf("written and read again (-was +is):\n%s", diff)
 	}
+	return true
 }
 
 func readStream(stream []byte) (*site.Site, wire.ConfigHeader, string, error) {
@@ -148,8 +180,10 @@ func FuzzConfigBytes(f *testing.F) {
 	good := stream(f, smallSite())
 	f.Add(good)
 	f.Add(good[:len(good)/2])
+	short := strings.Replace(withoutTrailer(plain(f, good)), `"machines":2`, `"machines":3`, 1)
+	f.Add(fastZstd(f, []byte(withSums(short, wire.Digest(smallSite())))))
 	f.Add(append(bytes.Clone(good), good...))
 	f.Add(fastZstd(f, make([]byte, 16<<20)))
 	f.Add(fastZstd(f, bytes.Repeat([]byte("{}\n"), 1<<20)))
-	f.Fuzz(checkStream)
+	f.Fuzz(func(t *testing.T, b []byte) { checkStream(t, b) })
 }

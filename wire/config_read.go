@@ -131,6 +131,9 @@ func (c *ConfigReader) next() (ConfigObject, error) {
 		if err := c.decode(line, &l); err != nil {
 			return ConfigObject{}, err
 		}
+		if l.Trailer != nil && l.ConfigObject != (ConfigObject{}) {
+			return ConfigObject{}, errors.New("the trailer's line holds an object too")
+		}
 		if l.Trailer != nil {
 			return ConfigObject{}, c.finish(*l.Trailer)
 		}
