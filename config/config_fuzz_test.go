@@ -46,6 +46,7 @@ func FuzzSite(f *testing.F) {
 	f.Add(strings.Repeat("- ", 3000))
 	f.Add("zones:\n- name: \"\\ud800\xff\"\n  settings: {deadline: " + strings.Repeat("1h", 4000) + "}\n")
 	f.Add(strings.Repeat("k", 9000) + ": 1\n")
+	f.Add("zones: " + strings.Repeat("z", 9000) + "\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 64<<10 {
 			return
