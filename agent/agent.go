@@ -80,6 +80,9 @@ type Agent struct {
 	building    string // the outage whose secondary broker is being made
 	wokenLate   time.Time
 	order       *pendingOrder
+	promotion   *pendingElection
+	relist      bool // an operator lets the next list be taken whatever it changes
+	listRefused site.Version
 	sights      []peer.Sight
 	healthSeen  relay.Health
 	gate        wire.GateStatus

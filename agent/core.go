@@ -37,8 +37,18 @@ type core struct {
 	office   bool
 	closing  *closing
 	leaving  bool
+	draining bool
 	election election.Result
 	waiting  string // why the state stays
+
+	// ballot is whom this connector named last, under majority.
+	ballot election.Ballot
+	// lost is who lost the office to this connector, and when; heardSince is since
+	// when each peer has been present without a break.
+	lost       map[site.FQDN]time.Time
+	heardSince map[site.FQDN]time.Time
+	// closed is since when the zone record that is held is not open.
+	closed time.Time
 }
 
 // closing is a hand-over under way: nothing new is accepted.
@@ -53,6 +63,7 @@ type inputs struct {
 	wall     time.Time
 	newID    func() string
 	list     []site.FQDN
+	standbys []site.FQDN
 	settings site.Settings
 
 	peers    []peerWord
@@ -68,6 +79,8 @@ type inputs struct {
 	// seenTerm is the highest term that a desktop has named.
 	seenTerm uint64
 	order    *wire.OutageOrder
+	// promote is an operator's order to serve without a majority.
+	promote *wire.ElectionOrder
 }
 
 // health is what the relay knows of the cloud broker.
@@ -83,6 +96,10 @@ type peerWord struct {
 	heard    bool
 	answered bool
 	facts    wire.Facts
+	// at is when its latest heartbeat came, echoed when the one was sent that this
+	// echoes.
+	at     time.Time
+	echoed time.Time
 }
 
 // change is one step: what is to be made durable, and what is then true.
@@ -94,19 +111,22 @@ type change struct {
 	alone    bool
 	office   *bool
 	closing  **closing
+	lapsed   bool // an operator's promotion
 	reason   string
 }
 
 func newCore(self site.FQDN, saved zone.Record, highest uint64, now time.Time) *core {
 	return &core{
 		self: self, record: saved, held: now, highest: max(highest, saved.Number, saved.Term),
-		machine: statemachine.New(now, zone.Normal), starting: true, woken: now,
+		machine: statemachine.New(now, zone.Normal), starting: true, woken: now, closed: now,
+		lost: map[site.FQDN]time.Time{}, heardSince: map[site.FQDN]time.Time{},
 	}
 }
 
 // wake begins a start: of the process, or after a pause longer than the deadline.
 func (c *core) wake(now time.Time) {
 	c.starting, c.woken, c.office, c.closing = true, now, false, nil
+	clear(c.heardSince)
 }
 
 func (c *core) state() zone.State { return c.machine.State() }
@@ -114,11 +134,12 @@ func (c *core) state() zone.State { return c.machine.State() }
 // decide returns the next change, if there is one.
 func (c *core) decide(in inputs) (change, bool) {
 	steps := []func(inputs) *change{c.raise, c.finishStart}
+	c.see(in)
 	if !c.starting {
 		c.election = election.Elect(in.now, c.view(in))
 		// Losing needs no disk, so it comes before what does: a connector that cannot
 		// write must not keep the office for it.
-		steps = []func(inputs) *change{c.lose, c.raise, c.adopt, c.take, c.outrank, c.handOver, c.obey, c.move}
+		steps = []func(inputs) *change{c.lose, c.raise, c.adopt, c.take, c.outrank, c.lapse, c.handOver, c.obey, c.move}
 	}
 	for _, step := range steps {
 		if ch := step(in); ch != nil {
@@ -132,8 +153,7 @@ func (c *core) decide(in inputs) (change, bool) {
 // if there was one.
 func (c *core) commit(ctx context.Context, now time.Time, ch change) (statemachine.Transition, error) {
 	if ch.record != nil {
-		c.record, c.held, c.alone = *ch.record, now, false
-		c.office = c.office && ch.record.Writer == c.self
+		c.hold(now, ch)
 	}
 	c.highest = max(c.highest, ch.highest, c.record.Number, c.record.Term)
 	if ch.start != nil {
@@ -154,6 +174,21 @@ func (c *core) commit(ctx context.Context, now time.Time, ch change) (statemachi
 	}
 	c.alone = false
 	return c.machine.Fire(ctx, now, ch.decision)
+}
+
+// hold takes a record that is durable.
+func (c *core) hold(now time.Time, ch change) {
+	before := c.record
+	c.record, c.held, c.alone = *ch.record, now, false
+	c.office = c.office && c.record.Writer == c.self
+	if before.Open() && !c.record.Open() {
+		c.closed = now
+	}
+	if c.record.Writer != c.self {
+		delete(c.lost, c.record.Writer)
+	} else if ch.office != nil && *ch.office {
+		c.noteLoser(now, before)
+	}
 }
 
 // raise: the highest number ever seen is durable, so that a record written later
@@ -212,6 +247,9 @@ func (c *core) take(in inputs) *change {
 	}
 	r := c.next(c.election.Reason)
 	r.Term = r.Number
+	if in.promote != nil && !c.election.Quorum {
+		r.Promotion = &zone.Promotion{By: in.promote.By, Reason: in.promote.Reason, At: in.wall}
+	}
 	if c.state().HA() && r.Mode != c.state() {
 		r.Mode, r.Since = c.state(), in.wall
 	}
@@ -244,6 +282,9 @@ func (c *core) outrank(in inputs) *change {
 // next is a new record of this connector that goes on where the present one is.
 func (c *core) next(reason string) zone.Record {
 	r := c.record
+	if r.Writer != c.self {
+		r.Promotion = nil
+	}
 	r.Number, r.Writer, r.Successor, r.Reason = c.highest+1, c.self, "", reason
 	if r.Mode == "" {
 		r.Mode = zone.Normal

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"understudy/election"
-	"understudy/site"
 	"understudy/statemachine"
 	"understudy/zone"
 )
@@ -104,33 +102,6 @@ func startReason(heard bool, best zone.Record, state zone.State) string {
 	return "started; heard no peer"
 }
 
-// view is what the election is decided from.
-func (c *core) view(in inputs) election.View {
-	own := election.Word{
-		Starting: c.starting, Leaving: c.leaving, CanServe: in.canServe, WhyNot: in.whyNot,
-		Hears: map[site.FQDN]election.Word{},
-	}
-	for _, p := range in.peers {
-		if p.heard {
-			own.Hears[p.fqdn] = wordOf(p)
-		}
-	}
-	return election.View{
-		Self: c.self, Zone: in.list, Own: own, Record: c.record, Held: c.held, Deadline: in.settings.Deadline.D(),
-	}
-}
-
-func wordOf(p peerWord) election.Word {
-	w := election.Word{
-		Starting: p.facts.Starting, Leaving: p.facts.Leaving, CanServe: p.facts.CanServe, WhyNot: p.facts.WhyNot,
-		Hears: map[site.FQDN]election.Word{},
-	}
-	for _, h := range p.facts.Heard {
-		w.Hears[h.FQDN] = election.Word{Starting: h.Starting, Leaving: h.Leaving, CanServe: h.CanServe}
-	}
-	return w
-}
-
 // handOver stops accepting, waits for what is in flight, and then writes the
 // last record, which names the successor. Handlers learn of the first step at the
 // end of its round, so only a later round knows what is in flight.
@@ -187,9 +158,7 @@ func force(in inputs) *zone.Force {
 
 // move asks the state machine.
 func (c *core) move(in inputs) *change {
-	d := c.machine.Decide(in.now, c.machineInputs(in), statemachine.Timings{
-		Detection: in.settings.Detection.D(), InitialHA: in.settings.InitialHA.D(), Recovery: in.settings.Recovery.D(),
-	})
+	d := c.machine.Decide(in.now, c.machineInputs(in), c.timings(in.now, in.settings))
 	c.waiting = d.Reason
 	switch {
 	case d.Event == statemachine.None:
@@ -208,13 +177,16 @@ func (c *core) moved(in inputs, d statemachine.Decision) zone.Record {
 	r := c.next(d.Reason)
 	r.Mode, r.Since = d.To, in.wall
 	if !d.From.HA() {
-		r.Outage = in.newID()
+		r.Outage, r.Level = in.newID(), c.level(in.now, in.settings)
+		if d.Event == statemachine.Outage {
+			r.Level++
+		}
 	}
 	if c.forcing(in) {
 		r.Force = force(in)
 	}
 	if !d.To.HA() {
-		r.Term, r.Force = r.Number, nil
+		r.Term, r.Force, r.Promotion = r.Number, nil, nil
 	}
 	return r
 }
@@ -225,20 +197,29 @@ func (c *core) machineInputs(in inputs) statemachine.Inputs {
 		record.Mode = c.state() // resumed from this record: there is nobody to follow
 	}
 	return statemachine.Inputs{
-		Office: c.office, Record: record, Trouble: in.health.trouble, Healthy: in.health.checked && in.health.healthy,
+		Office: c.office, Nobody: c.nobody(), Record: record, Trouble: in.health.trouble, Healthy: in.health.checked && in.health.healthy,
 		GateOpen: in.gateOpen, Usable: in.usable, Force: c.record.Forced() || c.forcing(in), Present: c.present(in),
 	}
 }
 
-// present lists who counts for entering and leaving HA mode: whoever has
-// finished a health check since its start.
+// nobody says why no connector is elected; empty: one is.
+func (c *core) nobody() string {
+	if c.election.Elected != "" {
+		return ""
+	}
+	return c.election.Reason
+}
+
+// present lists who counts for entering and leaving HA mode: every active
+// connector that has finished a health check since its start, and a standby that
+// is elected (RAS-04).
 func (c *core) present(in inputs) []statemachine.Present {
 	var out []statemachine.Present
-	if in.health.checked {
+	if in.health.checked && (c.office || !slices.Contains(in.standbys, c.self)) {
 		out = append(out, statemachine.Present{FQDN: c.self, Healthy: in.health.healthy, Pending: c.state() == zone.PendingHA})
 	}
 	for _, p := range in.peers {
-		if p.heard && p.facts.Checked {
+		if p.heard && p.facts.Checked && !slices.Contains(in.standbys, p.fqdn) {
 			out = append(out, statemachine.Present{FQDN: p.fqdn, Healthy: p.facts.Healthy, Pending: p.facts.State == zone.PendingHA})
 		}
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"testing"
@@ -11,29 +12,49 @@ import (
 	"understudy/zone"
 )
 
-// schedules is how many random schedules each size of zone runs.
-const schedules = 600
+// schedules is how many random schedules each size of zone runs under each policy.
+var schedules = flag.Int("schedules", 100, "random schedules for each size of zone and policy")
 
 // Whatever happens to connectors and links, the zone keeps its rules in every
 // round (simNode), and comes back when the faults end.
 func TestZoneSchedules(t *testing.T) {
-	count := schedules
+	count := *schedules
 	if testing.Short() {
-		count = 60
+		count /= 10
 	}
 	for n := 2; n <= 4; n++ {
-		t.Run(fmt.Sprintf("%d connectors", n), func(t *testing.T) {
-			t.Parallel()
-			for seed := range uint64(count) {
-				schedule(t, n, seed)
-			}
-		})
+		for name, set := range variants() {
+			t.Run(fmt.Sprintf("%d connectors, %s", n, name), func(t *testing.T) {
+				t.Parallel()
+				for seed := range uint64(count) {
+					schedule(t, n, seed, set)
+				}
+			})
+		}
 	}
 }
 
-func schedule(t *testing.T, n int, seed uint64) {
+// variants are the settings under which schedules run.
+func variants() map[string]func(*simZone) {
+	stay := false
+	return map[string]func(*simZone){
+		"available":  func(*simZone) {},
+		"no preempt": func(z *simZone) { z.settings.Preempt = &stay },
+		"standby":    func(z *simZone) { z.standbys = z.list[:1] },
+		"majority":   func(z *simZone) { z.settings.Policy = site.Majority },
+		"majority, standby": func(z *simZone) {
+			z.settings.Policy, z.standbys = site.Majority, z.list[:1]
+		},
+		"majority, promotions": func(z *simZone) {
+			z.settings.Policy, z.promotions = site.Majority, true
+		},
+	}
+}
+
+func schedule(t *testing.T, n int, seed uint64, set func(*simZone)) {
 	t.Helper()
 	z := newSim(t, n, seed)
+	set(z)
 	z.note("%d connectors, seed %d", n, seed)
 	z.chaos(time.Duration(5+z.rand.IntN(10)) * time.Second)
 	z.freeze()
@@ -41,6 +62,7 @@ func schedule(t *testing.T, n int, seed uint64) {
 	for range 20 {
 		z.step()
 		z.oneOfficeEach()
+		z.noMinority()
 	}
 	z.mend()
 	z.cloud(false)
@@ -72,7 +94,7 @@ func (z *simZone) chaos(d time.Duration) {
 func (z *simZone) fault() {
 	i, j := z.rand.IntN(len(z.nodes)), z.rand.IntN(len(z.nodes))
 	n := z.nodes[i]
-	switch z.rand.IntN(16) {
+	switch z.rand.IntN(18) {
 	case 0:
 		z.note("%s crashes", n.name)
 		z.crash(i)
@@ -113,6 +135,16 @@ func (z *simZone) fault() {
 		}
 	case 15:
 		n.broken = !n.broken
+	case 16:
+		if n.core != nil {
+			n.core.draining = !n.core.draining
+			z.note("%s draining %t", n.name, n.core.draining)
+		}
+	case 17:
+		if z.promotions && n.core != nil && !n.core.starting && n.core.election.Elected == "" {
+			z.note("%s is promoted", n.name)
+			n.promote = &wire.ElectionOrder{Action: wire.Promote, By: "op"}
+		}
 	}
 }
 
@@ -124,6 +156,7 @@ func (z *simZone) freeze() {
 		z.cutBoth(link[0], link[1])
 	}
 	for i, n := range z.nodes {
+		n.promote = nil
 		n.dieIn, n.order, n.busy, n.broken, n.paused = 0, nil, false, false, time.Time{}
 		if n.core != nil && n.core.leaving {
 			z.crash(i)
@@ -243,4 +276,27 @@ func (z *simZone) close(part []int) bool {
 		}
 	}
 	return true
+}
+
+// noMinority: under majority a part of the zone without more than half of the
+// active connectors serves nobody (RAS-02).
+func (z *simZone) noMinority() {
+	z.t.Helper()
+	if z.settings.Policy != site.Majority {
+		return
+	}
+	actives := len(z.list) - len(z.standbys)
+	for _, part := range z.parts() {
+		voters := 0
+		for _, i := range part {
+			if !slices.Contains(z.standbys, z.nodes[i].name) {
+				voters++
+			}
+		}
+		for _, i := range part {
+			if n := z.nodes[i]; voters <= actives/2 && n.serves() && !n.core.promoted() {
+				z.fail("the part %v is a minority of %d, and %s serves\n%s", part, actives, n.name, z.describe())
+			}
+		}
+	}
 }

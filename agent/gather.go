@@ -15,18 +15,25 @@ import (
 // gather collects everything that one round decides from.
 func (a *Agent) gather(now time.Time) inputs {
 	settings := a.settings()
-	list := a.takeList()
+	peers := a.peers(now)
+	list := a.takeList(peers, settings)
 	in := inputs{
-		now: now, wall: a.o.Env.Now().UTC(), settings: settings, peers: a.peers(now), drained: a.serving.drained(),
+		now: now, wall: a.o.Env.Now().UTC(), settings: settings, peers: peers, drained: a.serving.drained(),
 		newID:    func() string { return env.Short(a.o.Env.Rand("outages"), 10) },
 		seenTerm: a.seenTerm.Load(),
 		health:   a.health(),
 	}
 	for _, c := range list.Connectors {
 		in.list = append(in.list, c.FQDN)
+		if c.Standby {
+			in.standbys = append(in.standbys, c.FQDN)
+		}
 	}
 	if a.order != nil {
 		in.order = &a.order.OutageOrder
+	}
+	if a.promotion != nil {
+		in.promote = &a.promotion.ElectionOrder
 	}
 	a.front.learn(now, in.peers)
 	a.gate = a.front.gate(now, settings)
@@ -40,7 +47,7 @@ func (a *Agent) peers(now time.Time) []peerWord {
 	a.sights = a.mesh.Sights(now)
 	words := make([]peerWord, len(a.sights))
 	for i, s := range a.sights {
-		words[i] = peerWord{fqdn: s.FQDN, heard: s.Heard, answered: s.Answered, facts: s.Facts}
+		words[i] = peerWord{fqdn: s.FQDN, heard: s.Heard, answered: s.Answered, facts: s.Facts, at: s.At, echoed: s.Echoed}
 	}
 	return words
 }
@@ -146,37 +153,6 @@ func (a *Agent) settings() site.Settings {
 	return snapshot.Index.Settings(a.o.Zone)
 }
 
-// takeList keeps the newest list of the zone's connectors: the snapshot's, or a
-// newer one that a peer had (design 4), or the file's until the first sync.
-func (a *Agent) takeList() wire.ConnectorList {
-	list := *a.list.Load()
-	snapshot, ok := a.snapshots.Current()
-	if ok {
-		if snapshot.Version.Compare(list.Version) > 0 || list.Version.IsZero() {
-			list = wire.ConnectorList{Version: snapshot.Version, Connectors: snapshot.Index.Connectors(a.o.Zone)}
-			a.useList(list)
-		}
-		snapshot.Release()
-	}
-	return list
-}
-
-// seekList asks a peer that has a newer list of the zone's connectors for it.
-func (a *Agent) seekList(peers []peerWord) {
-	own := a.list.Load().Version
-	for _, p := range peers {
-		if p.heard && p.facts.List.Compare(own) > 0 {
-			a.fetchList(p.fqdn)
-			return
-		}
-	}
-}
-
-func (a *Agent) useList(list wire.ConnectorList) {
-	a.list.Store(&list)
-	a.mesh.SetPeers(list.Connectors)
-}
-
 // report raises the events of peers that came and went, of the gate, and of
 // whether this connector can serve.
 func (a *Agent) report(now time.Time, in inputs) {
@@ -229,7 +205,8 @@ func (a *Agent) publish(now time.Time, in inputs) {
 	s := &stance{
 		state: a.core.state(), starting: a.core.starting, closing: a.core.closing != nil, self: a.o.FQDN,
 		elected: a.core.election.Elected, outage: a.core.record.Outage, term: a.core.record.Term, record: a.core.record,
-		evaluated: now, deadline: a.settings().Deadline.D(),
+		until: a.core.election.Until, majority: in.settings.Policy == site.Majority,
+		successor: a.core.election.Successor, draining: a.core.draining,
 	}
 	if a.core.starting {
 		s.elected = ""
@@ -250,14 +227,15 @@ func (a *Agent) publish(now time.Time, in inputs) {
 
 func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 	f := wire.Facts{
-		Version: a.o.Version, Boot: a.boot, Starting: a.core.starting, Leaving: a.core.leaving, State: a.core.state(),
+		Version: a.o.Version, Boot: a.boot, State: a.core.state(),
+		Starting: a.core.starting, Leaving: a.core.leaving, Draining: a.core.draining, Vote: a.core.cast(in),
 		Record: a.core.record, Highest: a.core.highest, Checked: in.health.checked, Healthy: in.health.healthy,
 		HealthReason: a.healthSeen.Reason, CanServe: in.canServe, WhyNot: in.whyNot, Elected: a.core.election.Elected,
 		ClientURL: a.clientURL(a.o.FQDN), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil,
 	}
 	for _, p := range in.peers {
 		if p.heard {
-			f.Heard = append(f.Heard, wire.Heard{FQDN: p.fqdn, CanServe: p.facts.CanServe, Starting: p.facts.Starting, Leaving: p.facts.Leaving})
+			f.Heard = append(f.Heard, p.passedOn())
 		}
 	}
 	if snapshot, ok := a.snapshots.Current(); ok {

@@ -36,7 +36,7 @@ func checkable(t testing.TB, s stance) *Agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.self, s.evaluated, s.deadline = "c0", time.Now(), time.Hour
+	s.self, s.until = "c0", time.Now().Add(time.Hour)
 	a.stance.Store(&s)
 	return a
 }

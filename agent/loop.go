@@ -85,6 +85,7 @@ func (a *Agent) round(ctx context.Context) {
 		}
 	}
 	a.resolveOrder()
+	a.resolvePromotion()
 	a.settle(now, in)
 	a.last = now // a pause within the round is one too
 }
@@ -143,6 +144,9 @@ func (a *Agent) tell(now time.Time, ch change, hadOffice bool, tr statemachine.T
 	}
 	if hadOffice != a.core.office {
 		a.tellOffice(ch)
+	}
+	if ch.lapsed {
+		a.log.raise(events.PromotionLapsed, ch.reason, a.fields(nil))
 	}
 	if tr.Event == statemachine.None {
 		return

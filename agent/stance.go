@@ -33,9 +33,12 @@ type stance struct {
 	record     zone.Record
 	// serving is the secondary broker, where this connector is the one that serves.
 	serving *serving
-	// evaluated is when the election was; after a deadline nobody may go by it.
-	evaluated time.Time
-	deadline  time.Duration
+	// until is when the election that this stance goes by lapses.
+	until    time.Time
+	majority bool
+	// successor is who is to take over from this connector, if somebody is.
+	successor site.FQDN
+	draining  bool
 }
 
 // verdict is what happens to one request: exactly one field is set.
@@ -59,7 +62,7 @@ func (s *stance) judge(now time.Time) verdict {
 		return verdict{refuse: later(wire.CodeHandover, "the office is being handed over")}
 	case s.serving == nil:
 		return verdict{refuse: s.notElected()}
-	case now.Sub(s.evaluated) > s.deadline:
+	case now.After(s.until):
 		return verdict{refuse: later(wire.CodeStarting, "the election has not been evaluated lately")}
 	}
 	return verdict{engine: s.serving}
@@ -75,6 +78,9 @@ func later(code, detail string) *wire.Problem {
 func (s *stance) notElected() *wire.Problem {
 	if s.elected == s.self {
 		return later(wire.CodeStarting, "the secondary broker is taking over")
+	}
+	if s.elected == "" && s.majority {
+		return later(wire.CodeNoQuorum, "no majority of the zone's connectors names one that may serve")
 	}
 	p := later(wire.CodeNotElected, "no connector of the zone is elected")
 	if s.elected != "" {

@@ -33,7 +33,7 @@ func everyStance(f func(s stance, now time.Time)) {
 func oneStance(state zone.State, starting, closing, served bool, elected site.FQDN) stance {
 	s := stance{
 		state: state, starting: starting, closing: closing, self: "c0", elected: elected, outage: "x",
-		evaluated: simNow, deadline: time.Second,
+		until: simNow.Add(time.Second),
 	}
 	if elected != "" {
 		s.electedURL = "https://" + string(elected)
@@ -80,7 +80,7 @@ func wantAnswer(s stance, stale bool) string {
 func TestJudge(t *testing.T) {
 	everyStance(func(s stance, now time.Time) {
 		v := s.judge(now)
-		stale := now.Sub(s.evaluated) > s.deadline
+		stale := now.After(s.until)
 		name := fmt.Sprintf("%s starting=%t closing=%t serving=%t elected=%q stale=%t", s.state, s.starting, s.closing, s.serving != nil, s.elected, stale)
 		if got, want := answer(v), wantAnswer(s, stale); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
@@ -135,7 +135,7 @@ func TestHeartbeat(t *testing.T) {
 			if refuse != nil {
 				got = refuse.Code
 			}
-			stale := now.Sub(s.evaluated) > s.deadline
+			stale := now.After(s.until)
 			if want := wantHeartbeat(s, stale); got != want {
 				t.Errorf("%s: got %q, want %q", name, got, want)
 			}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"understudy/peer"
@@ -48,6 +49,8 @@ func (a *Agent) makeStatus(now time.Time, in inputs) wire.Status {
 		Election: a.electionStatus(in), Health: a.healthStatus(now, in), Snapshot: a.currentSnapshot(in.wall),
 		Sync: *a.lastSync.Load(), Gate: a.gate, Settings: in.settings, SettingsDiffer: a.differing(in.settings),
 	}
+	periods := c.timings(now, in.settings)
+	s.Level, s.Detection, s.Recovery = c.level(now, in.settings), site.Duration(periods.Detection), site.Duration(periods.Recovery)
 	if !c.record.Open() {
 		s.Outage = ""
 	}
@@ -62,11 +65,27 @@ func (a *Agent) makeStatus(now time.Time, in inputs) wire.Status {
 }
 
 func (a *Agent) electionStatus(in inputs) wire.ElectionStatus {
-	return wire.ElectionStatus{
+	c := a.core
+	s := wire.ElectionStatus{
 		Elected: a.core.election.Elected, Since: a.elected.since, Reason: a.core.election.Reason,
 		Serving: a.core.office && a.serving != nil && a.core.closing == nil, CanServe: in.canServe, WhyNot: in.whyNot,
-		Successor: a.core.election.Successor,
+		Successor: c.election.Successor, Policy: in.settings.Policy, Vote: c.election.Vote, Votes: c.election.Votes, Needed: c.election.Needed,
+		Tolerates: c.view(in).Tolerates(), Draining: c.draining, Standby: slices.Contains(in.standbys, c.self), Promotion: c.record.Promotion,
 	}
+	for name, wait := range c.stillWaiting(in) {
+		if slices.Contains(in.list, name) {
+			s.Waiting = with(s.Waiting, name, site.Duration(wait.Round(time.Second)))
+		}
+	}
+	return s
+}
+
+func with[K comparable, V any](m map[K]V, k K, v V) map[K]V {
+	if m == nil {
+		m = map[K]V{}
+	}
+	m[k] = v
+	return m
 }
 
 func (a *Agent) healthStatus(now time.Time, in inputs) wire.HealthStatus {
@@ -146,13 +165,16 @@ func (a *Agent) makePeers(now time.Time, in inputs, s wire.Status) []wire.PeerSt
 		FQDN: a.o.FQDN, Self: true, Heard: true, Link: "self", Since: a.startedAt, State: s.State, Elected: s.Election.Elected,
 		Serving: s.Election.Serving, CanServe: in.canServe, WhyNot: in.whyNot, Healthy: s.Health.Healthy, Health: s.Health.Reason,
 		Version: a.o.Version, ClientURL: a.clientURL(a.o.FQDN),
+		Standby: s.Election.Standby, Draining: s.Election.Draining, Vote: s.Election.Vote,
 	}
 	if s.Snapshot != nil {
 		own.Config, own.ConfigAge = s.Snapshot.Version, s.Snapshot.Age
 	}
 	out := []wire.PeerStatus{own}
 	for _, p := range a.sights {
-		out = append(out, peerStatus(now, in.wall, p))
+		status := peerStatus(now, in.wall, p)
+		status.Standby = slices.Contains(in.standbys, p.FQDN)
+		out = append(out, status)
 	}
 	return out
 }
@@ -165,7 +187,7 @@ func peerStatus(now, wall time.Time, s peer.Sight) wire.PeerStatus {
 	f := s.Facts
 	p.State, p.Elected, p.Serving, p.CanServe, p.WhyNot = f.State, f.Elected, f.Serving, f.CanServe, f.WhyNot
 	p.Healthy, p.Health, p.Config, p.ConfigAge = f.Healthy, f.HealthReason, f.Config, f.ConfigAge
-	p.Version, p.ClientURL = f.Version, f.ClientURL
+	p.Version, p.ClientURL, p.Draining, p.Vote = f.Version, f.ClientURL, f.Draining, f.Vote
 	return p
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -202,39 +201,6 @@ func (a *Agent) fetchFrom(holder site.FQDN) {
 	a.spawn(func(ctx context.Context) {
 		a.run(ctx, peerSource{mesh: a.mesh, peer: holder}, holder)
 	})
-}
-
-// fetchList takes a newer list of the zone's connectors from a peer, in HA mode
-// too.
-func (a *Agent) fetchList(holder site.FQDN) {
-	if time.Since(a.listFetched) < peerFetchEvery {
-		return
-	}
-	a.listFetched = time.Now()
-	a.spawn(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, peerFetchEvery)
-		defer cancel()
-		var list wire.ConnectorList
-		if err := a.mesh.Do(ctx, holder, http.MethodGet, "/peer/v1/connectors", nil, &list); err != nil {
-			a.o.Logger.WithError(err).WithField("peer", string(holder)).Warn("the peer's list of connectors could not be fetched")
-			return
-		}
-		if err := a.do(ctx, func() { a.adoptList(ctx, holder, list) }); err != nil {
-			return
-		}
-	})
-}
-
-func (a *Agent) adoptList(ctx context.Context, holder site.FQDN, list wire.ConnectorList) {
-	if list.Version.Compare(a.list.Load().Version) <= 0 || len(list.Connectors) == 0 {
-		return
-	}
-	if err := a.state.SaveConnectors(ctx, list); err != nil {
-		a.disk.failed(time.Now(), err)
-		return
-	}
-	a.useList(list)
-	a.log.raise(events.ConnectorsTaken, fmt.Sprintf("version %s from %s", list.Version, holder), a.fields(nil))
 }
 
 // peerSource is a peer as the source of a sync.

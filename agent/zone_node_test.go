@@ -36,8 +36,12 @@ type simNode struct {
 	checkAt          time.Time
 	term             uint64
 	order            *wire.OutageOrder
+	promote          *wire.ElectionOrder
 	// dieIn counts durable writes down to one that is the last thing it does.
 	dieIn int
+	// seq numbers its heartbeats, sentAt is when each was sent.
+	seq    uint64
+	sentAt map[uint64]time.Time
 	// seen is the highest number or term that a round has ever shown it.
 	seen  uint64
 	moves []statemachine.Transition
@@ -55,6 +59,7 @@ func newSimNode(z *simZone, i int) *simNode {
 func (n *simNode) boots() {
 	n.core = newCore(n.name, n.saved, n.highest, n.z.now)
 	n.boot = fmt.Sprintf("%s at %s", n.name, n.z.now)
+	n.seq, n.sentAt, n.promote = 0, map[uint64]time.Time{}, nil
 	n.paused, n.last, n.checked, n.healthy, n.term, n.order, n.dieIn = time.Time{}, n.z.now, false, false, 0, nil, 0
 	n.checkAt = n.z.now.Add(time.Duration(n.z.rand.IntN(10)) * simStep)
 	n.forget()
@@ -89,6 +94,9 @@ func (n *simNode) round() {
 	if n.order != nil && (!n.core.office || (n.order.Action == "force") == n.core.record.Forced()) {
 		n.order = nil
 	}
+	if n.core.office {
+		n.promote = nil
+	}
 	n.invariants()
 	n.z.send(n.index, n.own(in))
 }
@@ -104,7 +112,8 @@ func (n *simNode) inputs() inputs {
 	in := inputs{
 		now: n.z.now, wall: n.z.now, settings: n.z.settings, list: n.z.list, canServe: n.canServe, usable: true, gateOpen: true,
 		drained: !n.busy, seenTerm: n.term, order: n.order, health: health{checked: n.checked, healthy: n.healthy},
-		newID: func() string { n.z.outages++; return fmt.Sprintf("outage %d", n.z.outages) },
+		newID:    func() string { n.z.outages++; return fmt.Sprintf("outage %d", n.z.outages) },
+		standbys: n.z.standbys, promote: n.promote,
 	}
 	if n.checked && !n.healthy {
 		in.health.trouble = "the check failed"
@@ -115,9 +124,21 @@ func (n *simNode) inputs() inputs {
 		}
 		down := p.core == nil && !n.z.cut[[2]int{i, n.index}] && !n.z.cut[[2]int{n.index, i}]
 		heard := !down && !n.heardAt[i].IsZero() && n.z.now.Sub(n.heardAt[i]) <= n.z.settings.Deadline.D()
-		in.peers = append(in.peers, peerWord{fqdn: p.name, heard: heard, answered: down || n.answered[i], facts: n.facts[i]})
+		in.peers = append(in.peers, peerWord{
+			fqdn: p.name, heard: heard, answered: down || n.answered[i], facts: n.facts[i], at: n.heardAt[i], echoed: n.echoed(n.facts[i]),
+		})
 	}
 	return in
+}
+
+// echoed is when the heartbeat was sent that a peer's word echoes.
+func (n *simNode) echoed(f wire.Facts) time.Time {
+	for _, h := range f.Heard {
+		if h.FQDN == n.name && h.Boot == n.boot {
+			return n.sentAt[h.Seq]
+		}
+	}
+	return time.Time{}
 }
 
 // look remembers everything that the round shows, where it can be made durable.
@@ -200,8 +221,7 @@ func (n *simNode) moved(tr statemachine.Transition) {
 }
 
 func (n *simNode) serves() bool {
-	return n.core != nil && n.core.office && n.core.state().HA() && n.core.closing == nil &&
-		n.z.now.Sub(n.last) <= n.z.settings.Deadline.D()
+	return n.core != nil && n.core.office && n.core.state().HA() && n.core.closing == nil && !n.z.now.After(n.core.election.Until)
 }
 
 // invariants hold after every round of one connector.
@@ -223,13 +243,16 @@ func (n *simNode) invariants() {
 
 // own are the facts that the loop would publish.
 func (n *simNode) own(in inputs) wire.Facts {
+	n.seq++
+	n.sentAt[n.seq] = n.z.now
 	f := wire.Facts{
+		Seq: n.seq, Draining: n.core.draining, Vote: n.core.cast(in),
 		FQDN: n.name, Boot: n.boot, Starting: n.core.starting, Leaving: n.core.leaving, State: n.core.state(), Record: n.core.record,
 		Highest: n.core.highest, Checked: n.checked, Healthy: n.healthy, CanServe: n.canServe, Elected: n.core.election.Elected,
 	}
 	for _, p := range in.peers {
 		if p.heard {
-			f.Heard = append(f.Heard, wire.Heard{FQDN: p.fqdn, CanServe: p.facts.CanServe, Starting: p.facts.Starting, Leaving: p.facts.Leaving})
+			f.Heard = append(f.Heard, p.passedOn())
 		}
 	}
 	return f

@@ -22,7 +22,8 @@ const (
 func simSettings() site.Settings {
 	return site.Settings{
 		Deadline: site.Duration(time.Second), JoinWait: site.Duration(time.Second), Detection: site.Duration(2 * time.Second),
-		InitialHA: site.Duration(3 * time.Second), Recovery: site.Duration(2 * time.Second),
+		InitialHA: site.Duration(3 * time.Second), Recovery: site.Duration(2 * time.Second), PreemptAfter: site.Duration(2 * time.Second),
+		DetectionMax: site.Duration(4 * time.Second), RecoveryMax: site.Duration(4 * time.Second), DetectionReset: site.Duration(20 * time.Second),
 	}.WithDefaults()
 }
 
@@ -35,6 +36,9 @@ type simZone struct {
 	now      time.Time
 	settings site.Settings
 	list     []site.FQDN
+	standbys []site.FQDN
+	// promotions: an operator may promote connectors.
+	promotions bool
 	nodes    []*simNode
 	cut      map[[2]int]bool
 	due      map[[2]int]time.Time
@@ -80,6 +84,18 @@ func (z *simZone) step() {
 		}
 	}
 	z.desktops()
+	z.oneByMajority()
+}
+
+// oneByMajority: under majority no two serve at the same time, at any moment and
+// whatever happens, but by an operator's promotion (RAS-01, RAS-02).
+func (z *simZone) oneByMajority() {
+	if z.settings.Policy != site.Majority {
+		return
+	}
+	if elected := z.who(func(n *simNode) bool { return n.serves() && !n.core.promoted() }); len(elected) > 1 {
+		z.fail("under majority %v serve\n%s", elected, z.describe())
+	}
 }
 
 func (z *simZone) run(d time.Duration) {

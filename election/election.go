@@ -1,14 +1,12 @@
 // Package election decides which connector of a zone is elected (LHC-20 to
-// LHC-25): pure functions over what each connector says of itself and of whom it
-// hears. It opens no connection and reads no clock; every connector evaluates it
-// constantly, and agent acts on the result.
+// LHC-25, RAS-01 to RAS-04): pure functions over what each connector says of
+// itself and of whom it hears. It opens no connection and reads no clock; every
+// connector evaluates it constantly, and agent acts on the result.
 package election
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"understudy/site"
@@ -20,10 +18,14 @@ type Word struct {
 	// Starting: it has not yet heard its peers, serves nobody and is no candidate.
 	Starting bool
 	// Leaving: its service is stopping in an orderly way.
-	Leaving  bool
+	Leaving bool
+	// Draining: an operator wants others to serve; it does if nobody else can.
+	Draining bool
 	CanServe bool
 	// WhyNot says why it cannot serve.
 	WhyNot string
+	// Vote is whom it names, under majority.
+	Vote site.FQDN
 	// Hears is whom it hears, with what each last said.
 	Hears map[site.FQDN]Word
 }
@@ -33,8 +35,15 @@ func (w Word) candidate() bool { return w.CanServe && !w.Starting && !w.Leaving 
 // View is everything that one connector knows when it decides.
 type View struct {
 	Self site.FQDN
-	// Zone is the list of the zone's connectors.
-	Zone []site.FQDN
+	// Zone is the list of the zone's connectors, Standbys those of it that serve only
+	// when no active one can.
+	Zone     []site.FQDN
+	Standbys []site.FQDN
+	Policy   site.Policy
+	// Preempt: a connector that ranks before the incumbent takes over from it.
+	Preempt bool
+	// Waiting have lost the office and have not been present for long enough since.
+	Waiting map[site.FQDN]time.Duration
 	// Own is what this connector says of itself, with whom it hears.
 	Own Word
 	// Record is the highest zone record, Held when this connector took it.
@@ -42,6 +51,21 @@ type View struct {
 	Held   time.Time
 	// Deadline bounds how long a hand-over may take.
 	Deadline time.Duration
+
+	// Ballot is the own vote, Leases are the words of the others that name this
+	// connector: until when each counts. Both only under majority.
+	Ballot Ballot
+	Leases map[site.FQDN]time.Time
+	// Promoted: an operator lets this connector serve without a majority.
+	Promoted bool
+}
+
+// Ballot is whom a connector named, when it last did, and until when that binds
+// it: before, it names nobody else.
+type Ballot struct {
+	Name  site.FQDN
+	Last  time.Time
+	Bound time.Time
 }
 
 // Result is one decision.
@@ -51,24 +75,41 @@ type Result struct {
 	// Successor is to be given the office by the elected one, which goes on until
 	// it has said its last word.
 	Successor site.FQDN
-	Reason    string
+	// Until is when this result lapses for this connector if it is not renewed.
+	Until  time.Time
+	Reason string
+
+	// Vote is whom this connector names now; Votes counts who names the elected one,
+	// Needed is a majority. All only under majority.
+	Vote   site.FQDN
+	Votes  int
+	Needed int
+	// Quorum: a majority names this connector, whatever an operator has ordered.
+	Quorum bool
 }
 
-// Elect decides by the policy `available`: the incumbent, until a connector with
-// a better name is ready to take over; without an incumbent the first running
-// connector in the alphabetical order of names that can serve.
+// Elect decides who is elected by the zone's policy.
 func Elect(now time.Time, v View) Result {
-	running := v.running()
-	order := v.order()
-	if r, ok := handedOver(now, v, running); ok {
+	if v.Policy == site.Majority {
+		return v.byMajority(now)
+	}
+	r := v.choose(now, v.running())
+	r.Until = now.Add(v.Deadline)
+	return r
+}
+
+// choose applies the rules that both policies share: the incumbent, until one that
+// ranks before it is ready to take over; without an incumbent the first candidate.
+func (v View) choose(now time.Time, running map[site.FQDN]Word) Result {
+	if r, ok := v.handedOver(now, running); ok {
 		return r
 	}
 	// The writer of the highest record is the incumbent; there is no other claim to
 	// the office. In a hand-over that nobody took up within a deadline it is again.
-	if w, ok := running[v.Record.Writer]; ok && w.CanServe && !w.Starting {
-		return challenged(v.Record.Writer, order, running)
+	if w, ok := running[v.Record.Writer]; ok && w.CanServe && !w.Starting && v.electable(v.Record.Writer, running) {
+		return v.challenged(running)
 	}
-	return first(order, running)
+	return v.first(running)
 }
 
 // running is everybody that I hear, or that somebody I hear lists as heard.
@@ -79,14 +120,23 @@ func (v View) running() map[site.FQDN]Word {
 			out[other] = merge(out, other, told)
 		}
 	}
-	maps.Copy(out, v.Own.Hears)
-	out[v.Self] = v.Own
-	for name := range out {
-		if !slices.Contains(v.Zone, name) {
-			delete(out, name)
-		}
+	maps.Copy(out, v.heard())
+	return v.listed(out)
+}
+
+// heard is everybody that I hear myself, and I.
+func (v View) heard() map[site.FQDN]Word {
+	out := maps.Clone(v.Own.Hears)
+	if out == nil {
+		out = map[site.FQDN]Word{}
 	}
-	return out
+	out[v.Self] = v.Own
+	return v.listed(out)
+}
+
+func (v View) listed(words map[site.FQDN]Word) map[site.FQDN]Word {
+	maps.DeleteFunc(words, func(name site.FQDN, _ Word) bool { return !slices.Contains(v.Zone, name) })
+	return words
 }
 
 // merge keeps the more cautious of two second-hand words.
@@ -97,102 +147,7 @@ func merge(known map[site.FQDN]Word, name site.FQDN, told Word) Word {
 	}
 	was.Starting = was.Starting || told.Starting
 	was.Leaving = was.Leaving || told.Leaving
+	was.Draining = was.Draining || told.Draining
 	was.CanServe = was.CanServe && told.CanServe
 	return was
-}
-
-func (v View) order() []site.FQDN {
-	order := slices.Clone(v.Zone)
-	slices.Sort(order)
-	return slices.Compact(order)
-}
-
-// handedOver: the last record of a hand-over names the next one, for a deadline.
-func handedOver(now time.Time, v View, running map[site.FQDN]Word) (Result, bool) {
-	next := v.Record.Successor
-	if next == "" {
-		return Result{}, false
-	}
-	if w := running[next]; w.candidate() && now.Sub(v.Held) <= v.Deadline {
-		return Result{Elected: next, Reason: fmt.Sprintf("%s handed the office over to %s", v.Record.Writer, next)}, true
-	}
-	return Result{}, false
-}
-
-// challenged: the incumbent stays elected and, where there is one, names who is
-// to take over: a better name, or anybody when the incumbent is leaving, but only
-// while each of the two hears the other.
-func challenged(incumbent site.FQDN, order []site.FQDN, running map[site.FQDN]Word) Result {
-	leaving := running[incumbent].Leaving
-	for _, name := range order {
-		if name == incumbent {
-			if leaving {
-				continue
-			}
-			break
-		}
-		if w, ok := running[name]; ok && w.candidate() && mutual(running, name, incumbent) {
-			return Result{Elected: incumbent, Successor: name, Reason: why(incumbent, name, leaving)}
-		}
-	}
-	return Result{Elected: incumbent, Reason: holds(incumbent, order, running)}
-}
-
-func why(incumbent, next site.FQDN, leaving bool) string {
-	if leaving {
-		return fmt.Sprintf("%s is stopping and hands the office over to %s", incumbent, next)
-	}
-	return fmt.Sprintf("%s hands the office over to %s, which ranks before it", incumbent, next)
-}
-
-func holds(incumbent site.FQDN, order []site.FQDN, running map[site.FQDN]Word) string {
-	return fmt.Sprintf("%s holds the office", incumbent) + absent(order, incumbent, running)
-}
-
-func mutual(running map[site.FQDN]Word, a, b site.FQDN) bool {
-	_, ab := running[a].Hears[b]
-	_, ba := running[b].Hears[a]
-	return ab && ba
-}
-
-func first(order []site.FQDN, running map[site.FQDN]Word) Result {
-	for _, name := range order {
-		if w, ok := running[name]; ok && w.candidate() {
-			reason := fmt.Sprintf("%s is the first running connector that can serve", name)
-			return Result{Elected: name, Reason: reason + absent(order, name, running)}
-		}
-	}
-	return Result{Reason: "no running connector can serve" + absent(order, "", running)}
-}
-
-// absent says of every name that ranks before the elected one why it is not.
-func absent(order []site.FQDN, until site.FQDN, running map[site.FQDN]Word) string {
-	var parts []string
-	for _, name := range order {
-		if name == until {
-			break
-		}
-		parts = append(parts, string(name)+" "+state(running, name))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return "; " + strings.Join(parts, ", ")
-}
-
-func state(running map[site.FQDN]Word, name site.FQDN) string {
-	w, ok := running[name]
-	switch {
-	case !ok:
-		return "is not heard"
-	case w.Starting:
-		return "is starting"
-	case w.Leaving:
-		return "is stopping"
-	case !w.CanServe && w.WhyNot != "":
-		return "cannot serve: " + w.WhyNot
-	case !w.CanServe:
-		return "cannot serve"
-	}
-	return "is not heard both ways"
 }

@@ -41,7 +41,7 @@ func seenBy(self site.FQDN, zoneList []site.FQDN, mesh map[site.FQDN]election.Wo
 	for name := range mesh[self].Hears {
 		own.Hears[name] = mesh[name]
 	}
-	return election.View{Self: self, Zone: zoneList, Own: own, Record: record, Held: now, Deadline: deadline}
+	return election.View{Self: self, Zone: zoneList, Preempt: true, Own: own, Record: record, Held: now, Deadline: deadline}
 }
 
 // LHC-21: over every subset of a zone that runs, everybody elects the first of

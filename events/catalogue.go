@@ -3,7 +3,7 @@ package events
 import "fmt"
 
 // Catalogue returns every kind of event, in order of number: 503–518 are about
-// syncs, 3001–3005 about the relay, 3501–3510 about election and outage, others
+// syncs, 3001–3005 about the relay, 3501–3513 about election and outage, others
 // are our own from 100.
 func Catalogue() []Kind { return catalogue[:] }
 
@@ -25,6 +25,7 @@ var catalogue = [...]Kind{
 	{110, PeerHeard, Info, "A peer of the zone is heard."},
 	{111, PeerLost, Warning, "A peer of the zone is no longer heard. Look at its host and at the network between."},
 	{112, ConnectorsTaken, Info, "A newer list of the zone's connectors was taken from a peer."},
+	{113, ListRefused, Error, "A newer list of the zone's connectors is not taken, because under the policy majority that could let two of them serve. The reason says what is in the way."},
 	{120, DiskFailed, Error, "The data folder cannot be written. Free space or repair the disk; until then this connector cannot serve."},
 	{121, CannotServe, Warning, "This connector could not take over in an outage, for the reason given."},
 	{130, RegistrationRefused, Warning, "A desktop's registration was refused."},
@@ -52,6 +53,10 @@ var catalogue = [...]Kind{
 	{3505, Handover, Info, "The office is handed over to another connector."},
 	{3506, OutageForced, Warning, "An operator forced an outage."},
 	{3507, OutageSummary, Info, "The outage goes on; its figures so far."},
+	{3508, Promoted, Warning, "An operator let this connector serve without a majority. Another part of a broken zone may serve too; desktops keep that harmless."},
 	{3509, NobodyElected, Error, "No connector of the zone is elected: an outage now would end brokering. The reason names what each one lacks."},
 	{3510, OutageCleared, Info, "An operator cleared a forced outage."},
+	{3511, PromotionLapsed, Info, "A majority is present again: this connector serves by it, or no longer."},
+	{3512, Draining, Warning, "An operator drains this connector: another one serves if any can."},
+	{3513, Undrained, Info, "This connector is an ordinary candidate again."},
 }

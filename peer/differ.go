@@ -17,6 +17,10 @@ func differ(a, b wire.Facts) bool {
 // stays.
 func timeless(f wire.Facts) wire.Facts {
 	f.Seq, f.ConfigAge = 0, 0
+	f.Heard = slices.Clone(f.Heard)
+	for i := range f.Heard {
+		f.Heard[i].Seq = 0
+	}
 	if f.FrontIdle != nil {
 		f.FrontIdle = nil
 		f.Heard = append(slices.Clip(f.Heard), wire.Heard{FQDN: "front"})

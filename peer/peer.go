@@ -91,7 +91,7 @@ type Mesh struct {
 	epoch     uint64 // counts Restarts: streams of an earlier one are dead
 	facts     wire.Facts
 	published time.Time
-	seq       uint64
+	sent      sentLog
 }
 
 // New returns a Mesh without peers. It starts nothing.
@@ -215,9 +215,8 @@ func (m *Mesh) latest(now time.Time) (wire.Facts, bool) {
 	if m.published.IsZero() || now.Sub(m.published) > deadline {
 		return wire.Facts{}, false
 	}
-	m.seq++
 	f := m.facts
-	f.Seq = m.seq
+	f.Seq = m.sent.next(now, deadline)
 	return f, true
 }
 
@@ -248,7 +247,11 @@ func (m *Mesh) Sights(now time.Time) []Sight {
 	deadline := m.o.Deadline()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.book.sights(now, deadline)
+	sights := m.book.sights(now, deadline)
+	for i := range sights {
+		sights[i].Echoed = m.echoed(sights[i].Facts)
+	}
+	return sights
 }
 
 // Handler serves the facts endpoint alone.

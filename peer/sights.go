@@ -32,7 +32,10 @@ type Sight struct {
 	// Since is when the link became what it is, At when the latest word came.
 	Since time.Time
 	At    time.Time
-	Facts wire.Facts
+	// Echoed is when we sent the heartbeat that its latest word echoes; zero: it
+	// echoes none of ours, or one that is too old to count for anything.
+	Echoed time.Time
+	Facts  wire.Facts
 }
 
 // book holds what is known of every peer. It is pure: time and the deadline are

@@ -30,6 +30,8 @@ type Inputs struct {
 	// Office says that this connector is elected and the writer of the zone record:
 	// only then does it move the zone.
 	Office bool
+	// Nobody says why no connector of the zone is elected; empty: one is.
+	Nobody string
 	Record zone.Record
 	// Trouble is what went wrong since the last good health check; empty: nothing.
 	Trouble string
@@ -112,6 +114,8 @@ func inPendingHA(f facts, t Timings) (Event, string) {
 	switch {
 	case f.Healthy:
 		return Healthy, "the health check succeeded"
+	case !f.Office && f.Nobody != "":
+		return None, f.Nobody
 	case !f.Office:
 		return None, "waiting for the health check or for the elected connector"
 	case !f.GateOpen:

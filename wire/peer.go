@@ -119,11 +119,12 @@ const (
 	Promote = "promote" // serve without a majority
 	Drain   = "drain"   // let others serve: before maintenance
 	Undrain = "undrain" // be an ordinary candidate again
+	Relist  = "relist"  // take the newest list of connectors, whatever it changes
 )
 
 // ElectionOrder is an operator's order to the connector that it is given to.
 type ElectionOrder struct {
-	Action string `json:"action"` // promote | drain | undrain
+	Action string `json:"action"` // promote | drain | undrain | relist
 	Reason string `json:"reason,omitempty"`
 	By     string `json:"by,omitempty"`
 }
@@ -131,8 +132,8 @@ type ElectionOrder struct {
 // Validate says what is wrong with the order.
 func (o ElectionOrder) Validate() error {
 	switch o.Action {
-	case Promote, Drain, Undrain:
+	case Promote, Drain, Undrain, Relist:
 		return nil
 	}
-	return fmt.Errorf("action %q is not %s, %s or %s", o.Action, Promote, Drain, Undrain)
+	return fmt.Errorf("action %q is not %s, %s, %s or %s", o.Action, Promote, Drain, Undrain, Relist)
 }

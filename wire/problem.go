@@ -22,6 +22,7 @@ const (
 	CodeMethod           = "method_not_allowed"
 	CodeInternal         = "internal"
 	CodeNotElected       = "not_elected"
+	CodeNoQuorum         = "no_quorum"
 	CodeHandover         = "handover"
 	CodeStarting         = "starting"
 	CodeCloudUnreachable = "cloud_unreachable"
