@@ -18,7 +18,7 @@ func (c *cast) write(name, text string) {
 
 // quick are durations under which an outage is over within seconds. The deadline
 // leaves a busy machine room: a process that is paused for longer starts again.
-const quick = "{health_interval: 300ms, detection: 1s, initial_ha: 1s, recovery: 1s, deadline: 1s, join_wait: 1500ms, vda_interval: 1s}"
+const quick = "{health_interval: 300ms, detection: 1s, initial_ha: 1s, recovery: 1s, deadline: 1s, join_wait: 1500ms, vda_interval: 1s, preempt_after: 1s, detection_max: 1s, recovery_max: 1s}"
 
 // siteFile is a site of one zone.
 func (c *cast) siteFile() string {

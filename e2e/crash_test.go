@@ -98,7 +98,7 @@ func (c *cast) edition(number, users int) *site.Site {
 			HealthInterval: site.Duration(300 * time.Millisecond), Detection: site.Duration(time.Second),
 			InitialHA: site.Duration(time.Second), Recovery: site.Duration(time.Second), Deadline: site.Duration(time.Second),
 			JoinWait: site.Duration(1500 * time.Millisecond), VDAInterval: site.Duration(time.Second),
-			ReservationLife: site.Duration(5 * time.Second),
+			ReservationLife: site.Duration(5 * time.Second), PreemptAfter: site.Duration(time.Second),
 		}}},
 		Groups: []site.DeliveryGroup{{
 			Name: "pool", Kind: site.Pooled, Zones: []string{c.zone}, Desktop: fmt.Sprintf("Pool %d", number), ReuseInOutage: true,

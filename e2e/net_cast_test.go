@@ -81,7 +81,7 @@ func newNetCast(t testing.TB) *netCast {
 func (c *netCast) siteHead(edition int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "name: example\nzones:\n  - name: berlin\n    settings: {health_interval: 400ms, detection: %v, initial_ha: 2s, recovery: 1500ms, "+
-		"deadline: 800ms, join_wait: 1s, vda_interval: 1s}\nconnectors:\n", c.detection)
+		"deadline: 800ms, join_wait: 1s, vda_interval: 1s, preempt_after: 1s, recovery_max: 1500ms}\nconnectors:\n", c.detection)
 	for _, k := range c.zone {
 		fmt.Fprintf(&b, "  - {fqdn: %s, zone: berlin, client_url: %q, peer_url: %q}\n", k.name, k.url(standClient), k.url(standPeer))
 	}

@@ -112,7 +112,7 @@ func (s *stand) siteFile() string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "name: example\nzones:\n  - name: berlin\n    settings: {health_interval: 500ms, detection: 1500ms, initial_ha: 2s, recovery: 1500ms, "+
-		"deadline: 1s, join_wait: 1s, vda_interval: 2s}\nconnectors:\n")
+		"deadline: 1s, join_wait: 1s, vda_interval: 2s, preempt_after: 1s, detection_max: 1500ms, recovery_max: 1500ms}\nconnectors:\n")
 	for _, c := range s.zone {
 		fmt.Fprintf(&b, "  - {fqdn: %s, zone: berlin, client_url: %q, peer_url: %q}\n", c.name, c.url(7480), c.url(7489))
 	}

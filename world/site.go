@@ -25,6 +25,9 @@ func Short() site.Settings {
 		Participation:  site.StoreFrontTraffic,
 		Deadline:       site.Duration(400 * time.Millisecond),
 		JoinWait:       site.Duration(800 * time.Millisecond),
+		PreemptAfter:   site.Duration(time.Second),
+		DetectionMax:   site.Duration(2 * time.Second),
+		RecoveryMax:    site.Duration(3 * time.Second),
 		VDAInterval:    site.Duration(time.Second),
 	}
 }
