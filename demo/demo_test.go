@@ -93,7 +93,7 @@ func TestDemo(t *testing.T) {
 func TestStepThatDoesNotHappen(t *testing.T) {
 	t.Parallel()
 	settings := world.Short()
-	settings.Detection = site.Duration(time.Hour)
+	settings.Detection, settings.DetectionMax = site.Duration(time.Hour), 0
 	var out bytes.Buffer
 	err := demo.Run(t.Context(), demo.Options{Env: env.Real(), Out: &out, JSON: true, Settings: settings, Patience: 8 * time.Second})
 	if !errors.Is(err, demo.ErrFailed) {
