@@ -10,8 +10,9 @@ TOOL     := go tool -modfile=tools.mod
 BIN      := bin/understudy
 CROSS    := linux/amd64 linux/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 3s
+KILLS    ?= 2000
 
-.PHONY: build demo test check format lint unit e2e cross fuzz setup clean
+.PHONY: build demo test check format lint unit e2e crash cross fuzz setup clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/understudy
@@ -41,6 +42,10 @@ unit:
 # The scenarios mostly wait, so several run side by side.
 e2e:
 	go test -count=1 -timeout=15m -parallel=6 ./e2e
+
+# The same crashes as in e2e, as many as KILLS says, and every power failure.
+crash:
+	UNDERSTUDY_E2E_KILLS=$(KILLS) go test -count=1 -timeout=4h -v -run='^Test(Killed(In|Amid)|PowerFailure(In|Of)|Woken)' ./e2e
 
 # Pure Go, so that each platform needs no tool chain but Go's.
 cross:

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,7 +34,7 @@ type FolderLock struct {
 // Lock takes the data folder for this process, and makes it where it does not
 // exist. It wraps ErrNotWritable or ErrInUse.
 func Lock(dir string) (*FolderLock, error) {
-	if err := makeFolder(dir); err != nil {
+	if err := Make(dir); err != nil {
 		return nil, notWritable(dir, err)
 	}
 	if err := probeFolder(dir); err != nil {
@@ -50,22 +49,6 @@ func Lock(dir string) (*FolderLock, error) {
 		return nil, err
 	}
 	return &FolderLock{file: file}, nil
-}
-
-// makeFolder makes the folder where it does not exist, and its name durable: what
-// is in a folder is lost with its name.
-func makeFolder(dir string) error {
-	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	parent := filepath.Dir(dir)
-	if err := makeFolder(parent); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return Sync(parent)
 }
 
 func takeLock(file *os.File, dir string) error {

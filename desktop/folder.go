@@ -2,7 +2,6 @@ package desktop
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"understudy/datadir"
@@ -26,7 +25,7 @@ func openFolder(dir string) (*folder, error) {
 // machine returns the folder of one of several machines, made if need be.
 func (f *folder) machine(name string) (string, error) {
 	dir := filepath.Join(f.dir, name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := datadir.Make(dir); err != nil {
 		return "", fmt.Errorf("data folder of %s: %w", name, err)
 	}
 	return dir, nil

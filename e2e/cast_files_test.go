@@ -64,6 +64,10 @@ func (c *cast) desktopsFile() string {
 	for i, u := range urls {
 		urls[i] = fmt.Sprintf("%q", u)
 	}
-	return fmt.Sprintf("machine: ws%%03d.example.test\nsimulate: %d\nzone: berlin\ndata: desktops\nconnectors:\n  - [%s]\nlisten: %s\ninsecure: true\nprovider: {kind: simulate, connect: 200ms}\n",
-		c.desktops, strings.Join(urls, ", "), c.hostAt)
+	return fmt.Sprintf("machine: ws%%03d.example.test\nsimulate: %d\nzone: berlin\ndata: %s\nconnectors:\n  - [%s]\nlisten: %s\ninsecure: true\nprovider: {kind: simulate, connect: 200ms}\n",
+		c.desktops, c.hostData, strings.Join(urls, ", "), c.hostAt)
+}
+
+func (c *cast) cloudFile(data string) string {
+	return fmt.Sprintf("site: e2e\ndata: %s\nlisten: %s\ninsecure: true\ntokens_file: tokens\n", data, c.cloudAt)
 }

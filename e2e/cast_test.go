@@ -48,6 +48,7 @@ type cast struct {
 	cloudAt  string // where the cloud broker listens
 	cloudURL string // where the connectors look for it
 	hostAt   string
+	hostData string
 	cloud    *process
 	host     *process
 	players  []*player
@@ -70,7 +71,7 @@ func newCast(t testing.TB) *cast {
 // castOf is newCast with that many desktops and those connectors.
 func castOf(t testing.TB, desktops int, connectors ...string) *cast {
 	t.Helper()
-	c := &cast{t: t, dir: t.TempDir(), zone: "berlin", desktops: desktops}
+	c := &cast{t: t, dir: t.TempDir(), zone: "berlin", desktops: desktops, hostData: "desktops"}
 	c.cloudAt = fmt.Sprintf("%s:%d", loopback(t, cloudPort), cloudPort)
 	c.cloudURL = "http://" + c.cloudAt
 	c.hostAt = fmt.Sprintf("%s:%d", loopback(t, desktopPort), desktopPort)
@@ -78,7 +79,7 @@ func castOf(t testing.TB, desktops int, connectors ...string) *cast {
 	c.write("tokens", "zone connector connector-secret-0001\noperator admin operator-secret-0001\n")
 	c.write("connector.token", "connector-secret-0001\n")
 	c.write("operator.token", "operator-secret-0001\n")
-	c.write("cloud.yaml", fmt.Sprintf("site: e2e\ndata: cloud\nlisten: %s\ninsecure: true\ntokens_file: tokens\n", c.cloudAt))
+	c.write("cloud.yaml", c.cloudFile("cloud"))
 	c.write("site.yaml", c.siteFile())
 	c.write("desktops.yaml", c.desktopsFile())
 	return c

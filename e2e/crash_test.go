@@ -230,10 +230,17 @@ func (k kept) since(before kept) error {
 		return fmt.Errorf("the highest number went back from %d to %d", before.Saved.Highest, k.Saved.Highest)
 	case zone.Compare(record, was) < 0:
 		return fmt.Errorf("the zone record went back from %d (term %d) to %d (term %d)", was.Number, was.Term, record.Number, record.Term)
-	case len(k.Journal) < len(before.Journal):
-		return fmt.Errorf("the journal has %d records, it had %d", len(k.Journal), len(before.Journal))
+	}
+	for _, r := range before.Journal {
+		if !slices.ContainsFunc(k.Journal, func(o broker.Record) bool { return sameLaunch(o, r) }) {
+			return fmt.Errorf("the journal of %d records has lost the launch %+v", len(k.Journal), r)
+		}
 	}
 	return nil
+}
+
+func sameLaunch(a, b broker.Record) bool {
+	return a.Kind == b.Kind && a.Session == b.Session && a.User == b.User && a.Machine == b.Machine
 }
 
 // litter are the files in a data folder that a connector at rest does not need.

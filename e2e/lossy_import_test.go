@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"understudy/site"
@@ -17,6 +18,8 @@ import (
 // by which it had.
 type promises struct {
 	disk *lossyDisk
+
+	mu   sync.Mutex // guards list
 	list []promise
 }
 
@@ -27,9 +30,12 @@ type promise struct {
 
 // add notes what was shown by now, on top of what was before.
 func (p *promises) add(change func(*kept)) {
-	what := p.by(p.disk.now())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := p.disk.now()
+	what := p.by(at)
 	change(&what)
-	p.list = append(p.list, promise{at: p.disk.now(), what: what})
+	p.list = append(p.list, promise{at: at, what: what})
 }
 
 // by is what was promised by that step.
@@ -131,22 +137,19 @@ func (e *editions) knows(k kept) error {
 // was promised: as it lies there, and once a connector has started with it.
 func (p *promises) hold(t *testing.T, c *cast, steps []diskStep, judge func(kept) error) {
 	t.Helper()
-	lucky, every := 1, 25
+	lucky, every := 1, 12
 	if _, long := kills(t, 0); long {
 		lucky, every = 4, 1
 	}
 	var left []leftover
 	seen := 0
 	powerFailures(steps, lucky, func(at int, files map[string][]byte) {
-		l := leftover{at: at, lucky: at > 0 && steps[at-1].kind != stepSync, files: inside(files, "data/")}
-		if l.lucky {
-			seen++
-		}
-		if !l.lucky || seen%every == 0 {
-			left = append(left, l)
-		}
 		if t.Failed() {
 			return
+		}
+		l := leftover{at: at, files: inside(files, "data/")}
+		if seen++; seen%every == 0 {
+			left = append(left, l)
 		}
 		if err := p.check(t, l, judge); err != nil {
 			t.Errorf("after step %d (%s): %v", at, told5(steps, at), err)
@@ -159,7 +162,6 @@ func (p *promises) hold(t *testing.T, c *cast, steps []diskStep, judge func(kept
 // leftover is what a power failure left of a data folder.
 type leftover struct {
 	at    int
-	lucky bool
 	files map[string][]byte
 }
 
