@@ -7,7 +7,6 @@ import (
 	"flag"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -388,48 +387,5 @@ func TestSiteCheck(t *testing.T) {
 	}
 	if code, _, problems = run(t, "site", "apply", bad, "--cloud", "http://127.0.0.1:1"); code != 78 {
 		t.Errorf("a bad site was sent: exit %d: %s", code, problems)
-	}
-}
-
-func TestSiteApply(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "site.yaml")
-	_, made, _ := run(t, "site", "generate", "--machines", "20", "--users", "30")
-	if err := os.WriteFile(file, []byte(made), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var got site.Site
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := wire.Read(w, r, wire.MaxStream, wire.Refuse, &got); err != nil || r.Method != http.MethodPut {
-			wire.WriteError(w, err)
-			return
-		}
-		wire.WriteJSON(w, http.StatusOK, map[string]any{"version": site.Version{History: "h", Number: 3}})
-	})}
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() { _ = server.Close() })
-	code, out, problems := run(t, "site", "apply", file, "--cloud", "http://"+l.Addr().String())
-	if code != 0 || !strings.Contains(out, "version h-3") || len(got.Machines) != 20 {
-		t.Errorf("exit %d: %s%s; %d machines arrived", code, out, problems, len(got.Machines))
-	}
-}
-
-// Publishing what is there already says so.
-func TestSiteApplyOfTheSameSite(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "site.yaml")
-	_, made, _ := run(t, "site", "generate", "--machines", "5", "--users", "5")
-	if err := os.WriteFile(file, []byte(made), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		wire.WriteJSON(w, http.StatusOK, map[string]any{"version": site.Version{History: "h", Number: 3}})
-	}))
-	t.Cleanup(server.Close)
-	code, out, problems := run(t, "site", "apply", file, "--cloud", server.URL)
-	if code != 0 || !strings.Contains(out, "Nothing changed: version h-3") {
-		t.Errorf("exit %d: %s%s", code, out, problems)
 	}
 }
