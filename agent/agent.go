@@ -64,8 +64,9 @@ type Agent struct {
 	commands  chan func()
 	looped    chan struct{} // closed when the loop has ended
 	syncNow   chan struct{}
-	syncing   sync.Mutex // one sync at a time; guards syncFailing
-	// syncFailing says that a sync has failed since the last good one.
+	// syncing lets one sync run at a time; whoever has the turn may use syncFailing,
+	// which says that a sync has failed since the last good one.
+	syncing     chan struct{}
 	syncFailing bool
 	troubles    sync.Map // kinds of trouble that were told of
 	refused     refusals
@@ -105,7 +106,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	}
 	a := &Agent{
 		o: o, authority: o.STA, boot: env.Short(o.Env.Rand("boot"), 12), startedAt: o.Env.Now().UTC(), rounds: newRounds(),
-		wakeup: make(chan struct{}, 1), commands: make(chan func()), looped: make(chan struct{}), syncNow: make(chan struct{}, 1),
+		wakeup: make(chan struct{}, 1), commands: make(chan func()), looped: make(chan struct{}), syncNow: make(chan struct{}, 1), syncing: make(chan struct{}, 1),
 		heardBefore: map[site.FQDN]bool{},
 	}
 	if a.authority == "" {
@@ -271,7 +272,7 @@ func (a *Agent) bind(ctx context.Context) error {
 func (a *Agent) newServer(name string, h http.Handler) *http.Server {
 	s := &http.Server{
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: stdlog.New(a.o.Logger.WriterLevel(logrus.DebugLevel), "", 0),
+		ErrorLog: stdlog.New(debugLines{a.o.Logger}, "", 0),
 	}
 	if name == "client" {
 		s.TLSConfig, s.ReadTimeout = a.o.TLS.Client, 30*time.Second

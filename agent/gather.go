@@ -206,7 +206,7 @@ func (a *Agent) publish(now time.Time, in inputs) {
 		state: a.core.state(), starting: a.core.starting, closing: a.core.closing != nil, self: a.o.FQDN,
 		elected: a.core.election.Elected, outage: a.core.record.Outage, term: a.core.record.Term, record: a.core.record,
 		until: a.core.election.Until, majority: in.settings.Policy == site.Majority,
-		successor: a.core.election.Successor, draining: a.core.draining,
+		successor: a.core.election.Successor, draining: a.core.draining, highest: a.core.highest,
 	}
 	if a.core.starting {
 		s.elected = ""

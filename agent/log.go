@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"strings"
 
 	"github.com/sirupsen/logrus"
 
@@ -79,4 +80,14 @@ func (l *log) write(ctx context.Context, table eventTable, e events.Entry) {
 // eventTable keeps events for operators.
 type eventTable interface {
 	AppendEvent(ctx context.Context, e events.Entry) error
+}
+
+// debugLines takes what net/http has to say of connections, without a goroutine of
+// its own.
+type debugLines struct{ logger *logrus.Logger }
+
+// Write logs one line.
+func (d debugLines) Write(line []byte) (int, error) {
+	d.logger.Debug(strings.TrimSuffix(string(line), "\n"))
+	return len(line), nil
 }

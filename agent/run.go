@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"understudy/events"
+	"understudy/peer"
 )
 
 // stopLimit bounds each of the two parts of an orderly stop: the hand-over, and
@@ -65,6 +66,7 @@ func (a *Agent) Run(ctx context.Context) error {
 // somebody to take it, and lets requests in flight finish, all within a bound.
 func (a *Agent) leave(background context.Context) {
 	a.awaitHandover(background)
+	a.farewell(background)
 	a.listening.Store(false)
 	a.endFollows()
 	ctx, cancel := context.WithTimeout(background, stopLimit)
@@ -94,6 +96,16 @@ func (a *Agent) awaitHandover(background context.Context) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// farewell lets every stream of facts carry once more that this connector leaves,
+// so that no peer has to find out.
+func (a *Agent) farewell(background context.Context) {
+	select {
+	case <-time.After(peer.DefaultInterval):
+	case <-a.looped:
+	case <-background.Done():
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 func scheduled(t *testing.T, d time.Duration, each func(ctx context.Context, n int)) []int {
 	t.Helper()
 	a := muted(Options{SyncInterval: DefaultSyncInterval})
-	a.syncNow = make(chan struct{}, 1)
+	a.syncNow, a.syncing = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.stance.Store(&stance{state: zone.Normal})
 	began := time.Now()
 	var at []int

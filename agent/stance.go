@@ -31,6 +31,7 @@ type stance struct {
 	outage     string
 	term       uint64
 	record     zone.Record
+	highest    uint64
 	// serving is the secondary broker, where this connector is the one that serves.
 	serving *serving
 	// until is when the election that this stance goes by lapses.

@@ -72,12 +72,10 @@ func (a *Agent) sync(ctx context.Context) {
 // run does one sync from a source: the cloud broker, or a peer that is ahead, which
 // gives way to a sync under way.
 func (a *Agent) run(ctx context.Context, source configsync.Source, from site.FQDN) {
-	if from == "" {
-		a.syncing.Lock()
-	} else if !a.syncing.TryLock() {
+	if !a.beginSync(ctx, from == "") {
 		return
 	}
-	defer a.syncing.Unlock()
+	defer func() { <-a.syncing }()
 	if a.o.Env.Gate(ctx) != nil {
 		return
 	}
@@ -94,6 +92,24 @@ func (a *Agent) run(ctx context.Context, source configsync.Source, from site.FQD
 	}
 	if result := syncer.Sync(ctx); ctx.Err() == nil {
 		a.noteSync(result, from)
+	}
+}
+
+// beginSync takes the turn, waiting for it if need be.
+func (a *Agent) beginSync(ctx context.Context, wait bool) bool {
+	select {
+	case a.syncing <- struct{}{}:
+		return true
+	default:
+	}
+	if !wait {
+		return false
+	}
+	select {
+	case a.syncing <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -43,7 +44,7 @@ func registering(m *machine, answer roundTrip) *registrar {
 // told to the new one with the next heartbeat.
 func TestAPrepareThatCrossesARegistrationIsTold(t *testing.T) {
 	m := newMachine(&machine{
-		name: "p1", arbiter: Arbiter{Capacity: 1}, store: forgetful{}, provider: &Simulated{Machine: "p1"}, wall: time.Now, log: silent(),
+		name: "p1", arbiter: Arbiter{Capacity: 1}, store: forgetful{}, provider: &Simulated{Machine: "p1"}, gate: env.Real().Gate, wall: time.Now, log: silent(),
 	}, State{Machine: "p1", Lease: "old", Term: 3})
 	var told strings.Builder
 	r := registering(m, func(q *http.Request) (*http.Response, error) {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -80,7 +81,7 @@ func (a *Agent) open(m Machine) (*machine, error) {
 	}
 	return newMachine(&machine{
 		name: m.Name, arbiter: Arbiter{Capacity: max(1, m.Capacity)}, store: store, provider: a.o.Provider(m.Name),
-		wall: a.o.Env.Now, log: a.o.Logger.WithField(fieldMachine, m.Name), connectors: a.o.Connectors,
+		wall: a.o.Env.Now, gate: a.o.Env.Gate, log: a.o.Logger.WithField(fieldMachine, m.Name), connectors: a.o.Connectors,
 	}, state.Restored(time.Now())), nil
 }
 
@@ -167,6 +168,7 @@ func (a *Agent) work(ctx context.Context) {
 const startPace = 500 * time.Microsecond
 
 func (a *Agent) registrar(m *machine, position int) *registrar {
+	random := a.o.Env.Rand("desktop " + string(m.name))
 	return &registrar{
 		machine: m,
 		rounds:  rounds{client: a.client, timeout: a.o.Timeout, notBefore: map[string]time.Time{}},
@@ -174,8 +176,8 @@ func (a *Agent) registrar(m *machine, position int) *registrar {
 			Machine: m.name, Zone: a.o.Zone, AgentVersion: a.o.Version, Protocol: wire.VDAProtocol,
 			Callback: callback(a.base(m.name), m.name, a.o.Simulate), Capacity: m.arbiter.Capacity,
 		},
-		groups: a.o.Connectors, random: a.o.Env.Rand("desktop " + string(m.name)), gate: a.o.Env.Gate,
-		start: time.Duration(position) * startPace,
+		groups: a.o.Connectors, random: random, gate: a.o.Env.Gate,
+		start: time.Duration(position)*startPace + env.Jitter(random, startPace/2, 1),
 	}
 }
 

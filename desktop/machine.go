@@ -23,6 +23,7 @@ type machine struct {
 	store    saver
 	provider Provider
 	wall     func() time.Time
+	gate     func(context.Context) error
 	log      logrus.FieldLogger
 	// connectors are those of the configuration.
 	connectors [][]string
@@ -75,7 +76,11 @@ func (m *machine) save(was, next State) error {
 	if was.sameOnDisk(next) {
 		return nil
 	}
-	if err := m.store.Save(next); err != nil {
+	err := m.gate(context.Background())
+	if err == nil {
+		err = m.store.Save(next)
+	}
+	if err != nil {
 		m.log.WithError(err).Error("the desktop's state is not durable")
 		return wire.NewProblem(http.StatusInternalServerError, wire.CodeDisk, "the desktop cannot save its state")
 	}

@@ -113,7 +113,7 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Provider == nil {
 		o.Provider = func(name site.FQDN) Provider {
-			return &Simulated{Machine: name, Connect: o.Connect, Rand: o.Env.Rand("desktop boot")}
+			return &Simulated{Machine: name, Connect: o.Connect, Rand: o.Env.Rand("desktop boot " + string(name))}
 		}
 	}
 	if o.Transport == nil {

@@ -1,6 +1,7 @@
 package localdb
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -80,4 +81,41 @@ func hashFile(path string) (string, int64, error) {
 		return "", 0, fmt.Errorf("read %s: %w", path, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), n, nil
+}
+
+// gatedDisk passes the gate before each step.
+type gatedDisk struct {
+	disk
+	gate func(context.Context) error
+}
+
+func (d gatedDisk) step(do func() error) error {
+	if err := d.gate(context.Background()); err != nil {
+		return err
+	}
+	return do()
+}
+
+func (d gatedDisk) create(path string) error {
+	return d.step(func() error { return d.disk.create(path) })
+}
+
+func (d gatedDisk) write(path string, content []byte) error {
+	return d.step(func() error { return d.disk.write(path, content) })
+}
+
+func (d gatedDisk) syncFile(path string) error {
+	return d.step(func() error { return d.disk.syncFile(path) })
+}
+
+func (d gatedDisk) syncFolder(dir string) error {
+	return d.step(func() error { return d.disk.syncFolder(dir) })
+}
+
+func (d gatedDisk) rename(from, to string) error {
+	return d.step(func() error { return d.disk.rename(from, to) })
+}
+
+func (d gatedDisk) remove(path string) error {
+	return d.step(func() error { return d.disk.remove(path) })
 }

@@ -21,7 +21,7 @@ func OpenSnapshots(dir string, e env.Env) (*Snapshots, []Finding, error) {
 	if err := e.Validate(); err != nil {
 		return nil, nil, err
 	}
-	return openSnapshots(newSnapshots(dir, e, realDisk{}))
+	return openSnapshots(newSnapshots(dir, e, gatedDisk{realDisk{}, e.Gate}))
 }
 
 func openSnapshots(s *Snapshots) (*Snapshots, []Finding, error) {

@@ -241,7 +241,12 @@ func (s *State) commit(group []change) []error {
 	return errs
 }
 
+// commitOnce passes the gate before it takes SQLite's lock: nobody waits for that
+// while the process is paused.
 func (s *State) commitOnce(ctx context.Context, group []change) error {
+	if err := s.options.Env.Gate(ctx); err != nil {
+		return err
+	}
 	tx, err := s.writes.BeginTx(ctx, nil)
 	if err != nil {
 		return err

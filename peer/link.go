@@ -186,7 +186,7 @@ func (m *Mesh) hears(now time.Time, name site.FQDN) bool {
 // wait before the next.
 func (l *link) judge(err error) time.Duration {
 	m := l.mesh
-	pause := env.Jitter(m.o.Env.Rand("peer/redial"), redial, redialSpread)
+	pause := env.Jitter(m.o.Env.Rand("peer/redial/"+string(l.name)), redial, redialSpread)
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 	case errors.Is(err, errSilent):

@@ -24,6 +24,9 @@ func (l *sentLog) next(now time.Time, keep time.Duration) uint64 {
 	for old < len(l.recent) && now.Sub(l.recent[old].at) > keep {
 		old++
 	}
+	if n := len(l.recent); n > 0 && l.recent[n-1].at.Equal(now) {
+		return l.seq // what several peers are told at one moment has one number
+	}
 	l.seq++
 	l.recent = append(l.recent[old:], sent{l.seq, now})
 	return l.seq

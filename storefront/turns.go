@@ -10,7 +10,7 @@ type turns struct {
 
 // turn is the lock of one session, and how many hold it or wait for it.
 type turn struct {
-	lock sync.Mutex
+	lock chan struct{} // held over I/O, so no mutex
 	uses int
 }
 
@@ -22,14 +22,14 @@ func (t *turns) take(session string) func() {
 	}
 	own := t.waiting[session]
 	if own == nil {
-		own = &turn{}
+		own = &turn{lock: make(chan struct{}, 1)}
 		t.waiting[session] = own
 	}
 	own.uses++
 	t.mu.Unlock()
-	own.lock.Lock()
+	own.lock <- struct{}{}
 	return func() {
-		own.lock.Unlock()
+		<-own.lock
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if own.uses--; own.uses == 0 {

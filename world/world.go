@@ -1,15 +1,19 @@
 // Package world runs a whole site in one process: a cloud broker, the connectors
-// of a zone, their desktops and a StoreFront, on loopback addresses, each behind a
-// link of its own that can be cut. The demo plays its story in it, and tests use
-// it; nothing here decides for the product.
+// of its zones, their desktops and StoreFronts, each at a place of its own that can
+// be cut off: behind a link on loopback addresses, or in a simulated network. The
+// demo plays its story in it, tests use it, and sim runs it under simulation;
+// nothing here decides for the product.
 package world
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,17 +28,44 @@ import (
 	"understudy/storefront/client"
 )
 
+// The names of processes that the site does not name.
+const (
+	// Cloud is the cloud broker.
+	Cloud = "cloud"
+	// Desktops is the process of all desktops of a world in which they share one.
+	Desktops = "desktops"
+)
+
+// StoreName is the process of a zone's StoreFront.
+func StoreName(zone string) string { return "storefront-" + zone }
+
 // Options say which site runs and where it keeps its data.
 type Options struct {
+	// Env is the administrator's, and everybody's behind links where Place is nil.
 	Env  env.Env
 	Dir  string
 	Site *site.Site
-	// Zone is the one whose connectors and desktops run.
+	// Zone is the one whose connectors and desktops run; empty means all.
 	Zone string
 	// Logger makes the logger of a process; it is named.
 	Logger       func(name string) *logrus.Logger
 	SyncInterval time.Duration
 	Version      string
+
+	// Place is asked for a new place at each start of a process; nil means loopback.
+	Place func(name string) Place
+	// CloudAddress is where the cloud broker listens; empty means a free port.
+	CloudAddress string
+	// Desktop, if set, makes each desktop a process of its own and gives its
+	// address and its provider.
+	Desktop func(name site.FQDN) (address string, provider desktop.Provider)
+	// AdminPort lets the admin API listen there at the connector's client address
+	// instead of on a Unix socket.
+	AdminPort string
+	// Misbehave, if set, stands between the cloud broker and who asks it.
+	Misbehave func(http.Handler) http.Handler
+	// NoSync leaves out the fsyncs of desktops.
+	NoSync bool
 }
 
 func (o Options) validate() error {
@@ -52,26 +83,24 @@ func (o Options) validate() error {
 // World is the running site.
 type World struct {
 	o       Options
+	index   *site.Index
 	token   string
 	address string // of the cloud broker
-	store   *client.Client
+	stores  map[string]*store
 
-	mu         sync.Mutex // guards what follows
-	cloud      *process
-	server     *server.Server
-	desktops   *process
-	stores     *process
-	connectors map[site.FQDN]*process
-	agents     map[site.FQDN]*agent.Agent
+	mu        sync.Mutex // guards what follows
+	processes map[string]*process
+	lives     map[string]int // how often a process has crashed
+	ended     []*process     // crashed, and perhaps not gone yet
+	server    *server.Server
+	agents    map[site.FQDN]*agent.Agent
+	desktops  map[string]*desktop.Agent
 }
 
-// process is one part of the world that runs.
-type process struct {
-	name string
-	link *link
-	stop context.CancelFunc
-	done chan struct{}
-	err  error
+// store is the StoreFront of a zone.
+type store struct {
+	place  Place
+	client *client.Client
 }
 
 // New makes a world in which nothing runs yet.
@@ -82,37 +111,87 @@ func New(ctx context.Context, o Options) (*World, error) {
 	if faults := o.Site.Validate(); len(faults) > 0 {
 		return nil, fmt.Errorf("world: the site is not valid: %s", faults[0])
 	}
-	ports, err := freePorts(ctx, o.Env, 1)
-	if err != nil {
-		return nil, err
+	if o.Place == nil {
+		o.Place = func(string) Place { return newLoopback(o.Env) }
+	}
+	if o.CloudAddress == "" {
+		ports, err := freePorts(ctx, o.Env, 1)
+		if err != nil {
+			return nil, err
+		}
+		o.CloudAddress = ports[0]
 	}
 	w := &World{
-		o: o, token: env.Token(o.Env.Rand("tokens")), address: ports[0],
-		connectors: map[site.FQDN]*process{}, agents: map[site.FQDN]*agent.Agent{},
+		o: o, index: site.NewIndex(o.Site), token: env.Token(o.Env.Rand("tokens")), address: o.CloudAddress, stores: map[string]*store{},
+		processes: map[string]*process{}, lives: map[string]int{}, agents: map[site.FQDN]*agent.Agent{}, desktops: map[string]*desktop.Agent{},
 	}
-	var urls []string
+	return w, w.makeStores()
+}
+
+func (w *World) makeStores() error {
+	for _, zone := range w.Zones() {
+		place := w.o.Place(StoreName(zone))
+		c, err := client.New(client.Options{
+			Env: place.Env(), Connectors: w.urls(zone), Interval: time.Second, ConnectTimeout: 2 * time.Second, AnswerTimeout: 12 * time.Second,
+		})
+		if err != nil {
+			return err
+		}
+		w.stores[zone] = &store{place, c}
+	}
+	return nil
+}
+
+// urls are the client URLs of all connectors, those of the zone first.
+func (w *World) urls(zone string) []string {
+	var own, other []string
 	for _, c := range w.Connectors() {
-		urls = append(urls, c.ClientURL)
+		if c.Zone == zone {
+			own = append(own, c.ClientURL)
+		} else {
+			other = append(other, c.ClientURL)
+		}
 	}
-	w.store, err = client.New(client.Options{
-		Env: o.Env, Connectors: urls, Interval: time.Second, ConnectTimeout: 2 * time.Second, AnswerTimeout: 12 * time.Second,
-	})
-	return w, err
+	return append(own, other...)
 }
 
-// Connectors are those of the zone, in order of name.
+// Zones are those that run, in the order of the site.
+func (w *World) Zones() []string {
+	if w.o.Zone != "" {
+		return []string{w.o.Zone}
+	}
+	var names []string
+	for _, z := range w.o.Site.Zones {
+		names = append(names, z.Name)
+	}
+	return names
+}
+
+// Connectors are those of the zones, in order of name within each.
 func (w *World) Connectors() []site.Connector {
-	return site.NewIndex(w.o.Site).Connectors(w.o.Zone)
+	var all []site.Connector
+	for _, zone := range w.Zones() {
+		all = append(all, w.index.Connectors(zone)...)
+	}
+	return all
 }
 
-// Store is the zone's StoreFront.
-func (w *World) Store() *client.Client { return w.store }
+func (w *World) isConnector(name string) bool {
+	return slices.ContainsFunc(w.Connectors(), func(c site.Connector) bool { return string(c.FQDN) == name })
+}
+
+func (w *World) isStore(name string) bool {
+	return slices.ContainsFunc(w.Zones(), func(zone string) bool { return StoreName(zone) == name })
+}
+
+// Store is the StoreFront of the first zone.
+func (w *World) Store() *client.Client { return w.StoreOf(w.Zones()[0]) }
+
+// StoreOf is the StoreFront of a zone.
+func (w *World) StoreOf(zone string) *client.Client { return w.stores[zone].client }
 
 // CloudURL is where the cloud broker listens.
 func (w *World) CloudURL() string { return "http://" + w.address }
-
-// Dir is the data folder of one process.
-func (w *World) Dir(name string) string { return filepath.Join(w.o.Dir, name) }
 
 // Start runs everything, with the site published.
 func (w *World) Start(ctx context.Context) error {
@@ -127,20 +206,28 @@ func (w *World) Start(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.startDesktops(ctx); err != nil {
-		return err
+	for _, name := range w.DesktopProcesses() {
+		if err := w.StartDesktop(ctx, name); err != nil {
+			return err
+		}
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.stores = w.run(ctx, "storefront", newLink(), w.store.Run)
+	w.StartStores(ctx)
 	return nil
+}
+
+// StartStores lets the StoreFronts send heartbeats.
+func (w *World) StartStores(ctx context.Context) {
+	for _, zone := range w.Zones() {
+		w.run(ctx, StoreName(zone), w.stores[zone].place, w.stores[zone].client.Run)
+	}
 }
 
 // StartCloud starts the cloud broker, with the store that it had.
 func (w *World) StartCloud(ctx context.Context) error {
-	l := newLink()
+	place := w.o.Place(Cloud)
 	s, err := server.New(server.Options{
-		Env: l.over(w.o.Env), Data: w.Dir("cloud"), Site: w.o.Site.Name, Listen: w.address, Insecure: true, Logger: w.o.Logger("cloud"),
+		Env: place.Env(), Data: w.Dir(Cloud), Site: w.o.Site.Name, Listen: w.address, Insecure: true, Logger: w.o.Logger(Cloud),
+		Misbehave: w.o.Misbehave,
 		Tokens: []server.Token{
 			{Name: "connectors", Role: server.Connector, Secret: w.token}, {Name: "admin", Role: server.Admin, Secret: w.token + "-admin"},
 		},
@@ -149,21 +236,28 @@ func (w *World) StartCloud(ctx context.Context) error {
 		return fmt.Errorf("start the cloud broker: %w", err)
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.server = s
-	w.cloud = w.run(ctx, "cloud", l, s.Run)
+	w.mu.Unlock()
+	w.run(ctx, Cloud, place, s.Run)
 	return nil
 }
 
 // CloudRegistrations counts the desktops that are registered with the cloud
 // broker; it fails while that is not running.
 func (w *World) CloudRegistrations() (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.cloud == nil {
+	if !w.Runs(Cloud) {
 		return 0, errors.New("the cloud broker is not running")
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return w.server.Stats().Registrations, nil
+}
+
+// Server is the cloud broker that was started last.
+func (w *World) Server() *server.Server {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.server
 }
 
 // Publish gives the cloud broker the site with a change, as an administrator does.
@@ -184,25 +278,33 @@ func (w *World) Publish(ctx context.Context, change func(*site.Site)) (site.Vers
 
 // StartConnector starts a connector, with the folder that it had.
 func (w *World) StartConnector(ctx context.Context, name site.FQDN) error {
-	c, ok := site.NewIndex(w.o.Site).Connector(name)
+	c, ok := w.index.Connector(name)
 	if !ok {
 		return fmt.Errorf("start %s: the site does not name it", name)
 	}
-	l := newLink()
+	place := w.o.Place(string(name))
 	a, err := agent.New(ctx, agent.Options{
-		Env: l.over(w.o.Env), Version: w.o.Version, Site: w.o.Site.Name, FQDN: name, Zone: w.o.Zone, Data: w.Dir(string(name)),
+		Env: place.Env(), Version: w.o.Version, Site: w.o.Site.Name, FQDN: name, Zone: c.Zone, Data: w.Dir(string(name)),
 		Cloud:    agent.Cloud{URL: w.CloudURL(), Token: w.token},
-		Listen:   agent.Listen{Client: host(c.ClientURL), Peer: host(c.PeerURL), Admin: "unix:" + w.Admin(name)},
-		Insecure: true, SyncInterval: w.o.SyncInterval, Peers: w.Connectors(), Logger: w.o.Logger(string(name)),
+		Listen:   agent.Listen{Client: host(c.ClientURL), Peer: host(c.PeerURL), Admin: w.adminListen(c)},
+		Insecure: true, SyncInterval: w.o.SyncInterval, Peers: w.index.Connectors(c.Zone), Logger: w.o.Logger(string(name)),
 	})
 	if err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.agents[name] = a
-	w.connectors[name] = w.run(ctx, string(name), l, a.Run)
+	w.mu.Unlock()
+	w.run(ctx, string(name), place, a.Run)
 	return nil
+}
+
+func (w *World) adminListen(c site.Connector) string {
+	if w.o.AdminPort == "" {
+		return "unix:" + w.Admin(c.FQDN)
+	}
+	name, _, _ := strings.Cut(host(c.ClientURL), ":")
+	return name + ":" + w.o.AdminPort
 }
 
 // Admin is the Unix socket of a connector's admin API.
@@ -215,73 +317,17 @@ func (w *World) Agent(name site.FQDN) *agent.Agent {
 	return w.agents[name]
 }
 
-func (w *World) startDesktops(ctx context.Context) error {
-	var machines []desktop.Machine
-	index := site.NewIndex(w.o.Site)
-	for _, m := range w.o.Site.Machines {
-		if full, _ := index.Machine(m.Name); m.Zone == w.o.Zone {
-			machines = append(machines, desktop.Machine{Name: m.Name, Capacity: full.Capacity})
-		}
-	}
-	var urls []string
-	for _, c := range w.Connectors() {
-		urls = append(urls, c.ClientURL)
-	}
-	l := newLink()
-	d, err := desktop.New(desktop.Options{
-		Env: l.over(w.o.Env), Machines: machines, Zone: w.o.Zone, Data: w.Dir("desktops"), Connectors: [][]string{urls},
-		Listen: "127.0.0.1:0", Simulate: true, Connect: 200 * time.Millisecond, Version: w.o.Version, Logger: w.o.Logger("desktops"),
-	})
-	if err != nil {
-		return fmt.Errorf("start the desktops: %w", err)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.desktops = w.run(ctx, "desktops", l, d.Run)
-	return nil
-}
-
-// run starts a process; ctx ends it too.
-func (w *World) run(ctx context.Context, name string, l *link, f func(context.Context) error) *process {
-	ctx, stop := context.WithCancel(ctx)
-	p := &process{name: name, link: l, stop: stop, done: make(chan struct{})}
-	go func() {
-		defer close(p.done)
-		p.err = f(ctx)
-	}()
-	return p
-}
-
-// kill is sudden: the network first, so that nothing can be said any more.
-func (p *process) kill() {
-	p.link.sever()
-	p.stop()
-	<-p.done
-}
-
 // KillCloud cuts the cloud broker off.
-func (w *World) KillCloud() {
-	w.mu.Lock()
-	p := w.cloud
-	w.cloud = nil
-	w.mu.Unlock()
-	p.kill()
-}
+func (w *World) KillCloud() { w.kill(Cloud) }
 
 // KillConnector ends a connector as kill -9 would.
-func (w *World) KillConnector(name site.FQDN) {
-	w.mu.Lock()
-	p := w.connectors[name]
-	delete(w.connectors, name)
-	w.mu.Unlock()
-	p.kill()
-}
+func (w *World) KillConnector(name site.FQDN) { w.kill(string(name)) }
 
-// Block makes addresses unreachable for a connector, until Heal.
+// Block makes addresses unreachable for a connector on loopback, until Heal.
 func (w *World) Block(name site.FQDN, addresses ...string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.connectors[name].link.block(addresses...)
+	if l, ok := w.process(string(name)).place.(loopback); ok {
+		l.block(addresses...)
+	}
 }
 
 // BlockCloud takes the cloud broker from a connector.
@@ -295,32 +341,9 @@ func (w *World) Part(a, b site.Connector) {
 
 // Heal lets a connector reach everything again.
 func (w *World) Heal(name site.FQDN) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.connectors[name].link.unblock()
-}
-
-// Close stops everything in an orderly way and waits for it.
-func (w *World) Close() error {
-	w.mu.Lock()
-	all := []*process{w.stores, w.desktops}
-	for _, c := range w.connectors {
-		all = append(all, c)
+	if l, ok := w.process(string(name)).place.(loopback); ok {
+		l.unblock()
 	}
-	all = append(all, w.cloud)
-	w.mu.Unlock()
-	var errs []error
-	for _, p := range all {
-		if p == nil {
-			continue
-		}
-		p.stop()
-		<-p.done
-		if p.err != nil && !errors.Is(p.err, context.Canceled) {
-			errs = append(errs, fmt.Errorf("%s: %w", p.name, p.err))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 func host(address string) string {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,12 +37,12 @@ type publisher struct {
 	engine  *broker.Engine
 	log     *logrus.Entry
 	news    chan struct{} // there are new assignments
-	making  sync.Mutex    // one version at a time
+	making  chan struct{} // one version at a time; held over I/O, so no mutex
 	current atomic.Pointer[published]
 }
 
 func newPublisher(st *store, engine *broker.Engine, current *published, log *logrus.Entry) *publisher {
-	p := &publisher{store: st, engine: engine, log: log, news: make(chan struct{}, 1)}
+	p := &publisher{store: st, engine: engine, log: log, news: make(chan struct{}, 1), making: make(chan struct{}, 1)}
 	p.current.Store(current)
 	p.assigned() // those that a crash left unpublished
 	return p
@@ -63,8 +62,8 @@ func (p *publisher) assigned() {
 // Put publishes a site that an administrator sends; ifMatch, if not empty, is the
 // version that it is to replace. Nothing changes unless all of it is right.
 func (p *publisher) Put(ctx context.Context, s *site.Site, ifMatch, author string) (*published, error) {
-	p.making.Lock()
-	defer p.making.Unlock()
+	p.making <- struct{}{}
+	defer func() { <-p.making }()
 	current := p.Current()
 	if ifMatch != "" && ifMatch != "*" && ifMatch != quoted(current.version.String()) {
 		return nil, wire.Problemf(http.StatusPreconditionFailed, wire.CodePrecondition, "the site is at version %s", current.version)
@@ -137,8 +136,8 @@ func (p *publisher) tryAssignments(ctx context.Context) time.Duration {
 }
 
 func (p *publisher) publishAssignments(ctx context.Context) error {
-	p.making.Lock()
-	defer p.making.Unlock()
+	p.making <- struct{}{}
+	defer func() { <-p.making }()
 	current := p.Current()
 	if current.document == nil {
 		return nil

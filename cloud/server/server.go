@@ -51,6 +51,9 @@ type Options struct {
 	// KeepAlive is how often a call stream carries a line; it is dead when nothing
 	// has come for three times as long.
 	KeepAlive time.Duration
+	// Misbehave, if set, stands before all handlers: tests make a bad cloud broker
+	// of this one with it.
+	Misbehave func(http.Handler) http.Handler
 	Logger    *logrus.Logger
 }
 
@@ -128,6 +131,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	handler, err := s.routes()
 	if err != nil {
 		return err
+	}
+	if s.o.Misbehave != nil {
+		handler = s.o.Misbehave(handler)
 	}
 	s.http = s.newHTTP(handler)
 	if s.net, err = s.o.Env.Listen(ctx, "tcp", s.o.Listen); err != nil {

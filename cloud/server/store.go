@@ -50,6 +50,7 @@ CREATE TABLE history (
 type store struct {
 	db      *sql.DB
 	now     func() time.Time
+	gate    func(context.Context) error
 	site    string
 	history string     // of the versions
 	writing sync.Mutex // one writer at a time, so that nobody waits inside SQLite
@@ -73,7 +74,7 @@ func openStore(ctx context.Context, o Options) (*store, error) {
 		return nil, fmt.Errorf("open the store %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(4)
-	st := &store{db: db, now: o.Env.Now, site: o.Site}
+	st := &store{db: db, now: o.Env.Now, gate: o.Env.Gate, site: o.Site}
 	err = st.prepare(ctx, o.Env)
 	if err == nil && o.Restored {
 		err = st.restore(ctx, o.Env)
@@ -150,8 +151,12 @@ func (st *store) create(ctx context.Context, e env.Env) error {
 	})
 }
 
-// write runs do in a transaction that is on disk when write returns.
+// write runs do in a transaction that is on disk when write returns. It passes the
+// gate before it takes any lock.
 func (st *store) write(ctx context.Context, do func(tx *sql.Tx) error) error {
+	if err := st.gate(ctx); err != nil {
+		return err
+	}
 	st.writing.Lock()
 	defer st.writing.Unlock()
 	tx, err := st.db.BeginTx(ctx, nil)

@@ -1,0 +1,345 @@
+package sim
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// end is one of the two ends of a connection. A write never blocks, however much
+// nobody reads: net/http holds mutexes while it writes, and a goroutine that waits
+// for a mutex would stop the clock of the bubble.
+type end struct {
+	net           *network
+	owner         *life
+	peer          *end
+	local, remote net.Addr
+	remoteHost    string
+	// tag names what the connection is used for: the head of the latest request on
+	// it, so that it does not matter which of two idle connections was taken.
+	tag uint64
+
+	queue   []segment // what is under way to this end, and has arrived
+	latest  int64     // when the latest of it arrives
+	written int64     // when something was last written here
+	eof     bool
+	broken  error
+	closed  bool
+	ended   bool // CloseWrite, or Close
+
+	readBy, writeBy int64 // deadlines; 0 is none
+	notBefore       int64 // reads wait until then
+	waiting         bool
+	timer           *time.Timer
+	nudge           chan struct{}
+}
+
+// segment is something under way. Without data it is the end of the stream, or a
+// reset.
+type segment struct {
+	at    int64
+	data  []byte
+	reset bool
+}
+
+func newPair(n *network, from, to *life, remoteHost string, local, remote net.Addr) (dialled, accepted *end) {
+	dialled = newEnd(n, from, remoteHost, local, remote)
+	accepted = newEnd(n, to, from.host.name, remote, local)
+	dialled.peer, accepted.peer = accepted, dialled
+	if len(n.ends) > 256 && len(n.ends)&127 == 0 {
+		n.forget()
+	}
+	n.ends = append(n.ends, dialled, accepted)
+	return dialled, accepted
+}
+
+func newEnd(n *network, owner *life, remoteHost string, local, remote net.Addr) *end {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	return &end{net: n, owner: owner, remoteHost: remoteHost, local: local, remote: remote, timer: timer, nudge: make(chan struct{}, 1)}
+}
+
+func (e *end) incoming() way { return way{e.remoteHost, e.owner.host.name} }
+func (e *end) outgoing() way { return way{e.owner.host.name, e.remoteHost} }
+
+// LocalAddr is this end's address.
+func (e *end) LocalAddr() net.Addr { return e.local }
+
+// RemoteAddr is the other end's address.
+func (e *end) RemoteAddr() net.Addr { return e.remote }
+
+func (e *end) fault(op string, err error) error {
+	return &net.OpError{Op: op, Net: "tcp", Addr: e.remote, Err: err} // the local port may differ
+}
+
+// Read waits for data, the end of the stream, a reset or the deadline.
+func (e *end) Read(p []byte) (int, error) {
+	for {
+		e.net.mu.Lock()
+		count, done, err := e.take(p)
+		if done || len(p) == 0 {
+			e.net.mu.Unlock()
+			return count, err
+		}
+		e.waiting = true
+		e.arm()
+		e.net.mu.Unlock()
+		select {
+		case <-e.timer.C:
+		case <-e.nudge:
+		}
+	}
+}
+
+// take reads what has arrived. It is called with the lock held.
+func (e *end) take(p []byte) (int, bool, error) {
+	e.waiting = false
+	t := now()
+	switch {
+	case e.closed:
+		return 0, true, e.fault("read", net.ErrClosed)
+	case e.broken != nil:
+		return 0, true, e.fault("read", e.broken)
+	case e.readBy != 0 && e.readBy <= t:
+		return 0, true, e.fault("read", os.ErrDeadlineExceeded)
+	case e.owner.paused || e.notBefore > t:
+		return 0, false, nil
+	case e.eof:
+		return 0, true, io.EOF
+	case len(e.queue) == 0 || e.queue[0].at > t:
+		return 0, false, nil
+	}
+	s := &e.queue[0]
+	if s.reset {
+		e.snap(syscall.ECONNRESET)
+		return 0, true, e.fault("read", e.broken)
+	}
+	if s.data == nil {
+		e.eof, e.queue = true, nil
+		return 0, true, io.EOF
+	}
+	count := copy(p, s.data)
+	if s.data = s.data[count:]; len(s.data) == 0 {
+		e.queue = e.queue[1:]
+	}
+	return count, true, nil
+}
+
+// arm sets the timer for what a waiting reader waits for. It is called with the
+// lock held.
+func (e *end) arm() {
+	if !e.waiting {
+		return
+	}
+	next := int64(never)
+	if len(e.queue) > 0 && !e.owner.paused {
+		next = max(e.queue[0].at, e.notBefore)
+	}
+	if e.readBy != 0 {
+		next = min(next, e.readBy)
+	}
+	if next == never {
+		e.timer.Stop()
+		return
+	}
+	e.timer.Reset(time.Duration(max(0, next-now())))
+}
+
+func (e *end) wake() {
+	select {
+	case e.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// Write hands data to the network.
+func (e *end) Write(p []byte) (int, error) {
+	e.net.mu.Lock()
+	defer e.net.mu.Unlock()
+	switch {
+	case e.closed:
+		return 0, e.fault("write", net.ErrClosed)
+	case e.broken != nil:
+		return 0, e.fault("write", e.broken)
+	case e.writeBy != 0 && e.writeBy <= now():
+		return 0, e.fault("write", os.ErrDeadlineExceeded)
+	case e.ended:
+		return 0, e.fault("write", syscall.EPIPE)
+	case len(p) == 0:
+		return 0, nil
+	}
+	e.name(p)
+	if e.net.breaks(e.outgoing(), e.tag) {
+		e.snap(syscall.ECONNRESET)
+		e.send(segment{reset: true})
+		return 0, e.fault("write", e.broken)
+	}
+	e.send(segment{data: bytes.Clone(p)})
+	return len(p), nil
+}
+
+// name finds out what the connection is used for from now on. It is called with
+// the lock held.
+func (e *end) name(p []byte) {
+	if len(p) < 16 || p[0] < 'A' || p[0] > 'Z' || !bytes.Contains(p[:min(len(p), 512)], []byte(" HTTP/")) || bytes.HasPrefix(p, []byte("HTTP/")) {
+		return
+	}
+	tag := hashText(p)
+	e.tag, e.peer.tag = tag, tag
+}
+
+// send puts something on its way. It is called with the lock held.
+func (e *end) send(s segment) {
+	to := e.peer
+	if to.closed || to.owner.dead {
+		if !s.reset {
+			e.bounce()
+		}
+		return
+	}
+	t := now()
+	switch {
+	case e.owner.paused || e.net.isCut(e.outgoing()) || to.latest == never:
+		s.at = never
+	case e.written == t && to.latest > t:
+		s.at = to.latest // what is written at one moment arrives at one
+	default:
+		s.at = max(t+int64(e.net.delay(e.outgoing(), e.tag)), to.latest+1)
+	}
+	e.written, to.latest = t, s.at
+	if last := len(to.queue) - 1; last >= 0 && s.data != nil && to.queue[last].data != nil && to.queue[last].at == s.at {
+		to.queue[last].data = append(to.queue[last].data, s.data...)
+		return
+	}
+	to.queue = append(to.queue, s)
+	if len(to.queue) == 1 {
+		to.arm()
+	}
+}
+
+// bounce is the reset that answers what is sent to nobody. It is called with the
+// lock held.
+func (e *end) bounce() {
+	if e.closed || len(e.queue) > 0 && e.queue[len(e.queue)-1].reset {
+		return
+	}
+	s := segment{reset: true, at: never}
+	if !e.net.isCut(e.incoming()) && !e.net.isCut(e.outgoing()) && e.latest != never {
+		there := e.net.delay(e.outgoing(), e.tag)
+		s.at = max(now()+int64(there+e.net.delay(e.incoming(), e.tag)), e.latest+1)
+	}
+	e.latest = s.at
+	e.queue = append(e.queue, s)
+	e.arm()
+}
+
+// lose takes away what has not arrived. It is called with the lock held.
+func (e *end) lose(t int64) {
+	for i := range e.queue {
+		if e.queue[i].at > t {
+			e.queue[i].at, e.latest = never, never
+		}
+	}
+	e.arm()
+}
+
+// resend lets what was lost go again. It is called with the lock held.
+func (e *end) resend() {
+	if e.latest != never || e.closed || e.peer.owner.paused || e.net.isCut(e.incoming()) {
+		return
+	}
+	at := now() + int64(e.net.delay(e.incoming(), e.tag)) + int64(resent)/4
+	for i := range e.queue {
+		if e.queue[i].at == never {
+			e.queue[i].at = at
+		}
+	}
+	e.latest = at
+	if e.peer.owner.dead && !e.broke() {
+		e.queue = append(e.queue, segment{reset: true, at: at})
+	}
+	e.arm()
+}
+
+func (e *end) broke() bool { return len(e.queue) > 0 && e.queue[len(e.queue)-1].reset }
+
+// snap breaks this end. It is called with the lock held.
+func (e *end) snap(err error) {
+	if e.broken == nil && !e.closed {
+		e.broken, e.queue = err, nil
+	}
+	e.wake()
+}
+
+// CloseWrite ends what is written here.
+func (e *end) CloseWrite() error {
+	e.net.mu.Lock()
+	defer e.net.mu.Unlock()
+	e.finish()
+	return nil
+}
+
+// finish sends the end of the stream. It is called with the lock held.
+func (e *end) finish() {
+	if !e.ended && e.broken == nil && !e.closed {
+		e.ended = true
+		if !e.peer.closed && !e.peer.owner.dead {
+			e.send(segment{})
+		}
+	}
+}
+
+// Close ends both directions.
+func (e *end) Close() error {
+	e.net.mu.Lock()
+	defer e.net.mu.Unlock()
+	if e.closed {
+		return e.fault("close", net.ErrClosed)
+	}
+	e.finish()
+	e.closed, e.queue = true, nil
+	e.timer.Stop()
+	e.wake()
+	return nil
+}
+
+// SetDeadline sets both deadlines.
+func (e *end) SetDeadline(t time.Time) error {
+	_ = e.SetReadDeadline(t)
+	return e.SetWriteDeadline(t)
+}
+
+// SetReadDeadline bounds reads, also one that waits now.
+func (e *end) SetReadDeadline(t time.Time) error {
+	e.net.mu.Lock()
+	defer e.net.mu.Unlock()
+	if e.closed {
+		return e.fault("set", net.ErrClosed)
+	}
+	e.readBy = deadline(t)
+	if e.waiting {
+		e.wake()
+	}
+	return nil
+}
+
+// SetWriteDeadline bounds writes.
+func (e *end) SetWriteDeadline(t time.Time) error {
+	e.net.mu.Lock()
+	defer e.net.mu.Unlock()
+	if e.closed {
+		return e.fault("set", net.ErrClosed)
+	}
+	e.writeBy = deadline(t)
+	return nil
+}
+
+func deadline(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return max(1, t.UnixNano())
+}

@@ -1,0 +1,155 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"understudy/site"
+	"understudy/wire"
+	"understudy/zone"
+)
+
+// mend ends all faults and starts what is down.
+func (r *run) mend() {
+	r.agenda.clear()
+	r.trace.add("plan", "everything is mended")
+	r.disturb(0)
+	r.net.calm(func(way) bool { return true })
+	r.cloud.set(func(m *misbehaviour) { m.slow, m.errors, m.garbage = 0, 0, 0 })
+	for _, name := range r.names() {
+		r.net.mu.Lock()
+		l := r.hosts[name].life
+		r.net.mu.Unlock()
+		if l != nil {
+			l.wake()
+		}
+		if name != cloudName || !r.plan.Shape.CloudAway {
+			r.bringUp(name)
+		}
+	}
+	if r.plan.Shape.CloudAway {
+		_ = r.crash(Fault{Who: cloudName})
+	}
+}
+
+// names are all hosts, in order.
+func (r *run) names() []string {
+	var names []string
+	for name := range r.hosts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// settle waits until the site is as it must be in the end.
+func (r *run) settle() {
+	why := r.whyNotNormal
+	if r.plan.Shape.CloudAway {
+		why = r.whyNotServing
+	}
+	began := time.Now()
+	if err := r.await("liveness", r.bound(), func() string { r.clearForces(); return why() }); err != nil {
+		r.watch.broken(ruleLiveness, err.Error())
+		return
+	}
+	r.trace.add("plan", fmt.Sprintf("the site is well after %s", time.Since(began)))
+}
+
+// bound is how long everything may take after the faults.
+func (r *run) bound() time.Duration {
+	s := r.plan.Shape.Settings.WithDefaults()
+	away := 2*s.DetectionMax.D() + s.Detection.D() + 2*s.ReservationLife.D()
+	if r.plan.Shape.CloudAway {
+		return away + 2*s.VDAInterval.D() + time.Minute
+	}
+	return away + s.InitialHA.D() + 2*max(s.Recovery.D(), s.RecoveryMax.D()) + 3*s.VDAInterval.D() + 2*time.Minute
+}
+
+// clearForces gives an operator's last order.
+func (r *run) clearForces() {
+	for _, z := range r.world.Zones() {
+		for _, c := range r.connectorsOf(z) {
+			a := r.world.Agent(c)
+			if a == nil || !a.Observe().Record.Forced() || !r.beginClear(z) {
+				continue
+			}
+			r.task(func() {
+				_, err := a.Outage(r.ctx, wire.OutageOrder{Action: "clear", Reason: "the end", By: "plan"})
+				r.trace.add(string(c), fmt.Sprintf("the last clear: %v", err))
+				_ = sleep(r.ctx, 5*time.Second)
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.clearing[z] = false
+			})
+			break
+		}
+	}
+}
+
+// beginClear reports whether no order is under way in the zone.
+func (r *run) beginClear(zone string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	under := r.clearing[zone]
+	r.clearing[zone] = true
+	return !under
+}
+
+func (r *run) connectorsOf(zone string) []site.FQDN {
+	var names []site.FQDN
+	for _, c := range r.world.Connectors() {
+		if c.Zone == zone {
+			names = append(names, c.FQDN)
+		}
+	}
+	return names
+}
+
+// whyNotNormal says what is missing from an ordinary day.
+func (r *run) whyNotNormal() string {
+	for _, c := range r.world.Connectors() {
+		if r.isDown(string(c.FQDN)) {
+			return string(c.FQDN) + " is down"
+		}
+		o := r.world.Agent(c.FQDN).Observe()
+		st := r.world.Agent(c.FQDN).Status()
+		switch {
+		case o.Starting || o.State != zone.Normal:
+			return fmt.Sprintf("%s is in %s (%s; %s)", c.FQDN, o.State, st.Reason, st.Waiting)
+		case o.Snapshot.IsZero():
+			return string(c.FQDN) + " has no snapshot"
+		case !st.Health.Healthy:
+			return fmt.Sprintf("%s is not healthy: %s", c.FQDN, st.Health.Reason)
+		}
+	}
+	n, err := r.world.CloudRegistrations()
+	if want := len(r.site.Machines); err != nil || n < want {
+		return fmt.Sprintf("%d of %d desktops are registered with the cloud broker (%v)", n, want, err)
+	}
+	return ""
+}
+
+// whyNotServing says what is missing from an ordinary outage.
+func (r *run) whyNotServing() string {
+	for _, z := range r.world.Zones() {
+		serving, registered := 0, 0
+		for _, c := range r.connectorsOf(z) {
+			if r.isDown(string(c)) {
+				return string(c) + " is down"
+			}
+			a := r.world.Agent(c)
+			if o := a.Observe(); !o.State.HA() {
+				return fmt.Sprintf("%s is in %s (%s)", c, o.State, a.Status().Waiting)
+			} else if o.Accepts {
+				serving++
+				registered = len(a.Registrations().Items)
+			}
+		}
+		if serving != 1 || registered < r.plan.Shape.Desktops {
+			return fmt.Sprintf("in %s %d serve, and %d of %d desktops are registered", z, serving, registered, r.plan.Shape.Desktops)
+		}
+	}
+	return ""
+}

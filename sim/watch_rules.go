@@ -1,0 +1,300 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"understudy/site"
+	"understudy/statemachine"
+	"understudy/wire"
+	"understudy/zone"
+)
+
+// The names of the rules, as ARCHITECTURE.md lists them.
+const (
+	ruleOneUser     = "one-user"
+	ruleElected     = "elected-accepts"
+	ruleOneServes   = "one-serves"
+	ruleTransitions = "transitions"
+	ruleSnapshots   = "snapshots"
+	ruleDurable     = "durable"
+	ruleSessions    = "sessions"
+	ruleLeases      = "leases"
+	ruleLiveness    = "liveness"
+)
+
+// rule is one invariant: what is checked at each look, and what in the end. The
+// transitions are checked as they are logged, liveness by the driver.
+type rule struct {
+	name   string
+	says   string
+	look   func(*watch, *view)
+	finish func(*watch)
+}
+
+var rules = []rule{
+	{ruleOneUser, "a single-session desktop never serves two users", (*watch).oneUser, nil},
+	{ruleElected, "in HA mode only a connector that believes itself elected accepts", (*watch).electedAccepts, nil},
+	{ruleOneServes, "a connected, quiet zone in HA mode has exactly one that serves; under majority a minority never serves", (*watch).oneServes, nil},
+	{ruleTransitions, "transitions are only those of the table, and each has a reason", nil, nil},
+	{ruleSnapshots, "no snapshot is in use that the cloud broker did not publish, and none is swapped in HA mode", (*watch).snapshots, nil},
+	{ruleDurable, "what was acknowledged as durable is there after any crash", (*watch).numbers, (*watch).journals},
+	{ruleSessions, "no transition, takeover or restart of a broker ends a running session", (*watch).sessions, nil},
+	{ruleLeases, "every desktop's lease is with one broker", (*watch).leases, nil},
+	{ruleLiveness, "after the faults the zone is Normal with all desktops registered, or serving them if the cloud broker is away", nil, nil},
+}
+
+// oneUser looks at what the desktops themselves hold.
+func (w *watch) oneUser(v *view) {
+	for name, h := range v.desktops {
+		if !single(w.run.site, site.FQDN(name)) {
+			continue
+		}
+		users := map[string]bool{}
+		for _, s := range h.Sessions {
+			users[s.User] = true
+		}
+		if len(users) > 1 {
+			w.broken(ruleOneUser, fmt.Sprintf("%s holds sessions of %d users: %+v", name, len(users), h.Sessions))
+		}
+	}
+}
+
+func (w *watch) electedAccepts(v *view) {
+	for name, o := range v.connectors {
+		if o.State.HA() && o.Accepts && (o.Elected != name || o.Starting) {
+			w.broken(ruleElected, fmt.Sprintf("%s accepts while it believes that %q is elected", name, o.Elected))
+		}
+	}
+}
+
+// oneServes wants exactly one in quiet, and under majority none in a minority.
+func (w *watch) oneServes(v *view) {
+	for _, z := range w.run.world.Zones() {
+		all := w.run.connectorsOf(z)
+		serving, able, ha := 0, 0, 0
+		for _, name := range all {
+			o, up := v.connectors[name]
+			if up && o.State.HA() {
+				ha++
+			}
+			if up && o.Accepts {
+				serving++
+			}
+			if up && w.run.world.Agent(name).Status().Election.CanServe {
+				able++
+			}
+		}
+		whole := v.quiet && w.run.connected(all) && ha == len(all)
+		if w.lasting(z+" two", v.now, whole && serving > 1, time.Second) {
+			w.broken(ruleOneServes, fmt.Sprintf("%d connectors serve in the quiet zone %s: %s", serving, z, serve(all, v)))
+		}
+		if w.lasting(z+" none", v.now, whole && serving == 0 && able > 0, w.slack()+2*time.Second) {
+			w.broken(ruleOneServes, fmt.Sprintf("nobody serves in the quiet zone %s, though %d could", z, able))
+		}
+		w.minority(v, z, all)
+	}
+}
+
+func serve(all []site.FQDN, v *view) string {
+	var names []string
+	for _, name := range all {
+		if v.connectors[name].Accepts {
+			names = append(names, string(name))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// minority: under majority nobody serves whom less than half of the active
+// connectors can hear; they may need the deadline to find out.
+func (w *watch) minority(v *view, z string, all []site.FQDN) {
+	settings := w.run.plan.Shape.Settings.WithDefaults()
+	if settings.Policy != site.Majority {
+		return
+	}
+	active := 0
+	for _, name := range all {
+		if !w.run.isStandby(name) {
+			active++
+		}
+	}
+	for _, name := range all {
+		near := 0
+		for _, other := range all {
+			if !w.run.isStandby(other) && w.run.reaches(name, other) {
+				near++
+			}
+		}
+		alone := v.connectors[name].Accepts && v.connectors[name].State.HA() && 2*near <= active
+		if w.lasting(string(name)+" minority", v.now, alone, settings.Deadline.D()+watchEvery) {
+			w.broken(ruleOneServes, fmt.Sprintf("%s serves in %s with %d of %d active connectors", name, z, near, active))
+		}
+	}
+}
+
+func (w *watch) transition(who string, fields logrus.Fields) {
+	from, to, event := zone.State(text(fields["from"])), zone.State(text(fields["to"])), statemachine.Event(text(fields["trigger"]))
+	if text(fields["reason"]) == "" {
+		w.broken(ruleTransitions, fmt.Sprintf("%s went from %s to %s without a reason", who, from, to))
+	}
+	if from == "starting" {
+		return
+	}
+	legal := slices.ContainsFunc(statemachine.Table(), func(row statemachine.Row) bool {
+		return row.Event == event && row.To == to && slices.Contains(row.From, from)
+	})
+	if !legal {
+		w.broken(ruleTransitions, fmt.Sprintf("%s went from %s to %s by %q", who, from, to, event))
+	}
+}
+
+func text(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+func (w *watch) snapshots(v *view) {
+	for name, o := range v.connectors {
+		if o.Snapshot.IsZero() {
+			continue
+		}
+		w.mu.Lock()
+		known := w.versions[o.Snapshot.String()]
+		w.mu.Unlock()
+		if !known {
+			w.broken(ruleSnapshots, fmt.Sprintf("%s uses snapshot %s, which was not published", name, o.Snapshot))
+		}
+		was, ok := w.last[name]
+		if ok && was.State.HA() && o.State.HA() && !was.Starting && !o.Starting && was.Record.Outage == o.Record.Outage && !was.Snapshot.IsZero() && was.Snapshot != o.Snapshot {
+			w.broken(ruleSnapshots, fmt.Sprintf("%s went from snapshot %s to %s in HA mode", name, was.Snapshot, o.Snapshot))
+		}
+	}
+}
+
+// numbers: the highest number ever seen never goes back, also after a crash.
+func (w *watch) numbers(v *view) {
+	for name, o := range v.connectors {
+		if highest := max(o.Record.Number, o.Record.Term, o.Highest); highest < w.highest[name] {
+			w.broken(ruleDurable, fmt.Sprintf("%s has forgotten record number %d and is at %d", name, w.highest[name], highest))
+		} else {
+			w.highest[name] = highest
+		}
+	}
+}
+
+// journals: a launch that was answered in HA mode is in a journal of its zone.
+func (w *watch) journals() {
+	recorded := map[string]bool{}
+	for _, c := range w.run.world.Connectors() {
+		if w.run.isDown(string(c.FQDN)) {
+			return // its folder is closed
+		}
+		list, err := w.run.world.Agent(c.FQDN).Journal(w.run.ctx)
+		if err != nil {
+			w.broken(ruleDurable, fmt.Sprintf("the journal of %s cannot be read: %v", c.FQDN, err))
+		}
+		for _, r := range list {
+			recorded[r.Session] = true
+		}
+	}
+	w.mu.Lock()
+	answers := w.answers
+	w.mu.Unlock()
+	for _, a := range answers {
+		if a.outage && !a.Reconnected && !recorded[a.Session] {
+			w.broken(ruleDurable, fmt.Sprintf("session %s of %s on %s was answered in HA mode and is in no journal", a.Session, a.user, a.Machine))
+		}
+	}
+}
+
+// sessions: one that runs ends by its user's or its host's doing only.
+func (w *watch) sessions(v *view) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, h := range v.desktops {
+		was, known := w.held[name]
+		if known && was.Boot != h.Boot {
+			delete(w.boots, name)
+		}
+		if !known || was.Boot != h.Boot || w.boots[name] {
+			continue
+		}
+		for _, s := range was.Sessions {
+			there := slices.ContainsFunc(h.Sessions, func(t wire.Session) bool { return t.ID == s.ID })
+			if s.State != wire.Reserved && !there && !w.ends[s.ID] {
+				w.ends[s.ID] = true
+				w.broke = append(w.broke, Violation{
+					At: time.Since(w.run.trace.began), Rule: ruleSessions,
+					Text: fmt.Sprintf("session %s of %s on %s ended, and nobody has ended it", s.ID, s.User, name),
+				})
+			}
+		}
+	}
+}
+
+// leases: in a quiet zone no desktop is registered with two that serve.
+func (w *watch) leases(v *view) {
+	if !v.quiet {
+		return
+	}
+	for _, z := range w.run.world.Zones() {
+		all := w.run.connectorsOf(z)
+		if serving := accepting(all, v); len(serving) < 2 || !w.run.connected(all) {
+			delete(w.since, z+" leases")
+			continue
+		}
+		with := map[site.FQDN]int{}
+		for _, name := range accepting(all, v) {
+			for _, reg := range w.run.world.Agent(name).Registrations().Items {
+				with[reg.Machine]++
+			}
+		}
+		twice := slices.ContainsFunc(w.run.site.Machines, func(m site.Machine) bool { return with[m.Name] > 1 })
+		if w.lasting(z+" leases", v.now, twice, time.Second) {
+			w.broken(ruleLeases, "in the quiet zone "+z+" desktops are registered with two that serve")
+		}
+	}
+}
+
+func accepting(all []site.FQDN, v *view) []site.FQDN {
+	return slices.DeleteFunc(slices.Clone(all), func(name site.FQDN) bool {
+		o := v.connectors[name]
+		return !(o.State.HA() && o.Accepts)
+	})
+}
+
+// connected reports whether all of them run and reach each other.
+func (r *run) connected(all []site.FQDN) bool {
+	for _, a := range all {
+		for _, b := range all {
+			if !r.reaches(a, b) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// reaches reports whether both run, and hear each other.
+func (r *run) reaches(a, b site.FQDN) bool {
+	if r.isDown(string(a)) || r.isDown(string(b)) {
+		return false
+	}
+	r.net.mu.Lock()
+	defer r.net.mu.Unlock()
+	if r.hosts[string(a)].life.paused || r.hosts[string(b)].life.paused {
+		return false
+	}
+	return !r.net.isCut(way{string(a), string(b)}) && !r.net.isCut(way{string(b), string(a)})
+}
+
+func (r *run) isStandby(name site.FQDN) bool {
+	return slices.ContainsFunc(r.site.Connectors, func(c site.Connector) bool { return c.FQDN == name && c.Standby })
+}
