@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -168,7 +167,6 @@ func (a *Agent) work(ctx context.Context) {
 const startPace = 500 * time.Microsecond
 
 func (a *Agent) registrar(m *machine, position int) *registrar {
-	random := a.o.Env.Rand("desktop " + string(m.name))
 	return &registrar{
 		machine: m,
 		rounds:  rounds{client: a.client, timeout: a.o.Timeout, notBefore: map[string]time.Time{}},
@@ -176,8 +174,8 @@ func (a *Agent) registrar(m *machine, position int) *registrar {
 			Machine: m.name, Zone: a.o.Zone, AgentVersion: a.o.Version, Protocol: wire.VDAProtocol,
 			Callback: callback(a.base(m.name), m.name, a.o.Simulate), Capacity: m.arbiter.Capacity,
 		},
-		groups: a.o.Connectors, random: random, gate: a.o.Env.Gate,
-		start: time.Duration(position)*startPace + env.Jitter(random, startPace/2, 1),
+		groups: a.o.Connectors, random: a.o.Env.Rand("desktop " + string(m.name)), gate: a.o.Env.Gate,
+		start: time.Duration(position) * startPace,
 	}
 }
 

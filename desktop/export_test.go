@@ -6,6 +6,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"understudy/env"
 	"understudy/site"
 )
 
@@ -25,7 +26,7 @@ func (m *Memory) Save(s State) error {
 // loops of an agent.
 func Host(name site.FQDN, capacity int, s State, disk *Memory, p Provider, log logrus.FieldLogger) (http.Handler, func() State) {
 	m := newMachine(&machine{
-		name: name, arbiter: Arbiter{Capacity: capacity}, store: disk, provider: p, wall: time.Now, log: log,
+		name: name, arbiter: Arbiter{Capacity: capacity}, store: disk, provider: p, gate: env.Real().Gate, wall: time.Now, log: log,
 	}, s.Restored(time.Now()))
 	return router([]*machine{m}, false), m.now
 }

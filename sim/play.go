@@ -155,8 +155,11 @@ type rebooting struct {
 	boot string
 }
 
-// Watch tells the present boot first.
+// Watch tells the present boot first, a moment after the agent began to register.
 func (b *rebooting) Watch(ctx context.Context, tell func(desktop.Event) error) error {
+	if sleep(ctx, 50*time.Microsecond) != nil {
+		return nil
+	}
 	if err := tell(desktop.Event{Boot: b.boot}); err != nil {
 		return err
 	}
