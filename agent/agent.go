@@ -262,7 +262,8 @@ func (a *Agent) bind(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("listen for %s on %s: %w", l.name, l.address, err)
 		}
-		a.listeners = append(a.listeners, &listener{name: l.name, net: bound, server: a.newServer(l.name, l.handler)})
+		server := a.newServer(l.name, l.handler)
+		a.listeners = append(a.listeners, &listener{name: l.name, net: a.bounded(l.name, bound, server), server: server})
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ var catalogue = [...]Kind{
 	{113, ListRefused, Error, "A newer list of the zone's connectors is not taken, because under the policy majority that could let two of them serve. The reason says what is in the way."},
 	{120, DiskFailed, Error, "The data folder cannot be written. Free space or repair the disk; until then this connector cannot serve."},
 	{121, CannotServe, Warning, "This connector could not take over in an outage, for the reason given."},
+	{122, ConnectionsFull, Warning, "A listener has as many connections as it may have: for each new one the one that was idle for longest is closed."},
 	{130, RegistrationRefused, Warning, "A desktop's registration was refused."},
 	{131, MachineUsed, Info, "A user has connected to a pooled desktop in the outage. Unless reuse is allowed it gets no other user until it is reset."},
 	{140, SiteChanged, Info, "The cloud broker has a new version of the site."},

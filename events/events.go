@@ -62,6 +62,7 @@ const (
 	OutageCleared       Name = "outage_cleared"
 	NobodyElected       Name = "nobody_elected"
 	CannotServe         Name = "cannot_serve"
+	ConnectionsFull     Name = "connections_full"
 	PeerHeard           Name = "peer_heard"
 	PeerLost            Name = "peer_lost"
 	ConnectorsTaken     Name = "connectors_taken"

@@ -1,0 +1,54 @@
+package agent
+
+import (
+	"testing"
+)
+
+// A full listener gives the place of whoever was idle for longest to the next one,
+// and never that of one that is being served.
+func TestCrowdMakesRoom(t *testing.T) {
+	c := newCrowd(nil, 2, func() {})
+	a, b, d := &guest{crowd: c}, &guest{crowd: c}, &guest{crowd: c}
+	enter := func(g *guest, wantFull bool, wantOut *guest) {
+		t.Helper()
+		if full, out := c.enter(g); full != wantFull || out != wantOut {
+			t.Errorf("got full %v, out %p, want %v, %p", full, out, wantFull, wantOut)
+		}
+	}
+	enter(a, false, nil)
+	enter(b, false, nil)
+	c.served(a, 1)
+	c.served(a, 1) // two streams of one connection
+	c.served(a, -1)
+	enter(d, true, b)
+	c.left(b) // it is closed, and served no more: nothing is counted twice
+	c.served(b, 1)
+	c.served(b, -1)
+	c.served(d, 1)
+	enter(b, true, b)
+	c.served(a, -1)
+	c.served(d, -1)
+	enter(b, true, a)
+	c.left(b)
+	enter(a, false, nil)
+	if len(c.open) != 2 || c.idle.Len() != 2 {
+		t.Errorf("%d open, %d idle, want 2 of each", len(c.open), c.idle.Len())
+	}
+}
+
+// Three listeners together leave file descriptors to the rest of the process.
+func TestSharesOfDescriptors(t *testing.T) {
+	for _, of := range []int{128, 1024, 20_000, 1 << 30} {
+		sum := 0
+		for _, name := range []string{"client", "peer", "admin"} {
+			share := shareOf(name, of)
+			if share < 1 || share > mostConnections {
+				t.Errorf("%s of %d: got %d", name, of, share)
+			}
+			sum += share
+		}
+		if sum > of*3/4 {
+			t.Errorf("the listeners may have %d of %d", sum, of)
+		}
+	}
+}
