@@ -24,7 +24,8 @@ func FuzzAnswer(f *testing.F) {
 	}
 	const jsonType = "Connection: close\r\nContent-Type: application/json"
 	reply(0, "200 OK", jsonType, `{"site":"example","version":{"history":"h","number":7}}`)
-	reply(0, "200 OK", jsonType, `{"site":"other"}{}`)
+	reply(0, "200 OK", jsonType, `{"site":"other"}`)
+	reply(0, "200 OK", jsonType, `{"site":"example"}{}`)
 	reply(0, "200 OK", "Content-Type: text/html\r\nContent-Length: 6", "<html>")
 	reply(1, "200 OK", jsonType, `{"version":{"history":"h","number":1},"digest":"d","site":{"name":"example","zones":null}}`)
 	reply(2, "422 No", "Content-Type: application/problem+json", `{"code":"invalid_site","faults":[{"path":"`+strings.Repeat("x", 9000)+`"}]}`)

@@ -135,7 +135,7 @@ func checkConnector(t *testing.T, c *config.Connector) {
 func checkDesktop(t *testing.T, d *config.Desktop) {
 	t.Helper()
 	hosts := d.Hosts()
-	if len(hosts) == 0 || len(hosts) > 100_000 {
+	if len(hosts) == 0 || len(hosts) > 100_000 || d.Simulate < 0 {
 		t.Errorf("%d machines", len(hosts))
 	}
 	for _, h := range hosts {

@@ -219,6 +219,7 @@ func FuzzFiles(f *testing.F) {
 	f.Add(96, []byte{0xff, 0xff, 0xff, 0xff}, false)
 	f.Add(4096, bytes.Repeat([]byte{0xff}, 64), false)
 	f.Add(len(whole)/2, []byte(nil), true)
+	f.Add(bytes.Index(whole, []byte("My Workstation")), []byte("MY"), false)
 	f.Fuzz(func(t *testing.T, at int, patch []byte, cut bool) {
 		if at < 0 || at > len(whole) {
 			return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 )
 
@@ -23,4 +24,17 @@ func saying(answer []byte) func(context.Context, string, string) (net.Conn, erro
 		}()
 		return near, nil
 	}
+}
+
+// oneLine gives one line at each read, so that none is passed over for a newer one.
+type oneLine struct{ text string }
+
+func (r *oneLine) Read(b []byte) (int, error) {
+	if r.text == "" {
+		return 0, io.EOF
+	}
+	line, _, _ := strings.Cut(r.text, "\n")
+	n := copy(b, r.text[:min(len(line)+1, len(r.text))])
+	r.text = r.text[n:]
+	return n, nil
 }

@@ -54,7 +54,7 @@ func FuzzFacts(f *testing.F) {
 	e.Dial = nobody
 	f.Fuzz(func(t *testing.T, name, zone, ofSite, text string) {
 		m := still(t, e)
-		r := httptest.NewRequest(http.MethodPost, "/peer/v1/facts", strings.NewReader(text))
+		r := httptest.NewRequest(http.MethodPost, "/peer/v1/facts", &oneLine{text})
 		r.URL.RawQuery = "site=" + ofSite
 		r.Header.Set(wire.HeaderConnector, name)
 		r.Header.Set(wire.HeaderZone, zone)
