@@ -165,7 +165,7 @@ func FuzzTokens(f *testing.F) {
 func checkUnquoted(t *testing.T, text string, err error) {
 	t.Helper()
 	for line := range strings.Lines(text) {
-		for _, word := range strings.Fields(line) {
+		for word := range strings.FieldsSeq(line) {
 			if len(word) >= 16 && strings.Contains(err.Error(), word) {
 				t.Errorf("%v quotes a secret", err)
 			}
