@@ -5,7 +5,6 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,6 +41,7 @@ type netCast struct {
 	witness   *witness
 	began     time.Time // the latest fault
 	detection time.Duration
+	policy    site.Policy
 }
 
 // frontend is a StoreFront on a host.
@@ -59,15 +59,15 @@ type fault struct {
 // castNet starts a zone and waits until it could go through an outage.
 func castNet(t testing.TB) *netCast {
 	t.Helper()
-	c := newNetCast(t)
+	c := newNetCast(t, 3)
 	c.open()
 	return c
 }
 
 // newNetCast writes files and starts nothing.
-func newNetCast(t testing.TB) *netCast {
+func newNetCast(t testing.TB, connectors int) *netCast {
 	t.Helper()
-	c := &netCast{secured: newSecured(t, 3, 3, farName), began: time.Now(), detection: 1500 * time.Millisecond}
+	c := &netCast{secured: newSecured(t, connectors, 3, farName), began: time.Now(), detection: 1500 * time.Millisecond, policy: site.Available}
 	c.siteText = func(edition int) string { return c.siteHead(edition) + c.siteBody() }
 	for _, d := range c.desktops {
 		d.more = fmt.Sprintf("simulate: 1\ncallback: %q", d.url(7485))
@@ -81,7 +81,7 @@ func newNetCast(t testing.TB) *netCast {
 func (c *netCast) siteHead(edition int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "name: example\nzones:\n  - name: berlin\n    settings: {health_interval: 400ms, detection: %v, initial_ha: 2s, recovery: 1500ms, "+
-		"deadline: 800ms, join_wait: 1s, vda_interval: 1s, preempt_after: 1s, recovery_max: 1500ms}\nconnectors:\n", c.detection)
+		"deadline: 800ms, join_wait: 1s, vda_interval: 1s, preempt_after: 1s, recovery_max: 1500ms, policy: %s}\nconnectors:\n", c.detection, c.policy)
 	for _, k := range c.zone {
 		fmt.Fprintf(&b, "  - {fqdn: %s, zone: berlin, client_url: %q, peer_url: %q}\n", k.name, k.url(standClient), k.url(standPeer))
 	}
@@ -147,14 +147,17 @@ func (c *netCast) registered(broker string, desktops ...*unit) {
 	if len(desktops) == 0 {
 		desktops = c.desktops
 	}
+	eventually(c.t, turn, "desktops are registered with "+broker, func() error { return has(broker, desktops) })
+}
+
+// has says whether the desktops are registered with the broker.
+func has(broker string, desktops []*unit) error {
 	for _, d := range desktops {
-		eventually(c.t, turn, d.name+" is registered with "+broker, func() error {
-			if at := d.broker(); at != broker {
-				return errors.New("its broker is " + at)
-			}
-			return nil
-		})
+		if at := d.broker(); at != broker {
+			return fmt.Errorf("the broker of %s is %q", d.name, at)
+		}
 	}
+	return nil
 }
 
 // broker is whom the desktop registered with last, from its log.
@@ -272,9 +275,12 @@ func (c *netCast) steadies() wire.Status {
 		if record, err = c.record(); err != nil {
 			return err
 		}
-		return holdsFor(steady, func() error { return alone(c.unitOf(record.Election.Elected), c.zone) })
+		elected := c.unitOf(record.Election.Elected)
+		if err = holdsFor(steady, func() error { return alone(elected, c.zone) }); err != nil {
+			return err
+		}
+		return has(string(record.Election.Elected), c.desktops)
 	})
-	c.registered(string(record.Election.Elected))
 	return record
 }
 

@@ -19,8 +19,8 @@ func TestNetFrontCutFromElected(t *testing.T) {
 		alice := c.served(c.far, "alice", "desktop:office")
 		c.during(cut, func() {
 			r := c.storefront(c.frontFlags, "launch", "alice", "desktop:office")
-			if r.Code == 0 || !strings.Contains(r.Stderr, c.zone[0].name) {
-				t.Errorf("exit code %d, %q; want a failure that names %s", r.Code, r.Stderr, c.zone[0].name)
+			if r.Code == 0 || !strings.Contains(r.Stderr, c.zone[0].name+" serves") {
+				t.Errorf("exit code %d, %q; want a failure that says that %s serves", r.Code, r.Stderr, c.zone[0].name)
 			}
 			c.back(c.far, alice, "alice", "desktop:office")
 			c.serves(c.zone[0], c.zone...)

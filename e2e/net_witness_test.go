@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"testing"
 	"time"
 
 	"understudy/wire"
@@ -114,4 +115,29 @@ func (w *witness) seated(l wire.LaunchAnswer, user string) error {
 		return fmt.Errorf("%s has %+v, want session %s of %s active", l.Machine, sessions, l.Session, user)
 	}
 	return nil
+}
+
+// TestWitness: it sees a second user, and a session that is gone; not one that was
+// reserved and then withdrawn.
+func TestWitness(t *testing.T) {
+	bob := wire.Session{ID: "b", User: "bob", State: wire.Active}
+	carol := wire.Session{ID: "c", User: "carol", State: wire.Reserved}
+	cases := []struct {
+		name       string
+		seen, then []wire.Session
+		want       int
+	}{
+		{"the same", []wire.Session{bob}, []wire.Session{bob}, 0},
+		{"withdrawn", []wire.Session{carol}, nil, 0},
+		{"gone", []wire.Session{bob}, nil, 1},
+		{"second user", []wire.Session{bob}, []wire.Session{bob, carol}, 1},
+		{"another user", []wire.Session{bob}, []wire.Session{carol}, 1},
+	}
+	for _, k := range cases {
+		w := &witness{sits: map[string]wire.LaunchAnswer{}}
+		w.faults("ws001.example.test", k.seen)
+		if got := w.faults("ws001.example.test", k.then); len(got) != k.want {
+			t.Errorf("%s: got %q, want %d faults", k.name, got, k.want)
+		}
+	}
 }
