@@ -40,8 +40,8 @@ func TestKilledInLaunches(t *testing.T) {
 	c.players[0].Outage("force", "drill")
 	c.holds(c.players[0])
 
-	crowd := newCrowd(c)
-	stop := crowd.launch(8)
+	throng := newThrong(c)
+	stop := throng.launch(8)
 	chance := rand.New(rand.NewPCG(1, 2))
 	for i := range total {
 		pause(t.Context(), time.Duration(chance.IntN(400))*time.Millisecond)
@@ -53,17 +53,17 @@ func TestKilledInLaunches(t *testing.T) {
 			c.kill(victim)
 			c.start(victim)
 		}
-		crowd.journaled()
+		throng.journaled()
 	}
 	stop()
 	c.holds(c.players[0])
-	crowd.journaled()
+	throng.journaled()
 	for i := range 8 {
 		c.served(act, fmt.Sprintf("user%05d", i), "desktop:pool")
 	}
-	t.Logf("%d kills, %d launches answered, %d not", total, len(crowd.answered), crowd.refused)
-	if len(crowd.answered) < total/2 {
-		t.Errorf("%d answered launches are too few to tell anything", len(crowd.answered))
+	t.Logf("%d kills, %d launches answered, %d not", total, len(throng.answered), throng.refused)
+	if len(throng.answered) < total/2 {
+		t.Errorf("%d answered launches are too few to tell anything", len(throng.answered))
 	}
 }
 
@@ -84,8 +84,8 @@ func (c *cast) serving() *player {
 	return c.players[0]
 }
 
-// crowd are users that launch, work and log off all the time.
-type crowd struct {
+// throng are users that launch, work and log off all the time.
+type throng struct {
 	c *cast
 
 	mu       sync.Mutex // guards what follows
@@ -95,10 +95,10 @@ type crowd struct {
 	owners   map[site.FQDN]string
 }
 
-func newCrowd(c *cast) *crowd { return &crowd{c: c, owners: map[site.FQDN]string{}} }
+func newThrong(c *cast) *throng { return &throng{c: c, owners: map[site.FQDN]string{}} }
 
 // launch lets so many users begin; the result ends it.
-func (w *crowd) launch(users int) (stop func()) {
+func (w *throng) launch(users int) (stop func()) {
 	ctx, cancel := context.WithCancel(w.c.t.Context())
 	var all sync.WaitGroup
 	for i := range users {
@@ -109,7 +109,7 @@ func (w *crowd) launch(users int) (stop func()) {
 	return stop
 }
 
-func (w *crowd) work(ctx context.Context, user string) {
+func (w *throng) work(ctx context.Context, user string) {
 	for ctx.Err() == nil {
 		answer, err := w.c.launch(user, "desktop:pool")
 		if err != nil {
@@ -126,13 +126,13 @@ func (w *crowd) work(ctx context.Context, user string) {
 	}
 }
 
-func (w *crowd) refuse() {
+func (w *throng) refuse() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refused++
 }
 
-func (w *crowd) take(user string, answer wire.LaunchAnswer) {
+func (w *throng) take(user string, answer wire.LaunchAnswer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if owner := w.owners[answer.Machine]; owner != "" && owner != user {
@@ -145,7 +145,7 @@ func (w *crowd) take(user string, answer wire.LaunchAnswer) {
 }
 
 // leave logs off; the desktop may be another one's from when that is asked for.
-func (w *crowd) leave(answer wire.LaunchAnswer) {
+func (w *throng) leave(answer wire.LaunchAnswer) {
 	w.mu.Lock()
 	delete(w.owners, answer.Machine)
 	w.mu.Unlock()
@@ -155,7 +155,7 @@ func (w *crowd) leave(answer wire.LaunchAnswer) {
 }
 
 // sit is a user who connects: a simulated one of a host that was killed forgets to.
-func (w *crowd) sit(answer wire.LaunchAnswer) error {
+func (w *throng) sit(answer wire.LaunchAnswer) error {
 	if err := w.c.seated(answer); err == nil {
 		return nil
 	}
@@ -165,7 +165,7 @@ func (w *crowd) sit(answer wire.LaunchAnswer) error {
 	return w.c.seated(answer)
 }
 
-func (w *crowd) act(answer wire.LaunchAnswer, what string) error {
+func (w *throng) act(answer wire.LaunchAnswer, what string) error {
 	resp, err := http.Post(w.c.simulation(answer)+"/sessions/"+answer.Session+"/"+what, "", http.NoBody)
 	if err != nil {
 		return err
@@ -179,7 +179,7 @@ func (w *crowd) act(answer wire.LaunchAnswer, what string) error {
 
 // journaled fails the test unless each answered launch is in the journal of one of
 // the connectors.
-func (w *crowd) journaled() {
+func (w *throng) journaled() {
 	w.c.t.Helper()
 	w.mu.Lock()
 	answered := w.answered[w.looked:]
