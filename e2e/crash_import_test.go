@@ -58,6 +58,7 @@ func TestKilledInImports(t *testing.T) {
 
 // keepChanging publishes edition after edition until the result is called.
 func (e *editions) keepChanging(t testing.TB) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

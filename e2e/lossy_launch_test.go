@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func launchOnce(c *cast, user string, all ...*promises) {
 		return
 	}
 	for _, p := range all {
-		p.add(func(k *kept) { k.Journal = append(k.Journal[:len(k.Journal):len(k.Journal)], launchOf(user, answer)) })
+		p.add(func(k *kept) { k.Journal = append(slices.Clip(k.Journal), launchOf(user, answer)) })
 	}
 }
 
