@@ -80,6 +80,7 @@ type Agent struct {
 	serving     *serving
 	building    string // the outage whose secondary broker is being made
 	wokenLate   time.Time
+	unsaved     bool // the zone record was copied, but not yet made durable
 	order       *pendingOrder
 	promotion   *pendingElection
 	relist      bool // an operator lets the next list be taken whatever it changes

@@ -149,6 +149,10 @@ func (c *core) decide(in inputs) (change, bool) {
 	return change{}, false
 }
 
+// copies reports whether a change only takes over what was written before: a new
+// record is above every number seen.
+func (c *core) copies(ch change) bool { return ch.record == nil || ch.record.Number <= c.highest }
+
 // commit makes a change true whose record is durable. It returns the transition,
 // if there was one.
 func (c *core) commit(ctx context.Context, now time.Time, ch change) (statemachine.Transition, error) {

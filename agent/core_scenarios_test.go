@@ -291,3 +291,23 @@ func TestOneHealthyConnectorKeepsTheCloud(t *testing.T) {
 		z.fail("want PendingHA: %s", z.describe())
 	}
 }
+
+// RAS-06: a connector whose disk is broken joins its zone all the same, and
+// relays: what others wrote it need not have written down to go by it. It holds no
+// office, and what it copied is durable as soon as the disk works.
+func TestStartOnABrokenDisk(t *testing.T) {
+	z := outage(t, 3)
+	z.crash(1)
+	z.nodes[1].saved, z.nodes[1].highest = zone.Record{}, 0
+	z.nodes[1].broken, z.nodes[1].canServe = true, false
+	z.start(1)
+	c := z.nodes[1]
+	z.until("c1 has joined the outage", 5*time.Second, func() bool { return !c.core.starting && c.core.state().HA() })
+	if !c.saved.IsZero() {
+		t.Fatalf("got n%d durable on a broken disk", c.saved.Number)
+	}
+	z.crash(0)
+	z.until("c2 serves", 3*time.Second, z.served("c2"))
+	c.broken, c.canServe = false, true
+	z.until("c1 has written down what it knows, and serves", 6*time.Second, func() bool { return c.serves() && c.saved.Writer == "c1" })
+}

@@ -231,7 +231,7 @@ func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 		Starting: a.core.starting, Leaving: a.core.leaving, Draining: a.core.draining, Vote: a.core.cast(in),
 		Record: a.core.record, Highest: a.core.highest, Checked: in.health.checked, Healthy: in.health.healthy,
 		HealthReason: a.healthSeen.Reason, CanServe: in.canServe, WhyNot: in.whyNot, Elected: a.core.election.Elected,
-		ClientURL: a.clientURL(a.o.FQDN), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil,
+		Unsaved: a.unsaved, ClientURL: a.clientURL(a.o.FQDN), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil,
 	}
 	for _, p := range in.peers {
 		if p.heard {

@@ -77,6 +77,7 @@ func (a *Agent) do(ctx context.Context, f func()) error {
 func (a *Agent) round(ctx context.Context) {
 	now := time.Now()
 	a.noticeLateWake(now)
+	a.saveLate(ctx, now)
 	in := a.gather(now)
 	for range maxSteps {
 		ch, ok := a.core.decide(in)
@@ -107,12 +108,16 @@ func (a *Agent) wakeLate(now time.Time, gap time.Duration) {
 	a.mesh.Restart()
 }
 
-// carryOut makes a change durable, then true, then has its effects. A change that
-// cannot be made durable is not made.
+// carryOut makes a change durable, then true, then has its effects. What this
+// connector would write itself is not done where it cannot be made durable. What it
+// copies is: else one with a broken disk could never join its zone, nor relay.
 func (a *Agent) carryOut(ctx context.Context, now time.Time, ch change) bool {
 	if err := a.save(context.WithoutCancel(ctx), ch); err != nil {
 		a.disk.failed(now, err)
-		return false
+		if !a.core.copies(ch) {
+			return false
+		}
+		a.unsaved = true
 	}
 	before := a.core.office
 	tr, err := a.core.commit(ctx, now, ch)
@@ -128,11 +133,29 @@ func (a *Agent) carryOut(ctx context.Context, now time.Time, ch change) bool {
 func (a *Agent) save(ctx context.Context, ch change) error {
 	switch {
 	case ch.record != nil:
-		return a.state.SaveRecord(ctx, *ch.record, max(a.core.highest, ch.highest, ch.record.Number, ch.record.Term))
+		return a.saveRecord(ctx, *ch.record, max(a.core.highest, ch.highest, ch.record.Number, ch.record.Term))
 	case ch.highest > 0:
 		return a.state.SaveHighest(ctx, ch.highest)
 	}
 	return nil
+}
+
+func (a *Agent) saveRecord(ctx context.Context, r zone.Record, highest uint64) error {
+	err := a.state.SaveRecord(ctx, r, highest)
+	if err == nil {
+		a.unsaved = false
+	}
+	return err
+}
+
+// saveLate makes durable what was copied while the disk was broken.
+func (a *Agent) saveLate(ctx context.Context, now time.Time) {
+	if !a.unsaved || a.disk.failing() {
+		return
+	}
+	if err := a.saveRecord(context.WithoutCancel(ctx), a.core.record, a.core.highest); err != nil {
+		a.disk.failed(now, err)
+	}
 }
 
 // tell raises the events of a change and starts what follows from it.

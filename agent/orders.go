@@ -124,7 +124,7 @@ func (a *Agent) awaitCarrier(ctx context.Context, r zone.Record) (wire.OutageAns
 func (a *Agent) carrier(r zone.Record) (site.FQDN, bool) {
 	present := false
 	for _, s := range a.mesh.Sights(time.Now()) {
-		if !s.Heard || s.Facts.Starting {
+		if !s.Heard || s.Facts.Starting || s.Facts.Unsaved {
 			continue
 		}
 		present = true

@@ -79,12 +79,15 @@ func (n *simNode) round() {
 		n.forget()
 	}
 	n.last = n.z.now
+	if !n.broken {
+		n.saved, n.highest = n.core.record, n.core.highest
+	}
 	n.check()
 	in := n.inputs()
 	n.look(in)
 	for range maxSteps {
 		ch, ok := n.core.decide(in)
-		if !ok || n.broken && (ch.record != nil || ch.highest > 0) {
+		if !ok || n.broken && (ch.record != nil || ch.highest > 0) && !n.core.copies(ch) {
 			break
 		}
 		if !n.carryOut(ch) {
@@ -157,7 +160,7 @@ func (n *simNode) look(in inputs) {
 // carryOut is the loop's: durable, then true. It reports whether the process has
 // survived it.
 func (n *simNode) carryOut(ch change) bool {
-	if ch.record != nil || ch.highest > 0 {
+	if (ch.record != nil || ch.highest > 0) && !n.broken {
 		record := n.core.record
 		if ch.record != nil {
 			record = *ch.record

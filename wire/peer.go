@@ -29,6 +29,8 @@ type Facts struct {
 	Draining bool        `json:"draining,omitempty"`
 	State    zone.State  `json:"state"`
 	Record   zone.Record `json:"record"`
+	// Unsaved: its disk is broken, so Record and Highest are in its memory only.
+	Unsaved bool `json:"unsaved,omitempty"`
 	// Highest is the highest record number or term it has ever seen.
 	Highest uint64 `json:"highest"`
 
