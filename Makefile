@@ -1,6 +1,7 @@
 # make demo   a whole site on this machine goes through an outage and back
 # make test   everything that must hold before a change is taken (CI runs this)
 # make check  the same without the slow parts: what to run before each commit
+# make sim    thousands of simulated sites with faults: RUNS=10000 SEED=1
 #
 # A machine with Go and a C compiler (for the race detector) is enough: tools are
 # pinned in tools.mod and built on first use, Debian packages that tests need are
@@ -11,8 +12,10 @@ BIN      := bin/understudy
 CROSS    := linux/amd64 linux/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 3s
 KILLS    ?= 2000
+RUNS     ?= 2000
+SEED     ?= 1
 
-.PHONY: build demo test check format lint unit e2e crash cross fuzz setup clean
+.PHONY: build demo test check format lint unit simulated sim variants e2e crash cross fuzz setup clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/understudy
@@ -20,7 +23,7 @@ build:
 demo: build
 	./$(BIN) demo
 
-test: setup lint cross fuzz unit e2e
+test: setup lint cross fuzz unit simulated e2e
 
 check: lint unit
 
@@ -35,9 +38,26 @@ lint:
 	$(TOOL) staticcheck ./...
 	$(TOOL) golangci-lint run ./...
 
-# Every package but the scenarios that run the real binary.
+# Every package but the scenarios that run the real binary; of the simulation a few seeds.
 unit:
-	go test -race -shuffle=on -timeout=10m $$(go list ./... | grep -v '/e2e$$')
+	go test -race -shuffle=on -timeout=10m $$(go list ./... | grep -v -e '/e2e$$' -e '/sim$$')
+	go test -race -short -timeout=10m ./sim
+
+# Hundreds of simulated sites, and each variant of the product that must not pass.
+simulated:
+	go test -count=1 -timeout=15m ./sim
+
+# As many as you like, on all cores; Ctrl-C ends it with what it has.
+sim:
+	@mkdir -p bin
+	@go test -c -o bin/sim.test ./sim
+	@cd sim && ../bin/sim.test -test.run='^TestMany$$' -test.timeout=0 -runs=$(RUNS) -seed=$(SEED)
+
+# Which seeds catch which wrong variant: writes the table in docs/simulation.md.
+variants:
+	@mkdir -p bin
+	@go test -c -o bin/sim.test ./sim
+	@cd sim && ../bin/sim.test -test.run='^TestVariants$$' -test.timeout=0 -variants $(if $(ONLY),-only=$(ONLY))
 
 # The scenarios mostly wait, so several run side by side.
 e2e:

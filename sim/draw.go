@@ -18,6 +18,7 @@ const CloudName = "cloud.sim"
 func NewPlan(seed uint64) Plan {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
 	s := &script{Rand: r, shape: drawShape(r), down: map[string][]span{}}
+	drawPolicy(seed, &s.shape.Settings)
 	s.settings = s.shape.Settings.WithDefaults()
 	s.cloud()
 	for _, part := range []struct {

@@ -139,9 +139,12 @@ func (s *script) publications() {
 	})
 }
 
+// reboots ends what is on a desktop; a crash, restart or pause of the desktop agent
+// does not.
 func (s *script) reboots() {
-	s.often(s.settings.InitialHA.D(), func(at time.Duration) {
-		s.add(Fault{At: at, Kind: Reboot, Who: s.desktop(s.zone()), For: s.within(time.Second, s.settings.InitialHA.D())})
+	s.often(s.settings.InitialHA.D()/2, func(at time.Duration) {
+		kind := pick(s.Rand, Reboot, Reboot, Crash, Restart, Pause)
+		s.add(Fault{At: at, Kind: kind, Who: s.desktop(s.zone()), For: s.within(time.Second, s.settings.InitialHA.D())})
 	})
 }
 

@@ -9,7 +9,7 @@ func (s *script) scenes() {
 		for range pick(s.Rand, 0, 1, 1, 2) {
 			zone := s.zone()
 			at := s.within(o.from, min(o.to+s.settings.Recovery.D(), s.shape.Length))
-			scene := pick(s.Rand, s.loseElected, s.pauseElected, s.halve, s.startOver, s.cascade, s.silence, s.surprise, s.crowd, s.chain, s.forced)
+			scene := pick(s.Rand, s.loseElected, s.pauseElected, s.halve, s.startOver, s.cascade, s.silence, s.surprise, s.hosts, s.chain, s.forced)
 			scene(zone, at)
 		}
 	}
@@ -19,6 +19,9 @@ func (s *script) scenes() {
 func (s *script) loseElected(zone int, at time.Duration) {
 	for range pick(s.Rand, 1, 1, 2) {
 		d := pick(s.Rand, s.brief, s.long)()
+		if chance(s.Rand, 50) {
+			s.crowd(zone, at-s.within(0, 500*time.Millisecond))
+		}
 		s.takeDown(pick(s.Rand, Crash, Crash, Restart), zone, s.likely(zone, at), at, d)
 		at += s.brief()
 	}
@@ -83,6 +86,18 @@ func (s *script) crowd(zone int, at time.Duration) {
 	for i := range s.shape.Users {
 		s.add(Fault{At: at + s.within(0, 200*time.Millisecond), Kind: Launch, Who: userAt(i + 1), Other: zoneAt(zone), N: n})
 	}
+}
+
+// hosts crash just as users get their desktops.
+func (s *script) hosts(zone int, at time.Duration) {
+	s.crowd(zone, at)
+	for i := range s.shape.Desktops {
+		if chance(s.Rand, 50) {
+			late := s.within(0, 600*time.Millisecond)
+			s.add(Fault{At: at + late, Kind: Crash, Who: desktopAt(zone, i+1), For: s.brief()})
+		}
+	}
+	s.crowd(zone, at+s.brief())
 }
 
 // chain leaves a zone in which only neighbours hear each other.

@@ -7,9 +7,6 @@ import (
 	"understudy/site"
 )
 
-// policies are those that a plan may have.
-func policies() []site.Policy { return []site.Policy{site.Available} }
-
 // drawShape chooses a site: mostly a small one with short durations, one in twenty
 // with the durations that a zone has by default.
 func drawShape(r *rand.Rand) Shape {
@@ -29,7 +26,6 @@ func drawShape(r *rand.Rand) Shape {
 	if s.Connectors > 2 && chance(r, 25) {
 		s.Standbys = 1
 	}
-	drawPolicy(r, &s.Settings)
 	return s
 }
 
@@ -39,8 +35,11 @@ func shortSettings(r *rand.Rand) site.Settings {
 	s := site.Settings{
 		HealthInterval:  site.Duration(time.Second),
 		Detection:       site.Duration(5 * time.Second),
+		DetectionMax:    milliseconds(between(r, 5000, 20000)),
+		DetectionReset:  milliseconds(between(r, 30000, 120000)),
 		InitialHA:       site.Duration(20 * time.Second),
 		Recovery:        site.Duration(20 * time.Second),
+		RecoveryMax:     milliseconds(between(r, 20000, 60000)),
 		Deadline:        milliseconds(deadline),
 		JoinWait:        milliseconds(deadline * pick(r, 1, 1, 2)),
 		VDAInterval:     milliseconds(between(r, 2000, 8000)),
@@ -53,9 +52,21 @@ func shortSettings(r *rand.Rand) site.Settings {
 	return s
 }
 
-func drawPolicy(r *rand.Rand, s *site.Settings) {
+// drawPolicy has a stream of its own, so that another policy leaves the rest of
+// every plan as it is.
+func drawPolicy(seed uint64, s *site.Settings) {
+	r := rand.New(rand.NewPCG(seed, 0xe1ec7))
 	s.Policy = pick(r, policies()...)
+	if chance(r, 20) {
+		s.Preempt = new(false)
+	}
+	if s.Detection > 0 {
+		s.PreemptAfter = milliseconds(between(r, 1000, 20000))
+	}
 }
+
+// policies are those that a plan may have.
+func policies() []site.Policy { return []site.Policy{site.Available} }
 
 func milliseconds(n int) site.Duration { return site.Duration(time.Duration(n) * time.Millisecond) }
 

@@ -1,0 +1,194 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// How many seeds are played before a variant counts as one that nobody notices:
+// by the command, and by the test when the seeds that are known no longer do.
+const (
+	variantSeeds = 500
+	knownSeeds   = 40
+	keptSeeds    = 3
+)
+
+// Issue 3: the edits of each variant still fit the product.
+func TestVariantsApply(t *testing.T) {
+	all := allVariants(t)
+	if len(all) < 18 {
+		t.Errorf("there are only %d variants", len(all))
+	}
+	for _, v := range all {
+		if _, err := v.apply(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Issue 3: the instrument is itself tested: a product that is deliberately wrong
+// in one place is caught.
+func TestVariantsAreCaught(t *testing.T) {
+	unlessOneSeed(t)
+	if testing.Short() {
+		return
+	}
+	for _, v := range allVariants(t) {
+		t.Run(v.name, func(t *testing.T) {
+			c := hunt(t, v, append(slices.Clone(v.seeds), fresh(v.seeds, knownSeeds)...), 1)
+			if len(c.caught) == 0 {
+				t.Errorf("%s: none of %d seeds notices; make variants looks for others", v.what, c.played)
+			}
+		})
+	}
+}
+
+// TestVariants looks for the seeds that catch each variant and shows them in a
+// table. It is what make variants runs.
+func TestVariants(t *testing.T) {
+	if !*variantsFlag {
+		return
+	}
+	var rows []string
+	for _, v := range allVariants(t) {
+		if *onlyFlag != "" && !slices.Contains(strings.Split(*onlyFlag, ","), v.name) {
+			continue
+		}
+		c := hunt(t, v, fresh(nil, variantSeeds), keptSeeds)
+		rows = append(rows, c.row(v))
+		fmt.Fprintln(os.Stderr, c.row(v))
+		if len(c.caught) == 0 {
+			t.Errorf("%s: none of %d seeds notices", v.name, c.played)
+		} else if err := v.write(c.seeds()); err != nil {
+			t.Error(err)
+		}
+	}
+	if *onlyFlag == "" {
+		intoDocs(t, rows)
+	}
+}
+
+// fresh are the first seeds that are not among the known ones.
+func fresh(known []uint64, n uint64) []uint64 {
+	var seeds []uint64
+	for seed := uint64(1); seed <= n; seed++ {
+		if !slices.Contains(known, seed) {
+			seeds = append(seeds, seed)
+		}
+	}
+	return seeds
+}
+
+// catch is what was found out about a variant.
+type catch struct {
+	caught []failure
+	// played is how many seeds it took to the first catch, in so much real time.
+	played int
+	after  time.Duration
+}
+
+// hunt plays seeds with a variant until enough have caught it. One that fails with
+// the right product too catches nothing.
+func hunt(t *testing.T, v variant, seeds []uint64, enough int) catch {
+	t.Helper()
+	binary, err := v.build(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, right := newPool(t, binary, *workersFlag), &worker{pool: newPool(t, self(t), 1)}
+	defer right.stop()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var c catch
+	began := time.Now()
+	wrong.playAll(ctx, func() (task, bool) {
+		if len(seeds) == 0 || len(c.caught) >= enough {
+			return task{}, false
+		}
+		seed := seeds[0]
+		seeds = seeds[1:]
+		return task{Plan: NewPlan(seed)}, true
+	}, func(one task, o Outcome) {
+		if len(c.caught) == 0 {
+			c.played++
+		}
+		if len(o.Broken) == 0 || len(right.play(ctx, one).Broken) > 0 {
+			return
+		}
+		if len(c.caught) == 0 {
+			c.after = time.Since(began)
+		}
+		if c.caught = append(c.caught, failure{one.Plan, o}); len(c.caught) >= enough {
+			stop()
+		}
+	}, func() {})
+	return c
+}
+
+func (c catch) seeds() []uint64 {
+	var seeds []uint64
+	for _, f := range c.caught {
+		seeds = append(seeds, f.plan.Seed)
+	}
+	slices.Sort(seeds)
+	return seeds
+}
+
+// row is a line of the table in docs/simulation.md.
+func (c catch) row(v variant) string {
+	if len(c.caught) == 0 {
+		return fmt.Sprintf("| `%s` | %s | not caught | | %d | |", v.name, v.what, c.played)
+	}
+	var rules []string
+	for _, f := range c.caught {
+		rules = append(rules, f.outcome.Broken[0].Rule)
+	}
+	slices.Sort(rules)
+	return fmt.Sprintf("| `%s` | %s | %s | %s | %d | %.1f s |", v.name, v.what, strings.Trim(fmt.Sprint(c.seeds()), "[]"),
+		strings.Join(slices.Compact(rules), "; "), c.played, c.after.Seconds())
+}
+
+// The table stands between these two lines.
+const (
+	docsPath   = "../docs/simulation.md"
+	tableBegin = "<!-- make variants writes this table -->\n"
+	tableEnd   = "<!-- end of the table -->\n"
+	tableHead  = "| variant | what is wrong | caught by seeds | by rule | after runs | after |\n|---|---|---|---|---|---|\n"
+)
+
+func intoDocs(t *testing.T, rows []string) {
+	t.Helper()
+	path := filepath.FromSlash(docsPath)
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, begins := strings.Cut(string(page), tableBegin)
+	_, after, ends := strings.Cut(rest, tableEnd)
+	if !begins || !ends {
+		t.Fatalf("%s has no place for the table", path)
+	}
+	table := tableHead + strings.Join(rows, "\n") + "\n"
+	if err := os.WriteFile(path, []byte(before+tableBegin+table+tableEnd+after), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Issue 3: every variant is in the table of docs/simulation.md.
+func TestVariantsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile(filepath.FromSlash(docsPath))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range allVariants(t) {
+		if !strings.Contains(string(page), "| `"+v.name+"` | "+v.what+" |") {
+			t.Errorf("docs/simulation.md: %s is not as make variants would write it", v.name)
+		}
+	}
+}
