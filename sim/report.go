@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Window is how much of a timeline a report shows before a violation.
+// window is how much of a timeline a report shows before a violation.
 const window = 60 * time.Second
 
 // Report tells of a run that broke an invariant: how to play it again, what is
@@ -54,6 +54,9 @@ func Timeline(p Plan, o Outcome, window time.Duration) string {
 	return b.String()
 }
 
+// fromPlan is who the trace says carries out the plan.
+const fromPlan = "plan"
+
 type entry struct {
 	Line
 	mark string
@@ -61,11 +64,18 @@ type entry struct {
 
 func timeline(p Plan, o Outcome) []entry {
 	var all []entry
-	for _, f := range p.Faults {
-		all = append(all, entry{Line{f.At, cmp.Or(f.Who, "everybody"), f.what()}, ">"})
-	}
+	told := false
 	for _, l := range o.Trace {
-		all = append(all, entry{l, " "})
+		mark := " "
+		if l.Who == fromPlan {
+			mark, told = ">", true
+		}
+		all = append(all, entry{l, mark})
+	}
+	if !told {
+		for _, f := range p.Faults {
+			all = append(all, entry{Line{f.At, fromPlan, f.String()}, ">"})
+		}
 	}
 	for _, v := range o.Broken {
 		all = append(all, entry{Line{v.At, v.Rule, v.Text}, "!"})

@@ -63,8 +63,8 @@ func TestReport(t *testing.T) {
 	p := planOf(90)
 	text := Report(7, Shrink(p, play(p), play, ShrinkRuns))
 	for _, want := range []string{
-		"go test ./sim -run Seed -seed 7 -v", "-only 1-3,70", "  1:30.000000 ! broken       two serve\n",
-		"  1:10.000000 > cc01.z1.sim  crash 70\n", "broken: two serve",
+		"go test ./sim -run Seed -seed 7 -v", "-only 1-3,70", "  1:30.000000 ! broken  two serve\n",
+		"  1:10.000000 > plan    cc01.z1.sim crash 70\n", "broken: two serve",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in:\n%s", want, text)

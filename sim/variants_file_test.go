@@ -142,7 +142,7 @@ func (v variant) build(tb testing.TB) (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(dir, "sim.test")
-	args := []string{"test", "-c", "-overlay", overlay, "-o", binary, "./sim"}
+	args := []string{"test", "-c", "-ldflags=-s -w", "-overlay", overlay, "-o", binary, "./sim"}
 	cmd := exec.CommandContext(tb.Context(), "go", args...)
 	cmd.Dir = sourceRoot
 	if out, err := cmd.CombinedOutput(); err != nil {
