@@ -17,11 +17,11 @@ func drawShape(r *rand.Rand) Shape {
 		Users:      between(r, 3, 9),
 		CloudAway:  chance(r, 15),
 		Settings:   shortSettings(r),
-		Length:     time.Duration(between(r, 60, 240)) * time.Second,
+		Length:     time.Duration(between(r, 40, 160)) * time.Second,
 	}
 	if chance(r, 5) {
 		s.Settings = site.Settings{Participation: s.Settings.Participation}
-		s.Length = time.Duration(between(r, 20, 40)) * time.Minute
+		s.Length = time.Duration(between(r, 12, 18)) * time.Minute
 	}
 	if s.Connectors > 2 && chance(r, 25) {
 		s.Standbys = 1

@@ -13,10 +13,11 @@ import (
 // The flags of this package's tests.
 var (
 	seedFlag     = flag.Uint64("seed", 0, "the seed that TestSeed plays, and with which TestMany begins")
-	onlyFlag     = flag.String("only", "", "the places of the faults that TestSeed plays, such as 0-3,7, or none")
+	onlyFlag     = flag.String("only", "", "the places of the faults that TestSeed plays, such as 0-3,7, or none; the names of the variants for TestVariants")
 	runsFlag     = flag.Uint64("runs", 0, "how many seeds TestMany plays")
 	workersFlag  = flag.Int("workers", cores(), "how many processes play")
 	limitFlag    = flag.Duration("limit", 3*time.Minute, "the real time that one run may take")
+	seedsFlag    = flag.Uint64("seeds", 500, "how many seeds TestVariants plays with each variant")
 	variantsFlag = flag.Bool("variants", false, "look for the seeds that catch each variant")
 	workerFlag   = flag.Bool("worker", false, "be a process of a pool")
 	fakeFlag     = flag.Bool("fake", false, "let a worker play nothing real")
@@ -24,10 +25,10 @@ var (
 
 // How many seeds the tests play.
 const (
-	fixedSeeds = 300
-	freshSeeds = 60
-	twiceSeeds = 60
-	shortSeeds = 12
+	fixedSeeds = 200
+	freshSeeds = 40
+	twiceSeeds = 30
+	shortSeeds = 6
 )
 
 // TestSeed plays one seed and shows its timeline: go test ./sim -run Seed -seed 7 -v.
