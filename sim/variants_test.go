@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -54,23 +55,21 @@ func TestVariants(t *testing.T) {
 	if !*variantsFlag {
 		return
 	}
-	var rows []string
+	rows := map[string]string{}
 	for _, v := range allVariants(t) {
 		if *onlyFlag != "" && !slices.Contains(strings.Split(*onlyFlag, ","), v.name) {
 			continue
 		}
 		c := hunt(t, v, fresh(nil, *seedsFlag), keptSeeds)
-		rows = append(rows, c.row(v))
-		fmt.Fprintln(os.Stderr, c.row(v))
+		rows[v.name] = c.row(v)
+		fmt.Fprint(os.Stderr, c.row(v))
 		if len(c.caught) == 0 {
 			t.Errorf("%s: none of %d seeds notices", v.name, c.played)
 		} else if err := v.write(c.seeds()); err != nil {
 			t.Error(err)
 		}
 	}
-	if *onlyFlag == "" {
-		intoDocs(t, rows)
-	}
+	intoDocs(t, rows)
 }
 
 // fresh are the first seeds that are not among the known ones.
@@ -142,14 +141,14 @@ func (c catch) seeds() []uint64 {
 // row is a line of the table in docs/simulation.md.
 func (c catch) row(v variant) string {
 	if len(c.caught) == 0 {
-		return fmt.Sprintf("| `%s` | %s | not caught | | %d | |", v.name, v.what, c.played)
+		return fmt.Sprintf("| `%s` | %s | not caught | | %d | |\n", v.name, v.what, c.played)
 	}
 	var rules []string
 	for _, f := range c.caught {
 		rules = append(rules, f.outcome.Broken[0].Rule)
 	}
 	slices.Sort(rules)
-	return fmt.Sprintf("| `%s` | %s | %s | %s | %d | %.1f s |", v.name, v.what, strings.Trim(fmt.Sprint(c.seeds()), "[]"),
+	return fmt.Sprintf("| `%s` | %s | %s | %s | %d | %.1f s |\n", v.name, v.what, strings.Trim(fmt.Sprint(c.seeds()), "[]"),
 		strings.Join(slices.Compact(rules), "; "), c.played, c.after.Seconds())
 }
 
@@ -161,7 +160,9 @@ const (
 	tableHead  = "| variant | what is wrong | caught by seeds | by rule | after runs | after |\n|---|---|---|---|---|---|\n"
 )
 
-func intoDocs(t *testing.T, rows []string) {
+// intoDocs writes new rows into the table; variants that were not played keep
+// theirs.
+func intoDocs(t *testing.T, rows map[string]string) {
 	t.Helper()
 	path := filepath.FromSlash(docsPath)
 	page, err := os.ReadFile(path)
@@ -169,12 +170,21 @@ func intoDocs(t *testing.T, rows []string) {
 		t.Fatal(err)
 	}
 	before, rest, begins := strings.Cut(string(page), tableBegin)
-	_, after, ends := strings.Cut(rest, tableEnd)
+	table, after, ends := strings.Cut(rest, tableEnd)
 	if !begins || !ends {
 		t.Fatalf("%s has no place for the table", path)
 	}
-	table := tableHead + strings.Join(rows, "\n") + "\n"
-	if err := os.WriteFile(path, []byte(before+tableBegin+table+tableEnd+after), 0o600); err != nil {
+	was := map[string]string{}
+	for row := range strings.Lines(table) {
+		if fields := strings.Split(row, "`"); len(fields) > 2 {
+			was[fields[1]] = row
+		}
+	}
+	var b strings.Builder
+	for _, v := range allVariants(t) {
+		b.WriteString(cmp.Or(rows[v.name], was[v.name], catch{}.row(v)))
+	}
+	if err := os.WriteFile(path, []byte(before+tableBegin+tableHead+b.String()+tableEnd+after), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
