@@ -66,7 +66,7 @@ func drawPolicy(seed uint64, s *site.Settings) {
 }
 
 // policies are those that a plan may have.
-func policies() []site.Policy { return []site.Policy{site.Available} }
+func policies() []site.Policy { return []site.Policy{site.Available, site.Available, site.Majority} }
 
 func milliseconds(n int) site.Duration { return site.Duration(time.Duration(n) * time.Millisecond) }
 
