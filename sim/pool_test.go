@@ -39,7 +39,19 @@ type pool struct {
 
 func newPool(tb testing.TB, binary string, workers int, args ...string) *pool {
 	tb.Helper()
-	return &pool{binary: binary, args: args, workers: workers, limit: *limitFlag, dir: tb.TempDir()}
+	return &pool{binary: binary, args: args, workers: workers, limit: *limitFlag, dir: poolDir(tb)}
+}
+
+// poolDir holds what all workers write, in memory where that is possible; what
+// killed ones leave behind goes with it.
+func poolDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp(memory, "understudy-pool-")
+	if err != nil {
+		return tb.TempDir()
+	}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // playAll plays plans as they come from next, until that has no more or ctx ends,
