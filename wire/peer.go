@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 
 	"understudy/site"
 	"understudy/zone"
@@ -81,6 +82,10 @@ func (f Facts) Validate() error {
 		return fmt.Errorf("fqdn is missing")
 	case f.Boot == "":
 		return fmt.Errorf("boot is missing")
+	case f.State != "" && !slices.Contains(zone.States(), f.State):
+		return fmt.Errorf("state %q is none", f.State)
+	case f.Record.Mode != "" && f.Record.Mode != zone.Normal && !f.Record.Open():
+		return fmt.Errorf("record.mode %q is none of a record", f.Record.Mode)
 	}
 	return nil
 }

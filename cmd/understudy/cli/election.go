@@ -14,6 +14,10 @@ import (
 const promoteRisk = "Two parts of a broken zone may both serve then. Each desktop still decides for itself and takes one user\n" +
 	"only, so nobody gets the session of another; but a user may be given a second session by the other part."
 
+// relistRisk is what an operator must know before a list is taken.
+const relistRisk = "Others that still use the old list and make a majority of it could elect one beside the one that the newer list\n" +
+	"elects. Make sure that the zone's other connectors use the newest list already."
+
 func newElectionCommand(a *app) *cobra.Command {
 	return group("election", "Show who may serve and why, or change one connector's part in it",
 		newElectionStatusCommand(a),
@@ -34,6 +38,12 @@ func newElectionCommand(a *app) *cobra.Command {
 			long: "Ends `understudy election drain`. Whether it takes the office back at once, later or not at all is up to the\n" +
 				"zone's settings preempt and preempt_after.",
 		}),
+		newPartCommand(a, part{
+			action: wire.Relist, risky: true, short: "Take the newest list of the zone's connectors, whatever it changes (policy majority)",
+			long: "Under the policy majority a connector takes a newer list only if it changes one active connector, and only while\n" +
+				"it hears a majority of those in the list that it has. One that was away while several changed stays with its\n" +
+				"old list (event list_refused); this lets it take the newest.\n\n" + relistRisk + "\nConfirm with --yes.",
+		}),
 	)
 }
 
@@ -41,6 +51,14 @@ func newElectionCommand(a *app) *cobra.Command {
 type part struct {
 	action, short, long string
 	risky               bool
+}
+
+// risk is what the operator has to confirm.
+func (p part) risk() string {
+	if p.action == wire.Relist {
+		return relistRisk
+	}
+	return promoteRisk
 }
 
 func newPartCommand(a *app, p part) *cobra.Command {
@@ -53,7 +71,7 @@ func newPartCommand(a *app, p part) *cobra.Command {
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if p.risky && !yes {
-			if err := a.confirm(cmd.Context(), p.action, promoteRisk); err != nil {
+			if err := a.confirm(cmd.Context(), p.action, p.risk()); err != nil {
 				return err
 			}
 		}
@@ -82,6 +100,8 @@ func renderPart(s *screen, action string, answer wire.ElectionAnswer) {
 	case wire.Promote:
 		s.line(who + " may serve without a majority until one is present again. The zone is in " + s.state(answer.State) + ".")
 		s.line(s.warn(promoteRisk))
+	case wire.Relist:
+		s.line(who + " takes the newest list of connectors with its next sync.")
 	case wire.Drain:
 		s.line(who + " is draining: others serve as long as one can.")
 	default:
@@ -103,7 +123,7 @@ func renderPart(s *screen, action string, answer wire.ElectionAnswer) {
 
 // confirm asks the operator on a terminal; without one the flag must say it.
 func (a *app) confirm(ctx context.Context, action, risk string) error {
-	needs := &usageError{errors.New(action + " can make two parts of a broken zone serve: confirm it with --yes")}
+	needs := &usageError{errors.New(action + " can make two connectors of a broken zone serve: confirm it with --yes")}
 	if !isTerminal(a.stdin) {
 		return needs
 	}

@@ -103,13 +103,15 @@ func TestElectionOrders(t *testing.T) {
 		code int
 		says []string
 	}{
-		{[]string{"promote"}, 2, []string{"--yes", "two parts of a broken zone"}},
+		{[]string{"promote"}, 2, []string{"--yes", "two connectors of a broken zone"}},
 		{[]string{"promote", "--help"}, 0, []string{"Two parts of a broken zone may both serve", "Each desktop"}},
 		{[]string{"promote", "--yes", "--reason", "cc02 burnt down"}, 0, []string{"without a majority", "Two parts of a broken zone may both serve", "No further connector"}},
 		{[]string{"drain", "--reason", "patches"}, 0, []string{"cc01.example.test is draining", "Elected is cc02.example.test"}},
+		{[]string{"relist"}, 2, []string{"--yes", "two connectors of a broken zone"}},
+		{[]string{"relist", "--yes"}, 0, []string{"takes the newest list"}},
 		{[]string{"undrain"}, 0, []string{"cc01.example.test is an ordinary candidate again"}},
 		{[]string{"drain", "--yes"}, 2, []string{"--yes"}},
-		{[]string{}, 2, []string{"drain, promote, status, undrain"}},
+		{[]string{}, 2, []string{"drain, promote, relist, status, undrain"}},
 	}
 	for _, tt := range tests {
 		code, out, problems := run(t, append(append([]string{"election"}, tt.args...), "--connector", address)...)
@@ -119,8 +121,8 @@ func TestElectionOrders(t *testing.T) {
 			}
 		}
 	}
-	if len(c.parts) != 3 || c.parts[0].Action != wire.Promote || c.parts[0].Reason != "cc02 burnt down" || c.parts[0].By == "" ||
-		c.parts[1].Action != wire.Drain || c.parts[1].Reason != "patches" || c.parts[2].Action != wire.Undrain {
+	if len(c.parts) != 4 || c.parts[0].Action != wire.Promote || c.parts[0].Reason != "cc02 burnt down" || c.parts[0].By == "" ||
+		c.parts[1].Action != wire.Drain || c.parts[1].Reason != "patches" || c.parts[2].Action != wire.Relist || c.parts[3].Action != wire.Undrain {
 		t.Errorf("orders %+v", c.parts)
 	}
 }
