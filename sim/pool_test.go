@@ -46,7 +46,7 @@ func newPool(tb testing.TB, binary string, workers int, args ...string) *pool {
 // killed ones leave behind goes with it.
 func poolDir(tb testing.TB) string {
 	tb.Helper()
-	dir, err := os.MkdirTemp(memory, "understudy-pool-")
+	dir, err := os.MkdirTemp(memory, "understudy-pool-") //nolint:usetesting // tb.TempDir is on a disk
 	if err != nil {
 		return tb.TempDir()
 	}
