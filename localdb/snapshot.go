@@ -83,7 +83,7 @@ func (s *Snapshot) Counts(ctx context.Context) (map[string]int, error) {
 
 // Stream writes the configuration stream again, for a peer that is behind.
 func (s *Snapshot) Stream(ctx context.Context, w io.Writer) error {
-	if err := wire.WriteConfig(&contextWriter{ctx: ctx, w: w}, s.Index.Site(), s.Version); err != nil {
+	if err := wire.WriteConfig(&contextWriter{ctx: ctx, w: w}, s.Index.Site(), s.Version, s.Records...); err != nil {
 		return fmt.Errorf("stream snapshot %s: %w", s.Version, err)
 	}
 	return nil

@@ -69,7 +69,7 @@ func compare(m meta, s *site.Site) error {
 			return fmt.Errorf("the file holds %d %s, its header says %d", got[kind], kind, m.Header.Counts[kind])
 		}
 	}
-	if digest := wire.Digest(s); digest != m.Digest {
+	if digest := wire.Digest(s, m.Header.Records...); digest != m.Digest {
 		return fmt.Errorf("the content's digest is %s, the stream's was %s", digest, m.Digest)
 	}
 	return nil

@@ -79,7 +79,7 @@ func (c *ConfigReader) readHeader() error {
 		return err
 	}
 	c.sum.Write(line)
-	c.content = newDigester(c.header.Site, c.header.ReuseInOutage)
+	c.content = newDigester(c.header.Site, c.header.ReuseInOutage, c.header.Records)
 	return nil
 }
 

@@ -125,6 +125,10 @@ func TestConfigRoundTripsInAnyOrder(t *testing.T) {
 
 func TestDigestChangesWithContent(t *testing.T) {
 	base := wire.Digest(smallSite())
+	// NEW-04: a configuration that only contains more records is a changed one.
+	if one, two := wire.Digest(smallSite(), contained(1)), wire.Digest(smallSite(), contained(2)); one == base || one == two {
+		t.Error("the records that are contained do not change the digest")
+	}
 	changes := map[string]func(*site.Site){
 		"name":        func(s *site.Site) { s.Name = "other" },
 		"reuse":       func(s *site.Site) { s.ReuseInOutage = true },

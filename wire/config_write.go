@@ -16,21 +16,22 @@ import (
 )
 
 // WriteConfig writes a site as a configuration stream: zstd over lines of JSON,
-// the header first, then one object a line, the trailer last.
-func WriteConfig(w io.Writer, s *site.Site, v site.Version) error {
+// the header first, then one object a line, the trailer last. contained are the
+// durable records that the site contains.
+func WriteConfig(w io.Writer, s *site.Site, v site.Version, contained ...ContainedRecord) error {
 	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
 		return fmt.Errorf("start the configuration stream: %w", err)
 	}
-	return errors.Join(writeLines(z, s, v), z.Close())
+	return errors.Join(writeLines(z, s, v, contained), z.Close())
 }
 
-func writeLines(w io.Writer, s *site.Site, v site.Version) error {
+func writeLines(w io.Writer, s *site.Site, v site.Version, contained []ContainedRecord) error {
 	sum := sha256.New()
-	content := newDigester(s.Name, s.ReuseInOutage)
+	content := newDigester(s.Name, s.ReuseInOutage, contained)
 	out := io.MultiWriter(w, sum)
 	header, err := configJSON(ConfigHeader{
-		Schema: ConfigSchema, Site: s.Name, ReuseInOutage: s.ReuseInOutage, Version: v, Counts: ConfigCounts(s),
+		Schema: ConfigSchema, Site: s.Name, ReuseInOutage: s.ReuseInOutage, Version: v, Counts: ConfigCounts(s), Records: contained,
 	})
 	if err != nil {
 		return err
@@ -72,9 +73,11 @@ func writeLine(w io.Writer, line []byte) error {
 }
 
 // Digest names the content of a site: it is the same whatever the order of the
-// lists in it, and is the entity tag of the configuration.
-func Digest(s *site.Site) string {
-	d := newDigester(s.Name, s.ReuseInOutage)
+// lists in it, and is the entity tag of the configuration. The records that it
+// contains are part of it, else nobody would fetch a configuration that only
+// contains more of them.
+func Digest(s *site.Site, contained ...ContainedRecord) string {
+	d := newDigester(s.Name, s.ReuseInOutage, contained)
 	for o := range configObjects(s) {
 		line, err := o.canonical()
 		if err != nil {
@@ -90,9 +93,12 @@ type digester struct {
 	hashes [][sha256.Size]byte
 }
 
-func newDigester(name string, reuse bool) *digester {
+func newDigester(name string, reuse bool, contained []ContainedRecord) *digester {
 	d := &digester{}
 	d.add(fmt.Appendf(nil, "site %q %t", name, reuse))
+	for _, c := range contained {
+		d.add(fmt.Appendf(nil, "contained %q %q %d", c.Origin, c.Journal, c.Sequence))
+	}
 	return d
 }
 

@@ -75,7 +75,7 @@ func (t *trial) stream(ctx context.Context) (*site.Site, wire.ConfigHeader, stri
 	if err != nil {
 		return nil, header, "", err
 	}
-	return s, header, wire.Digest(s), nil
+	return s, header, wire.Digest(s, header.Records...), nil
 }
 
 func configurationComplete(ctx context.Context, t *trial) error {
@@ -190,7 +190,7 @@ func putChanged(ctx context.Context, t *trial) error {
 		return fmt.Errorf("version %s became %s", was.Version, is.Version)
 	}
 	_, header, digest, err := t.stream(ctx)
-	if err == nil && (header.Version != is.Version || digest != wire.Digest(&changed)) {
+	if err == nil && (header.Version != is.Version || digest != wire.Digest(&changed, header.Records...)) {
 		err = fmt.Errorf("the configuration is at %s with another content", header.Version)
 	}
 	return err
