@@ -156,6 +156,9 @@ func siteKeys() keys {
 	} {
 		found[key] = "required"
 	}
+	found["sta_failover"] = string((&site.Site{}).STAFailoverMode())
+	found["groups[].failover"] = string(site.DeliveryGroup{}.FailoverMode())
+	found["groups[].balance"] = string(site.DeliveryGroup{}.Balancing())
 	single, multi := indexed(site.Pooled), indexed(site.MultiSession)
 	found["machines[].capacity"] = fmt.Sprintf("%d, %d in multi-session groups", single.Capacity, multi.Capacity)
 	found["machines[].weight"] = fmt.Sprint(single.Weight)

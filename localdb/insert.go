@@ -47,7 +47,8 @@ func (i *inserter) object(ctx context.Context, o wire.ConfigObject) error {
 	case o.Group != nil:
 		g := o.Group
 		id := i.next("delivery_groups")
-		if err := i.row(ctx, "delivery_groups", id, g.Name, string(g.Kind), g.Desktop, g.ReuseInOutage); err != nil {
+		if err := i.row(ctx, "delivery_groups", id, g.Name, string(g.Kind), g.Desktop, g.ReuseInOutage,
+			string(g.Balance), string(g.Failover), g.Dynamic, g.MaxSessions, g.ReplaceUnreachable); err != nil {
 			return err
 		}
 		return i.list(ctx, "delivery_group_zones", id, g.Zones)
@@ -62,7 +63,7 @@ func (i *inserter) published(ctx context.Context, o wire.ConfigObject) error {
 	switch {
 	case o.Application != nil:
 		id := i.next("applications")
-		if err := i.row(ctx, "applications", id, o.Application.Name, o.Application.Command); err != nil {
+		if err := i.row(ctx, "applications", id, o.Application.Name, o.Application.Command, o.Application.Dynamic); err != nil {
 			return err
 		}
 		return i.list(ctx, "application_groups", id, o.Application.Groups)

@@ -69,7 +69,7 @@ func FuzzBuild(f *testing.F) {
 	s := site.Generate(3, 2, 1)
 	f.Add(lines(f, s))
 	f.Add(strings.Replace(lines(f, s), `"settings":{`, `"settings":{"deadline":"1h","join_wait":"2h",`, 1))
-	f.Add(strings.Replace(lines(f, s), `"1.0"`, `"1.7"`, 1) + `{"later":1}` + "\n")
+	f.Add(strings.Replace(lines(f, s), `"1.1"`, `"1.7"`, 1) + `{"later":1}` + "\n")
 	f.Add(strings.ReplaceAll(lines(f, s), `"command":"`, `"command":"\u0000\ud800`))
 	f.Add(strings.Replace(lines(f, s), `"number":`, `"number":18446744073709551615,"x":`, 1))
 	f.Add(strings.Replace(lines(f, s), `"history":"`, `"history":"../ä\u0000`, 1))
@@ -142,7 +142,8 @@ func mended(text string) []byte {
 	var h wire.ConfigHeader
 	s := &site.Site{}
 	headerErr := json.Unmarshal([]byte(header), &h)
-	s.Name, s.ReuseInOutage = h.Site, h.ReuseInOutage
+	bare := h.Bare()
+	s.Name, s.ReuseInOutage, s.MaxSessions, s.STAFailover = bare.Name, bare.ReuseInOutage, bare.MaxSessions, bare.STAFailover
 	for line := range strings.SplitSeq(rest, "\n") {
 		var o wire.ConfigObject
 		if json.Unmarshal([]byte(line), &o) == nil && o.Kind() != "" {

@@ -9,9 +9,8 @@ import (
 	"understudy/site"
 )
 
-// readSite reads a whole site back from a snapshot.
-func readSite(ctx context.Context, db *sql.DB, name string, reuse bool) (*site.Site, error) {
-	s := &site.Site{Name: name, ReuseInOutage: reuse}
+// readSite reads the objects of a site back from a snapshot.
+func readSite(ctx context.Context, db *sql.DB, s *site.Site) (*site.Site, error) {
 	for _, read := range []func(context.Context, *sql.DB, *site.Site) error{
 		readZones, readConnectors, readGroups, readMachines, readApplications, readUsers, readEntitlements,
 	} {
@@ -68,13 +67,9 @@ func readZones(ctx context.Context, db *sql.DB, s *site.Site) (err error) {
 }
 
 func readConnectors(ctx context.Context, db *sql.DB, s *site.Site) error {
-	schema, err := schemaOf(ctx, db)
+	standby, err := since(ctx, db, 2, "standby", "0")
 	if err != nil {
 		return err
-	}
-	standby := "standby"
-	if schema < 2 {
-		standby = "0"
 	}
 	s.Connectors, err = collect(ctx, db,
 		"SELECT fqdn, zone, client_url, peer_url, failure_domain, "+standby+" FROM connectors ORDER BY id",
@@ -84,16 +79,30 @@ func readConnectors(ctx context.Context, db *sql.DB, s *site.Site) error {
 	return err
 }
 
+// since returns the columns, or what stands for them in a file of a schema before
+// the one that brought them.
+func since(ctx context.Context, db *sql.DB, schema int, columns, instead string) (string, error) {
+	made, err := schemaOf(ctx, db)
+	if made < schema {
+		columns = instead
+	}
+	return columns, err
+}
+
 func readGroups(ctx context.Context, db *sql.DB, s *site.Site) error {
 	zones, err := readLists(ctx, db, "delivery_group_zones")
 	if err != nil {
 		return err
 	}
+	policy, err := since(ctx, db, 3, "balance, failover, dynamic, max_sessions, replace_unreachable", "'', '', 0, 0, 0")
+	if err != nil {
+		return err
+	}
 	s.Groups, err = collect(ctx, db,
-		"SELECT id, name, kind, desktop, reuse_in_outage FROM delivery_groups ORDER BY id",
+		"SELECT id, name, kind, desktop, reuse_in_outage, "+policy+" FROM delivery_groups ORDER BY id",
 		func(r *sql.Rows, g *site.DeliveryGroup) error {
 			var id int64
-			err := r.Scan(&id, &g.Name, &g.Kind, &g.Desktop, &g.ReuseInOutage)
+			err := r.Scan(&id, &g.Name, &g.Kind, &g.Desktop, &g.ReuseInOutage, &g.Balance, &g.Failover, &g.Dynamic, &g.MaxSessions, &g.ReplaceUnreachable)
 			g.Zones = zones[id]
 			return err
 		})
@@ -114,10 +123,14 @@ func readApplications(ctx context.Context, db *sql.DB, s *site.Site) error {
 	if err != nil {
 		return err
 	}
-	s.Applications, err = collect(ctx, db, "SELECT id, name, command FROM applications ORDER BY id",
+	dynamic, err := since(ctx, db, 3, "dynamic", "0")
+	if err != nil {
+		return err
+	}
+	s.Applications, err = collect(ctx, db, "SELECT id, name, command, "+dynamic+" FROM applications ORDER BY id",
 		func(r *sql.Rows, a *site.Application) error {
 			var id int64
-			err := r.Scan(&id, &a.Name, &a.Command)
+			err := r.Scan(&id, &a.Name, &a.Command, &a.Dynamic)
 			a.Groups = groups[id]
 			return err
 		})

@@ -1,10 +1,10 @@
 package localdb
 
-// The schema of a snapshot. Schema 1 knew no standbys; its files are read still. Rows are numbered in the order of the stream. There
-// are no indexes but those that the references need: look-ups are answered from
+// The schema of a snapshot. Schema 1 knew no standbys, schema 2 no balancing, failover modes and session limits; their files are read
+// still. Rows are numbered in the order of the stream. There are no indexes but those that the references need: look-ups are answered from
 // memory, and sorting indexes would take two thirds of an import.
 const (
-	snapshotSchema  = 2
+	snapshotSchema  = 3
 	snapshotAppID   = 0x756e6473 // "unds"
 	snapshotCreates = `
 CREATE TABLE meta (
@@ -26,11 +26,16 @@ CREATE TABLE connectors (
 	standby        INTEGER NOT NULL
 );
 CREATE TABLE delivery_groups (
-	id              INTEGER PRIMARY KEY,
-	name            TEXT NOT NULL UNIQUE,
-	kind            TEXT NOT NULL,
-	desktop         TEXT NOT NULL,
-	reuse_in_outage INTEGER NOT NULL
+	id                  INTEGER PRIMARY KEY,
+	name                TEXT NOT NULL UNIQUE,
+	kind                TEXT NOT NULL,
+	desktop             TEXT NOT NULL,
+	reuse_in_outage     INTEGER NOT NULL,
+	balance             TEXT NOT NULL,
+	failover            TEXT NOT NULL,
+	dynamic             INTEGER NOT NULL,
+	max_sessions        INTEGER NOT NULL,
+	replace_unreachable INTEGER NOT NULL
 );
 CREATE TABLE delivery_group_zones (
 	owner    INTEGER NOT NULL REFERENCES delivery_groups(id),
@@ -51,7 +56,8 @@ CREATE TABLE machines (
 CREATE TABLE applications (
 	id      INTEGER PRIMARY KEY,
 	name    TEXT NOT NULL UNIQUE,
-	command TEXT NOT NULL
+	command TEXT NOT NULL,
+	dynamic INTEGER NOT NULL
 );
 CREATE TABLE application_groups (
 	owner    INTEGER NOT NULL REFERENCES applications(id),

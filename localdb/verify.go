@@ -45,7 +45,7 @@ func verifyDB(ctx context.Context, db *sql.DB, judge func(*site.Site) error) (co
 	if err != nil {
 		return content{}, err
 	}
-	s, err := readSite(ctx, db, m.Header.Site, m.Header.ReuseInOutage)
+	s, err := readSite(ctx, db, m.Header.Bare())
 	if err != nil {
 		return content{}, err
 	}

@@ -25,6 +25,8 @@ type Resource struct {
 	Zones []string
 	// Command is what the desktop host starts; empty means the desktop.
 	Command string
+	// Dynamic says that the resource is on one host of each zone at a time (VPN-03).
+	Dynamic bool
 }
 
 // DesktopID is the resource id of a delivery group's desktop.
@@ -39,7 +41,7 @@ func UserKey(name string) string { return strings.ToLower(name) }
 func desktopResource(g DeliveryGroup) Resource {
 	return Resource{
 		ID: DesktopID(g.Name), Name: g.Desktop, Kind: DesktopResource,
-		Groups: []string{g.Name}, Zones: sortedUnique(g.Zones),
+		Groups: []string{g.Name}, Zones: sortedUnique(g.Zones), Dynamic: g.Dynamic,
 	}
 }
 
@@ -50,7 +52,7 @@ func (x *Index) applicationResource(a Application) Resource {
 	}
 	return Resource{
 		ID: ApplicationID(a.Name), Name: a.Name, Kind: ApplicationResource,
-		Groups: sortedUnique(a.Groups), Zones: sortedUnique(zones), Command: a.Command,
+		Groups: sortedUnique(a.Groups), Zones: sortedUnique(zones), Command: a.Command, Dynamic: a.Dynamic,
 	}
 }
 

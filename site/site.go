@@ -10,14 +10,18 @@ type Site struct {
 	Name string `json:"name"`
 	// ReuseInOutage, together with the same flag of a group, allows used pooled
 	// desktops to be handed out again in HA mode (LHC-34).
-	ReuseInOutage bool            `json:"reuse_in_outage,omitempty"`
-	Zones         []Zone          `json:"zones"`
-	Connectors    []Connector     `json:"connectors"`
-	Groups        []DeliveryGroup `json:"groups"`
-	Machines      []Machine       `json:"machines"`
-	Applications  []Application   `json:"applications,omitempty"`
-	Users         []User          `json:"users"`
-	Entitlements  []Entitlement   `json:"entitlements"`
+	ReuseInOutage bool `json:"reuse_in_outage,omitempty"`
+	// MaxSessions bounds the sessions of the whole site (VPN-05); 0 means no bound.
+	MaxSessions int `json:"max_sessions,omitempty"`
+	// STAFailover is the failover mode of STA tickets; empty means Stateful.
+	STAFailover  Failover        `json:"sta_failover,omitempty"`
+	Zones        []Zone          `json:"zones"`
+	Connectors   []Connector     `json:"connectors"`
+	Groups       []DeliveryGroup `json:"groups"`
+	Machines     []Machine       `json:"machines"`
+	Applications []Application   `json:"applications,omitempty"`
+	Users        []User          `json:"users"`
+	Entitlements []Entitlement   `json:"entitlements"`
 }
 
 // Zone is a resource location: the connectors that elect among themselves, and
@@ -59,6 +63,18 @@ type DeliveryGroup struct {
 	// Desktop is the published name of the group's desktop; empty publishes none.
 	Desktop       string `json:"desktop,omitempty"`
 	ReuseInOutage bool   `json:"reuse_in_outage,omitempty"`
+	// Balance says which machine a launch gets; empty means LeastLoad.
+	Balance Balance `json:"balance,omitempty"`
+	// Failover says what of the group a newly elected connector has; empty means
+	// Stateful.
+	Failover Failover `json:"failover,omitempty"`
+	// Dynamic keeps all users on one host of each zone (VPN-03).
+	Dynamic bool `json:"dynamic,omitempty"`
+	// MaxSessions bounds the sessions of the group (VPN-05); 0 means no bound.
+	MaxSessions int `json:"max_sessions,omitempty"`
+	// ReplaceUnreachable gives a user another pooled desktop when their own does not
+	// answer, though their session there may still run.
+	ReplaceUnreachable bool `json:"replace_unreachable,omitempty"`
 }
 
 // Machine is a desktop host.
@@ -70,7 +86,8 @@ type Machine struct {
 	AssignedUser string `json:"assigned_user,omitempty"`
 	// Capacity is how many sessions it takes; 0 means 1, or 50 in multi-session groups.
 	Capacity int `json:"capacity,omitempty"`
-	// Weight scales the load of multi-session hosts; 0 means 100.
+	// Weight is the machine's share of the launches, relative to the others of its
+	// group, as the group's Balance says; 0 means 100.
 	Weight      int  `json:"weight,omitempty"`
 	Maintenance bool `json:"maintenance,omitempty"`
 }
@@ -82,6 +99,8 @@ type Application struct {
 	Groups []string `json:"groups"`
 	// Command is what the desktop host starts.
 	Command string `json:"command,omitempty"`
+	// Dynamic keeps all its users on one host of each zone (VPN-03).
+	Dynamic bool `json:"dynamic,omitempty"`
 }
 
 // User is a person, with the user groups they belong to.

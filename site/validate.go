@@ -33,6 +33,7 @@ type validator struct {
 	hosts        map[FQDN]string // the place of each
 	peerURLs     map[string]string
 	staffed      map[string]bool // zones with a connector: whether one is active
+	rules        []FailoverRule
 }
 
 func newValidator(s *Site) *validator {
@@ -45,6 +46,7 @@ func newValidator(s *Site) *validator {
 		hosts:        make(map[FQDN]string, len(s.Connectors)+len(s.Machines)),
 		peerURLs:     map[string]string{},
 		staffed:      map[string]bool{},
+		rules:        FailoverRules(),
 	}
 	for _, c := range s.Connectors {
 		v.staffed[c.Zone] = v.staffed[c.Zone] || !c.Standby
@@ -70,6 +72,8 @@ func (v *validator) checkSite() {
 	if v.site.Name == "" {
 		v.fault("name", "is missing")
 	}
+	v.checkLimit("max_sessions", v.site.MaxSessions)
+	v.checkFailover("sta_failover", v.site.STAFailover, nil)
 	for _, list := range []struct {
 		path  string
 		empty bool
@@ -130,9 +134,7 @@ func (v *validator) checkGroups() {
 		default:
 			v.fault(path+".kind", "%q is not assigned, pooled or multi-session", g.Kind)
 		}
-		if g.ReuseInOutage && g.Kind != Pooled {
-			v.fault(path+".reuse_in_outage", "only pooled groups have it, not %s ones", g.Kind)
-		}
+		v.checkGroupPolicy(path, g)
 		v.checkRefs(path+".zones", "group "+quote(g.Name)+" is in no zone", g.Zones, v.checkZone)
 	}
 }
@@ -176,7 +178,7 @@ func (v *validator) checkApplications() {
 		path := item("applications", i)
 		v.checkName(path, "applications", a.Name, i, v.applications[a.Name])
 		v.checkRefs(path+".groups", "application "+quote(a.Name)+" is on the machines of no group", a.Groups,
-			func(path, name string) { v.checkGroup(path, name) })
+			func(path, name string) { v.checkApplicationGroup(path, a, name) })
 	}
 }
 

@@ -64,6 +64,18 @@ func TestValidateNamesEachFault(t *testing.T) {
 		{"unknown kind", func(s *site.Site) { s.Groups[1].Kind = "shared" }, `groups[1].kind: "shared" is not assigned, pooled or multi-session`},
 		{"reuse of a group that is not pooled", func(s *site.Site) { s.Groups[0].ReuseInOutage = true }, `groups[0].reuse_in_outage: only pooled groups have it, not assigned ones`},
 
+		{"replacing in a group that is not pooled", func(s *site.Site) { s.Groups[0].ReplaceUnreachable = true }, `groups[0].replace_unreachable: only pooled groups have it, not assigned ones`},
+		{"dynamic group of desktops for one user each", func(s *site.Site) { s.Groups[1].Dynamic = true }, `groups[1].dynamic: only multi-session groups have it, not pooled ones: all users share one host`},
+		{"unknown balance", func(s *site.Site) { s.Groups[2].Balance = "random" }, `groups[2].balance: "random" is not least-load, round-robin, breadth-first or depth-first`},
+		{"unknown failover mode", func(s *site.Site) { s.Groups[2].Failover = "hot" }, `groups[2].failover: "hot" is not stateful, stateless or disabled`},
+		{"unknown failover mode of tickets", func(s *site.Site) { s.STAFailover = "hot" }, `sta_failover: "hot" is not stateful, stateless or disabled`},
+		{"negative limit of the site", func(s *site.Site) { s.MaxSessions = -1 }, `max_sessions: -1 is not within 1 to 10000000`},
+		{"limit of a group beyond all", func(s *site.Site) { s.Groups[2].MaxSessions = 1e8 }, `groups[2].max_sessions: 100000000 is not within 1 to 10000000`},
+		{"dynamic application on pooled desktops", func(s *site.Site) { s.Applications[0].Dynamic = true }, `applications[0].groups[1]: group "pool" is pooled; a dynamic application is on multi-session hosts`},
+		{"dynamic application on a dynamic group", func(s *site.Site) {
+			s.Groups[2].Dynamic, s.Applications[0].Dynamic, s.Applications[0].Groups = true, true, []string{"shared"}
+		}, `applications[0].groups[0]: group "shared" is dynamic itself: leave dynamic of the application out`},
+
 		{"machine in an unknown group", func(s *site.Site) { s.Machines[0].Group = "x" }, `machines[0].group: group "x" does not exist`},
 		{"machine in no group", func(s *site.Site) { s.Machines[0].Group = "" }, `machines[0].group: is missing`},
 		{"machine in an unknown zone", func(s *site.Site) { s.Machines[0].Zone = "oslo" }, `machines[0].zone: zone "oslo" does not exist`},

@@ -12,25 +12,39 @@ import (
 
 // ConfigSchema is the version of the configuration stream that we write, and the
 // newest that we know completely.
-const ConfigSchema = "1.0"
+const ConfigSchema = "1.1"
 
 const (
 	schemaMajor = 1
-	schemaMinor = 0
+	schemaMinor = 1
 )
 
 // ConfigHeader is the first line of a configuration stream.
 type ConfigHeader struct {
-	Schema        string       `json:"schema"`
-	Site          string       `json:"site"`
-	ReuseInOutage bool         `json:"reuse_in_outage,omitempty"`
-	Version       site.Version `json:"version"`
+	Schema        string        `json:"schema"`
+	Site          string        `json:"site"`
+	ReuseInOutage bool          `json:"reuse_in_outage,omitempty"`
+	MaxSessions   int           `json:"max_sessions,omitempty"`
+	STAFailover   site.Failover `json:"sta_failover,omitempty"`
+	Version       site.Version  `json:"version"`
 	// Counts says how many objects of each kind follow: zones, connectors, groups,
 	// machines, applications, users, entitlements.
 	Counts map[string]int `json:"counts"`
 	// Records names the last durable record of each journal that this
 	// configuration contains.
 	Records []ContainedRecord `json:"records,omitempty"`
+}
+
+// Bare is the site without the objects that follow the header.
+func (h ConfigHeader) Bare() *site.Site {
+	return &site.Site{Name: h.Site, ReuseInOutage: h.ReuseInOutage, MaxSessions: h.MaxSessions, STAFailover: h.STAFailover}
+}
+
+func headerOf(s *site.Site, v site.Version, contained []ContainedRecord) ConfigHeader {
+	return ConfigHeader{
+		Schema: ConfigSchema, Site: s.Name, ReuseInOutage: s.ReuseInOutage, MaxSessions: s.MaxSessions, STAFailover: s.STAFailover,
+		Version: v, Counts: ConfigCounts(s), Records: contained,
+	}
 }
 
 // ContainedRecord is the last durable record of one journal that a configuration

@@ -30,7 +30,8 @@ func mended(lines string) string {
 	var h wire.ConfigHeader
 	s := &site.Site{}
 	if json.Unmarshal([]byte(header), &h) == nil {
-		s.Name, s.ReuseInOutage = h.Site, h.ReuseInOutage
+		bare := h.Bare()
+		s.Name, s.ReuseInOutage, s.MaxSessions, s.STAFailover = bare.Name, bare.ReuseInOutage, bare.MaxSessions, bare.STAFailover
 	}
 	for line := range strings.SplitSeq(rest, "\n") {
 		var o wire.ConfigObject
@@ -76,7 +77,7 @@ func FuzzConfigLines(f *testing.F) {
 	f.Add(lines+"{}\n", false)
 	f.Add(strings.Replace(lines, `{"trailer":`, `{"zone":{"name":"x"},"trailer":`, 1), false)
 	f.Add(withoutTrailer(plain(f, stream(f, newestSite()))), true)
-	f.Add(withoutTrailer(strings.Replace(lines, `"1.0"`, `"1.9"`, 1))+`{"later":{"a":1}}`+"\n", true)
+	f.Add(withoutTrailer(strings.Replace(lines, `"1.1"`, `"1.9"`, 1))+`{"later":{"a":1}}`+"\n", true)
 	f.Add(strings.Replace(withoutTrailer(lines), `"capacity":1`, `"capacity":9223372036854775808`, 1), true)
 	f.Add(strings.Replace(withoutTrailer(lines), "alice", `\ud800\u0000`+"\xff", 1), true)
 	f.Add(strings.Replace(withoutTrailer(lines), `"zones":["berlin","paris"]`, `"zones":["berlin"],"zones":[null,"a"]`, 1), true)
@@ -162,7 +163,7 @@ func readStream(stream []byte) (*site.Site, wire.ConfigHeader, string, error) {
 	if err != nil {
 		return nil, wire.ConfigHeader{}, "", err
 	}
-	s := &site.Site{Name: c.Header().Site, ReuseInOutage: c.Header().ReuseInOutage}
+	s := c.Header().Bare()
 	for {
 		o, err := c.Next()
 		if err == io.EOF { //nolint:errorlint // the reader promises this value itself

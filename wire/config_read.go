@@ -79,7 +79,7 @@ func (c *ConfigReader) readHeader() error {
 		return err
 	}
 	c.sum.Write(line)
-	c.content = newDigester(c.header.Site, c.header.ReuseInOutage, c.header.Records)
+	c.content = newDigester(c.header.Bare(), c.header.Records)
 	return nil
 }
 
@@ -249,7 +249,7 @@ func ReadConfig(r io.Reader) (*site.Site, ConfigHeader, error) {
 	if err != nil {
 		return nil, ConfigHeader{}, err
 	}
-	s := &site.Site{Name: c.header.Site, ReuseInOutage: c.header.ReuseInOutage}
+	s := c.header.Bare()
 	for {
 		o, err := c.Next()
 		if errors.Is(err, io.EOF) {

@@ -80,7 +80,7 @@ func TestConfigHeaderAndDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := c.Header()
-	if h.Schema != "1.0" || h.Site != "example" || h.Version != version || h.Counts["machines"] != 2 || h.Counts["applications"] != 0 {
+	if h.Schema != wire.ConfigSchema || h.Site != "example" || h.Version != version || h.Counts["machines"] != 2 || h.Counts["applications"] != 0 {
 		t.Errorf("got header %+v", h)
 	}
 	for {

@@ -28,11 +28,9 @@ func WriteConfig(w io.Writer, s *site.Site, v site.Version, contained ...Contain
 
 func writeLines(w io.Writer, s *site.Site, v site.Version, contained []ContainedRecord) error {
 	sum := sha256.New()
-	content := newDigester(s.Name, s.ReuseInOutage, contained)
+	content := newDigester(s, contained)
 	out := io.MultiWriter(w, sum)
-	header, err := configJSON(ConfigHeader{
-		Schema: ConfigSchema, Site: s.Name, ReuseInOutage: s.ReuseInOutage, Version: v, Counts: ConfigCounts(s), Records: contained,
-	})
+	header, err := configJSON(headerOf(s, v, contained))
 	if err != nil {
 		return err
 	}
@@ -77,7 +75,7 @@ func writeLine(w io.Writer, line []byte) error {
 // contains are part of it, else nobody would fetch a configuration that only
 // contains more of them.
 func Digest(s *site.Site, contained ...ContainedRecord) string {
-	d := newDigester(s.Name, s.ReuseInOutage, contained)
+	d := newDigester(s, contained)
 	for o := range configObjects(s) {
 		line, err := o.canonical()
 		if err != nil {
@@ -93,9 +91,18 @@ type digester struct {
 	hashes [][sha256.Size]byte
 }
 
-func newDigester(name string, reuse bool, contained []ContainedRecord) *digester {
+// newDigester begins with the site's own settings. Those that are not set are left
+// out: content that an older version knew has the digest that it gave it.
+func newDigester(s *site.Site, contained []ContainedRecord) *digester {
 	d := &digester{}
-	d.add(fmt.Appendf(nil, "site %q %t", name, reuse))
+	line := fmt.Appendf(nil, "site %q %t", s.Name, s.ReuseInOutage)
+	if s.MaxSessions != 0 {
+		line = fmt.Appendf(line, " max_sessions %d", s.MaxSessions)
+	}
+	if s.STAFailover != "" {
+		line = fmt.Appendf(line, " sta_failover %q", s.STAFailover)
+	}
+	d.add(line)
 	for _, c := range contained {
 		d.add(fmt.Appendf(nil, "contained %q %q %d", c.Origin, c.Journal, c.Sequence))
 	}
