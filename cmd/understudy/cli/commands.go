@@ -20,6 +20,7 @@ func commands(a *app) []*cobra.Command {
 		newDesktopCommand(a),
 		newContractCommand(a),
 		newDemoCommand(a),
+		newLoadCommand(a),
 		newVersionCommand(a),
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"understudy/config"
 	"understudy/datadir"
+	"understudy/load"
 	"understudy/wire"
 )
 
@@ -49,6 +50,9 @@ func exitCode(ctx context.Context, err error) int {
 	}
 	if _, ok := errors.AsType[*config.FileError](err); ok {
 		return exitConfig
+	}
+	if errors.Is(err, load.ErrNoAnswer) {
+		return exitNotReady
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return exitTimeout
