@@ -84,4 +84,7 @@ const (
 	LateWake            Name = "late_wake"
 	SiteChanged         Name = "site_changed"
 	AssignmentConflict  Name = "assignment_conflict"
+	RecordRejected      Name = "record_rejected"
+	RecordConflict      Name = "record_conflict"
+	TwoSessions         Name = "two_sessions"
 )

@@ -108,7 +108,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	}
 	defer t.close()
 	report := Report{URL: o.URL, Site: o.Site}
-	for _, list := range [][]check{siteChecks(), relayChecks(), callChecks()} {
+	for _, list := range [][]check{siteChecks(), relayChecks(), callChecks(), recordChecks()} {
 		for _, c := range list {
 			if ctx.Err() != nil {
 				return report, ctx.Err()

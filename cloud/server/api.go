@@ -65,6 +65,8 @@ func (s *Server) siteRoutes(r chi.Router) {
 		r.With(s.authenticated(Connector, Admin), s.ourSite, within(siteTime)).Get("/configuration", s.getConfiguration)
 		r.With(s.authenticated(Admin), s.ourSite, within(siteTime)).Get("/", s.getSite)
 		r.With(s.authenticated(Admin), s.ourSite, within(siteTime)).Put("/", s.putSite)
+		r.With(s.authenticated(Connector), s.ourSite, within(bodyTime)).Post("/records", s.postRecords)
+		r.With(s.authenticated(Admin), s.ourSite, within(bodyTime)).Get("/findings", s.getFindings)
 		r.With(s.authenticated(Connector), s.ourSite).Post("/connectors/{fqdn}/calls", s.takeCalls)
 	})
 }

@@ -21,13 +21,19 @@ const (
 	// settle lets a burst of assignments become one version.
 	settle = 200 * time.Millisecond
 	retry  = 5 * time.Second // after a failure
+	// A hand-back is over when nothing has come for restAfter; a long one is published
+	// in parts.
+	restAfter = time.Second
+	restLimit = 15 * time.Second
 )
 
 // change is what goes with a new version of the site.
 type change struct {
 	author string
 	digest string
-	stale  []site.FQDN // assignments that the version overrules
+	// contained was read before the owners were, so that those are not older.
+	contained []wire.ContainedRecord
+	stale     []site.FQDN // assignments that the version overrules
 }
 
 // publisher makes versions of the site: those that an administrator sends, and
@@ -39,10 +45,15 @@ type publisher struct {
 	news    chan struct{} // there are new assignments
 	making  chan struct{} // one version at a time; held over I/O, so no mutex
 	current atomic.Pointer[published]
+	// handed is when records of an outage came last; rested is called when they have
+	// not for a while.
+	handed atomic.Pointer[time.Time]
+	rested func(context.Context) error
+	looked *time.Time // the value of handed when rested was called last; of run
 }
 
 func newPublisher(st *store, engine *broker.Engine, current *published, log *logrus.Entry) *publisher {
-	p := &publisher{store: st, engine: engine, log: log, news: make(chan struct{}, 1), making: make(chan struct{}, 1)}
+	p := &publisher{store: st, engine: engine, log: log, news: make(chan struct{}, 1), making: make(chan struct{}, 1), looked: new(time.Time)}
 	p.current.Store(current)
 	p.assigned() // those that a crash left unpublished
 	return p
@@ -59,6 +70,29 @@ func (p *publisher) assigned() {
 	}
 }
 
+// handedBack asks for a version that contains what was handed back.
+func (p *publisher) handedBack() {
+	now := time.Now()
+	p.handed.Store(&now)
+	p.assigned()
+}
+
+// rest waits for a hand-back to come to its end, so that not each batch makes a
+// version; not for ever.
+func (p *publisher) rest(ctx context.Context) {
+	for begun := time.Now(); time.Since(begun) < restLimit; {
+		at := p.handed.Load()
+		if at == nil || time.Since(*at) >= restAfter {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(restAfter - time.Since(*at)):
+		}
+	}
+}
+
 // Put publishes a site that an administrator sends; ifMatch, if not empty, is the
 // version that it is to replace. Nothing changes unless all of it is right.
 func (p *publisher) Put(ctx context.Context, s *site.Site, ifMatch, author string) (*published, error) {
@@ -71,6 +105,10 @@ func (p *publisher) Put(ctx context.Context, s *site.Site, ifMatch, author strin
 	if s.Name != p.store.site {
 		return nil, invalid([]site.Fault{{Path: "name", Text: fmt.Sprintf("is %q; this cloud broker serves site %q", s.Name, p.store.site)}})
 	}
+	contained, err := p.store.Contained(ctx)
+	if err != nil {
+		return nil, err
+	}
 	owners, err := p.store.Assignments(ctx)
 	if err != nil {
 		return nil, err
@@ -79,7 +117,10 @@ func (p *publisher) Put(ctx context.Context, s *site.Site, ifMatch, author strin
 	if faults := merged.Validate(); len(faults) > 0 {
 		return nil, invalid(faults)
 	}
-	return p.publish(ctx, merged, change{author: author, stale: stale})
+	if current.document != nil && wire.Digest(merged, current.contained...) == current.digest {
+		return current, nil // what was handed back meanwhile makes a version of its own
+	}
+	return p.publish(ctx, merged, change{author: author, contained: contained, stale: stale})
 }
 
 func invalid(faults []site.Fault) error {
@@ -91,7 +132,7 @@ func invalid(faults []site.Fault) error {
 // publish makes a version if the content differs. It is called with making held.
 func (p *publisher) publish(ctx context.Context, s *site.Site, c change) (*published, error) {
 	current := p.Current()
-	c.digest = wire.Digest(s)
+	c.digest = wire.Digest(s, c.contained...)
 	if c.digest == current.digest {
 		return current, nil
 	}
@@ -120,6 +161,7 @@ func (p *publisher) run(ctx context.Context, gate func(context.Context) error) {
 			return
 		case <-p.news:
 		}
+		p.rest(ctx)
 		timer.Reset(p.tryAssignments(ctx))
 	}
 }
@@ -127,6 +169,11 @@ func (p *publisher) run(ctx context.Context, gate func(context.Context) error) {
 // tryAssignments returns how long to wait before the next version.
 func (p *publisher) tryAssignments(ctx context.Context) time.Duration {
 	err := p.publishAssignments(ctx)
+	if at := p.handed.Load(); err == nil && at != p.looked {
+		if err = p.rested(ctx); err == nil {
+			p.looked = at
+		}
+	}
 	if err == nil || ctx.Err() != nil {
 		return settle
 	}
@@ -142,6 +189,10 @@ func (p *publisher) publishAssignments(ctx context.Context) error {
 	if current.document == nil {
 		return nil
 	}
+	contained, err := p.store.Contained(ctx)
+	if err != nil {
+		return err
+	}
 	owners, err := p.store.Assignments(ctx)
 	if err != nil {
 		return err
@@ -150,10 +201,14 @@ func (p *publisher) publishAssignments(ctx context.Context) error {
 	for _, machine := range stale {
 		logEvent(p.log, events.AssignmentConflict, logrus.Fields{"machine": machine, "user": owners[machine], "reason": "the site says otherwise"})
 	}
-	if wire.Digest(merged) == current.digest {
+	if wire.Digest(merged, contained...) == current.digest {
 		return p.store.Forget(ctx, stale)
 	}
-	_, err = p.publish(ctx, merged, change{author: "the system: a machine was assigned", stale: stale})
+	author := "the system: a machine was assigned"
+	if !slices.Equal(contained, current.contained) {
+		author = "the system: records of an outage were handed back"
+	}
+	_, err = p.publish(ctx, merged, change{author: author, contained: contained, stale: stale})
 	return err
 }
 

@@ -48,7 +48,7 @@ func (st *store) rename(ctx context.Context, tx *sql.Tx, p *published, history s
 	if p.version.IsZero() {
 		return nil
 	}
-	next, err := render(p.index.Site(), site.Version{History: history, Number: p.version.Number + 1}, p.digest)
+	next, err := render(p.index.Site(), site.Version{History: history, Number: p.version.Number + 1}, p.digest, p.contained)
 	if err != nil {
 		return err
 	}

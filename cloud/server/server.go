@@ -156,6 +156,7 @@ func (s *Server) startEngine(ctx context.Context) error {
 	s.engine = broker.New(broker.Options{Broker: site.FQDN(s.o.Site)}, current.index)
 	s.engine.Apply(records)
 	s.sites = newPublisher(s.store, s.engine, current, s.log)
+	s.sites.rested = s.findTwice
 	return nil
 }
 

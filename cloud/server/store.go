@@ -23,7 +23,7 @@ import (
 
 const (
 	storeFile   = "cloud.db"
-	storeSchema = 1
+	storeSchema = 2
 	// keepVersions and keepRecords bound what the store holds of the past.
 	keepVersions = 20
 	keepRecords  = 100_000
@@ -58,10 +58,12 @@ type store struct {
 
 // published is one version of the site, ready to be served. It never changes.
 type published struct {
-	index    *site.Index
-	version  site.Version
-	digest   string
-	document []byte // the configuration stream; nil before the first version
+	index   *site.Index
+	version site.Version
+	digest  string
+	// contained are the durable records of outages that it contains.
+	contained []wire.ContainedRecord
+	document  []byte // the configuration stream; nil before the first version
 }
 
 func openStore(ctx context.Context, o Options) (*store, error) {
@@ -125,6 +127,10 @@ func (st *store) prepare(ctx context.Context, e env.Env) error {
 		if err := st.create(ctx, e); err != nil {
 			return fmt.Errorf("create: %w", err)
 		}
+	case version == 1:
+		if err := st.upgrade(ctx); err != nil {
+			return fmt.Errorf("upgrade: %w", err)
+		}
 	}
 	var name string
 	err := st.db.QueryRowContext(ctx, "SELECT (SELECT value FROM meta WHERE key = 'site'), (SELECT value FROM meta WHERE key = 'history')").
@@ -140,13 +146,21 @@ func (st *store) prepare(ctx context.Context, e env.Env) error {
 func (st *store) create(ctx context.Context, e env.Env) error {
 	history := newHistory(e, e.Now())
 	return st.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, schema); err != nil {
+		if _, err := tx.ExecContext(ctx, schema+recordTables); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES ('site', ?), ('history', ?)", st.site, history); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", storeSchema))
+		return err
+	})
+}
+
+// upgrade adds what schema 2 has beyond schema 1.
+func (st *store) upgrade(ctx context.Context) error {
+	return st.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, recordTables+fmt.Sprintf("PRAGMA user_version = %d", storeSchema))
 		return err
 	})
 }
@@ -200,14 +214,14 @@ func (st *store) Current(ctx context.Context) (*published, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read version %d of the site from the store: %w", p.version.Number, err)
 	}
-	p.version, p.index = header.Version, site.NewIndex(s)
+	p.version, p.index, p.contained = header.Version, site.NewIndex(s), header.Records
 	return &p, nil
 }
 
 // SaveVersion makes a new version of the site and forgets the assignments that it
 // overrules.
 func (st *store) SaveVersion(ctx context.Context, s *site.Site, number uint64, c change) (*published, error) {
-	p, err := render(s, site.Version{History: st.history, Number: number}, c.digest)
+	p, err := render(s, site.Version{History: st.history, Number: number}, c.digest, c.contained)
 	if err != nil {
 		return nil, err
 	}
@@ -218,12 +232,12 @@ func (st *store) SaveVersion(ctx context.Context, s *site.Site, number uint64, c
 }
 
 // render writes a version as connectors will get it.
-func render(s *site.Site, v site.Version, digest string) (*published, error) {
+func render(s *site.Site, v site.Version, digest string, contained []wire.ContainedRecord) (*published, error) {
 	var document bytes.Buffer
-	if err := wire.WriteConfig(&document, s, v); err != nil {
+	if err := wire.WriteConfig(&document, s, v, contained...); err != nil {
 		return nil, err
 	}
-	return &published{index: site.NewIndex(s), version: v, digest: digest, document: document.Bytes()}, nil
+	return &published{index: site.NewIndex(s), version: v, digest: digest, contained: contained, document: document.Bytes()}, nil
 }
 
 func (st *store) insert(ctx context.Context, tx *sql.Tx, p *published, c change) error {
