@@ -10,7 +10,7 @@ import (
 
 // choose picks the host of a launch: an existing session of the user first
 // (LHC-37), then the user's own machine, then a free machine that becomes it
-// (LHC-36), then the least loaded machine, ties in rotation.
+// (LHC-36), then the machine that the group's policy of balancing says.
 func (e *Engine) choose(r LaunchRequest) (site.Resource, *host, *session, error) {
 	resource, err := e.launchable(r)
 	if err != nil {
@@ -23,7 +23,7 @@ func (e *Engine) choose(r LaunchRequest) (site.Resource, *host, *session, error)
 	if own != nil {
 		return resource, own, nil, nil
 	}
-	if h := e.leastLoaded(r, resource); h != nil {
+	if h := e.balanced(r, resource); h != nil {
 		return resource, h, nil, nil
 	}
 	if err == nil {
@@ -118,41 +118,52 @@ func zonesOf(machines []site.Machine) []string {
 	return slices.Compact(zones)
 }
 
-// leastLoaded picks from the pools: those of the preferred zone before all others.
-func (e *Engine) leastLoaded(r LaunchRequest, resource site.Resource) *host {
-	near, far := e.poolsFor(r, resource)
-	if h := best(near, r.Exclude); h != nil {
+// balanced picks from the pools: those of the preferred zone before all others.
+func (e *Engine) balanced(r LaunchRequest, resource site.Resource) *host {
+	near, far := e.offersFor(r, resource)
+	if h := best(near); h != nil {
 		return h
 	}
-	return best(far, r.Exclude)
+	return best(far)
 }
 
-// poolsFor leaves out assigned groups in which the user has a machine already.
-func (e *Engine) poolsFor(r LaunchRequest, resource site.Resource) (near, far []*queue[*host]) {
+// offersFor leaves out assigned groups in which the user has a machine already.
+func (e *Engine) offersFor(r LaunchRequest, resource site.Resource) (near, far []*host) {
 	for _, name := range resource.Groups {
 		group, _ := e.index.Group(name)
 		if group.Kind == site.Assigned && len(e.machinesOf(r.User, name)) > 0 {
 			continue
 		}
 		for _, zone := range resource.Zones {
-			q := e.pools[pool{name, zone}]
+			h := e.offer(r, poolKey{name, zone})
 			switch {
-			case q == nil, r.Without[zone]:
+			case h == nil, r.Without[zone]:
 			case zone == r.Zone:
-				near = append(near, q)
+				near = append(near, h)
 			default:
-				far = append(far, q)
+				far = append(far, h)
 			}
 		}
 	}
 	return near, far
 }
 
-func best(pools []*queue[*host], exclude map[site.FQDN]bool) *host {
+// offer is the machine that a group has for the launch in a zone.
+func (e *Engine) offer(r LaunchRequest, key poolKey) *host {
+	p := e.pools[key]
+	if p == nil {
+		return nil
+	}
+	h, _ := p.hosts.firstOf(func(h *host) bool { return !r.Exclude[h.machine.Name] })
+	return h
+}
+
+// best compares what several groups offer: by load, for their policies say nothing
+// of one another's machines.
+func best(offers []*host) *host {
 	var least *host
-	for _, q := range pools {
-		h, ok := q.firstOf(func(h *host) bool { return !exclude[h.machine.Name] })
-		if ok && (least == nil || lessLoaded(h, least)) {
+	for _, h := range offers {
+		if least == nil || lessLoaded(h, least) {
 			least = h
 		}
 	}

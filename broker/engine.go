@@ -39,7 +39,7 @@ type Engine struct {
 
 	hosts   map[site.FQDN]*host
 	byLease map[string]*host
-	pools   map[pool]*queue[*host]
+	pools   map[poolKey]*pool
 	leases  *queue[*host] // by end
 	unclean map[*host]bool
 
@@ -67,7 +67,7 @@ func New(o Options, index *site.Index) *Engine {
 
 		hosts:   map[site.FQDN]*host{},
 		byLease: map[string]*host{},
-		pools:   map[pool]*queue[*host]{},
+		pools:   map[poolKey]*pool{},
 		leases: &queue[*host]{
 			less:  func(a, b *host) bool { return a.expires.Before(b.expires) },
 			place: func(h *host) *int { return &h.due },
@@ -98,8 +98,23 @@ func (e *Engine) SetIndex(index *site.Index) {
 			e.disown(name)
 		}
 	}
+	e.keepPools()
 	for _, name := range slices.Sorted(maps.Keys(e.hosts)) {
 		e.reindex(e.hosts[name])
+	}
+}
+
+// keepPools keeps those whose policy is still the same; the hosts of the others go
+// into new ones as each is placed.
+func (e *Engine) keepPools() {
+	for key, p := range e.pools {
+		if g, ok := e.index.Group(key.group); ok && g.Balancing() == p.balance {
+			continue
+		}
+		for _, h := range p.hosts.items {
+			h.slot = 0
+		}
+		delete(e.pools, key)
 	}
 }
 
@@ -109,9 +124,12 @@ func (e *Engine) reindex(h *host) {
 		e.pending = append(e.pending, e.drop(h, "the machine is no longer in this zone of the site"))
 		return
 	}
-	e.pools[h.pool()].drop(h)
+	e.leavePool(h)
 	h.machine = m
 	h.group, _ = e.index.Group(m.Group)
+	if h.group.FailoverMode() == site.Stateless {
+		h.turn = 0
+	}
 	e.place(h)
 }
 

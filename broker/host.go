@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"time"
 
 	"understudy/site"
@@ -27,16 +26,16 @@ type host struct {
 	nextReport uint64
 	reported   []Record // of the latest report
 
-	index int    // the load index by which it is queued
+	// What a pool is ordered by; index and count are as of the latest place.
+	index int    // the load index
+	count int    // of sessions
 	turn  uint64 // when it was last chosen, so that ties rotate
+	pass  uint64 // how far it is in its turns, by round-robin
 	slot  int    // in its pool
 	due   int    // in the queue of leases
 }
 
-// pool names the machines of a delivery group in a zone.
-type pool struct{ group, zone string }
-
-func (h *host) pool() pool { return pool{h.machine.Group, h.machine.Zone} }
+func (h *host) pool() poolKey { return poolKey{h.machine.Group, h.machine.Zone} }
 
 // limit is how many sessions the host takes: one, unless its group shares hosts.
 func (h *host) limit() int {
@@ -68,28 +67,19 @@ func (h *host) loadIndex() int {
 	return max(share, reported) * 100 / h.machine.Weight
 }
 
-func lessLoaded(a, b *host) bool {
-	return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.turn, b.turn),
-		cmp.Compare(a.machine.Name, b.machine.Name)) < 0
-}
-
-func newPool() *queue[*host] {
-	return &queue[*host]{less: lessLoaded, place: func(h *host) *int { return &h.slot }}
-}
-
 // place queues the host where its load belongs, or takes it out of its pool when
 // it is not to be given to just anybody. Every change of a host ends here.
 func (e *Engine) place(h *host) {
-	q := e.pools[h.pool()]
-	if q == nil {
-		q = newPool()
-		e.pools[h.pool()] = q
+	p := e.pools[h.pool()]
+	if p == nil {
+		p = newPool(h.group.Balancing())
+		e.pools[h.pool()] = p
 	}
-	h.index = h.loadIndex()
+	h.index, h.count = h.loadIndex(), len(h.sessions)
 	if e.room(h) && e.owner(h.machine) == "" {
-		q.put(h)
+		p.admit(h)
 	} else {
-		q.drop(h)
+		p.hosts.drop(h)
 	}
 	if e.awaitsReset(h) {
 		e.unclean[h] = true
@@ -125,7 +115,7 @@ func (e *Engine) drop(h *host, reason string) Record {
 	for _, s := range h.sessions {
 		e.end(s)
 	}
-	e.pools[h.pool()].drop(h)
+	e.leavePool(h)
 	e.leases.drop(h)
 	delete(e.unclean, h)
 	delete(e.byLease, h.lease)

@@ -19,13 +19,12 @@ func (e *Engine) Reserve(now time.Time, r LaunchRequest) (Reservation, error) {
 	until := now.Add(e.reservationLife(h.machine.Zone))
 	if s == nil {
 		s = e.begin(h, Session{ID: r.Session, User: r.User, Resource: r.Resource, State: Reserved}, until)
+		e.chose(h)
 	}
 	s.until = until
 	e.watch(s)
 	e.claims++
 	s.claims[e.claims] = false
-	e.turns++
-	h.turn = e.turns
 	e.place(h)
 	held := e.reservation(r, resource, h, s)
 	held.claim = e.claims
