@@ -212,6 +212,9 @@ func (a *Agent) missing(s wire.Status, peers []wire.PeerStatus) []string {
 	if !s.Gate.Open {
 		out = append(out, "the zone would not enter HA mode by itself: "+s.Gate.Reason)
 	}
+	if s.Snapshot != nil && s.Snapshot.Quarantined > 0 {
+		out = append(out, fmt.Sprintf("%d objects of the site are not used because they are not valid; `understudy snapshots` names them", s.Snapshot.Quarantined))
+	}
 	if s.Sync.Outcome == "failed" {
 		out = append(out, "changes since the last good sync: "+s.Sync.Detail)
 	}

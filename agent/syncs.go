@@ -118,9 +118,19 @@ type announcing struct{ a *Agent }
 
 // Build builds a snapshot of what the stream holds.
 func (n announcing) Build(ctx context.Context, r *wire.ConfigReader, from string) (*localdb.Built, error) {
-	version := r.Header().Version.String()
-	n.a.log.raise(events.SyncStarted, "version "+version, logrus.Fields{"version": version})
+	n.begins(r, "")
 	return n.a.snapshots.Build(ctx, r, from)
+}
+
+// BuildDelta builds a snapshot of the one in use and what changed since.
+func (n announcing) BuildDelta(ctx context.Context, r *wire.ConfigReader, from string) (*localdb.Built, error) {
+	n.begins(r, ", what changed since "+r.Header().Base.String())
+	return n.a.snapshots.BuildDelta(ctx, r, from)
+}
+
+func (n announcing) begins(r *wire.ConfigReader, what string) {
+	version := r.Header().Version.String()
+	n.a.log.raise(events.SyncStarted, "version "+version+what, logrus.Fields{"version": version})
 }
 
 func (a *Agent) current() (site.Version, string) {
@@ -169,7 +179,10 @@ func (a *Agent) swap(ctx context.Context, built *localdb.Built) error {
 func (a *Agent) noteSync(r configsync.Result, from site.FQDN) {
 	now := a.o.Env.Now().UTC()
 	status := wire.SyncStatus{At: now, Outcome: string(r.Outcome), Detail: r.Detail}
-	fields := logrus.Fields{"version": r.Version.String()}
+	fields := logrus.Fields{"version": r.Version.String(), "delta": r.Delta, "objects": r.Objects, "bytes": r.Bytes}
+	if r.NoDelta != nil {
+		a.log.raise(events.DeltaRefused, r.NoDelta.Error(), logrus.Fields{"version": r.Version.String()})
+	}
 	if from != "" {
 		fields["peer"] = string(from)
 	}
@@ -180,13 +193,14 @@ func (a *Agent) noteSync(r configsync.Result, from site.FQDN) {
 			name = events.SnapshotFromPeer
 		}
 		a.log.raise(name, fmt.Sprintf("version %s is in use", r.Version), fields)
+		a.tellQuarantined()
 	case configsync.Deferred:
 		a.log.raise(events.SyncDeferred, "the zone is in HA mode", fields)
 	case configsync.Failed:
 		a.syncFailing = true
 		a.log.raise(events.SyncFailed, r.Err.Error(), fields)
 		status.Detail = r.Err.Error()
-	case configsync.Unchanged:
+	case configsync.Unchanged, configsync.Held:
 	}
 	if r.Outcome == configsync.Imported || r.Outcome == configsync.Unchanged {
 		a.confirmed.Store(&now)
@@ -197,6 +211,21 @@ func (a *Agent) noteSync(r configsync.Result, from site.FQDN) {
 	}
 	a.lastSync.Store(&status)
 	a.wake()
+}
+
+// tellQuarantined says which objects of the snapshot in use are left out (NEW-05).
+func (a *Agent) tellQuarantined() {
+	snapshot, ok := a.snapshots.Current()
+	if !ok {
+		return
+	}
+	defer snapshot.Release()
+	out := snapshot.Quarantined
+	if len(out) == 0 {
+		return
+	}
+	reason := fmt.Sprintf("%d objects, first %s %q: %s", len(out), out[0].Kind, wire.Clip(out[0].Name), wire.Clip(out[0].Reason))
+	a.log.raise(events.ObjectsQuarantined, reason, logrus.Fields{"version": snapshot.Version.String(), "objects": len(out)})
 }
 
 // lastSyncAge is how long ago the configuration was last known to be current.
@@ -227,17 +256,17 @@ type peerSource struct {
 	peer site.FQDN
 }
 
-// Configuration fetches the peer's snapshot; it is always a changed one.
-func (p peerSource) Configuration(ctx context.Context, _ string) (io.ReadCloser, bool, error) {
+// Configuration fetches the peer's snapshot; it is always a whole and changed one.
+func (p peerSource) Configuration(ctx context.Context, _ wire.ConfigAsk) (io.ReadCloser, string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	late := time.AfterFunc(peerAnswer, cancel)
 	body, err := p.mesh.Fetch(ctx, p.peer, "/peer/v1/snapshot")
 	if err != nil {
 		cancel()
-		return nil, false, fmt.Errorf("fetch the snapshot of %s: %w", p.peer, err)
+		return nil, "", fmt.Errorf("fetch the snapshot of %s: %w", p.peer, err)
 	}
 	late.Reset(peerStream)
-	return &bounded{ReadCloser: body, cancel: cancel}, false, nil
+	return &bounded{ReadCloser: body, cancel: cancel}, "", nil
 }
 
 // bounded is a body that ends with its context.

@@ -75,13 +75,13 @@ func TestConfigurationUnchanged(t *testing.T) {
 		w.Header().Set("Content-Type", cloud.ConfigurationType)
 		_, _ = io.WriteString(w, "a stream")
 	})
-	stream, unchanged, err := c.Configuration(t.Context(), "abc")
-	if err != nil || !unchanged || stream != nil {
-		t.Errorf("the same: %v, %t, %v", stream, unchanged, err)
+	stream, unchanged, err := c.Configuration(t.Context(), wire.ConfigAsk{Digest: "abc"})
+	if err != nil || unchanged != "abc" || stream != nil {
+		t.Errorf("the same: %v, %q, %v", stream, unchanged, err)
 	}
-	stream, unchanged, err = c.Configuration(t.Context(), "")
-	if err != nil || unchanged {
-		t.Fatalf("another: %t, %v", unchanged, err)
+	stream, unchanged, err = c.Configuration(t.Context(), wire.ConfigAsk{})
+	if err != nil || unchanged != "" {
+		t.Fatalf("another: %q, %v", unchanged, err)
 	}
 	defer stream.Close()
 	if got, err := io.ReadAll(stream); err != nil || string(got) != "a stream" {
@@ -95,9 +95,9 @@ func TestConfigurationRefusesWhatIsNone(t *testing.T) {
 		"an error":  page(500, "text/plain", ""),
 		"no answer": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 	} {
-		stream, unchanged, err := client(t, handler).Configuration(t.Context(), "abc")
-		if err == nil || unchanged || stream != nil {
-			t.Errorf("%s: %v, %t, %v", name, stream, unchanged, err)
+		stream, unchanged, err := client(t, handler).Configuration(t.Context(), wire.ConfigAsk{Digest: "abc"})
+		if err == nil || unchanged != "" || stream != nil {
+			t.Errorf("%s: %v, %q, %v", name, stream, unchanged, err)
 		}
 	}
 }
@@ -106,7 +106,7 @@ func TestConfigurationRefusesWhatIsNone(t *testing.T) {
 // whole reading.
 func TestConfigurationMayTakeItsTime(t *testing.T) {
 	c := client(t, func(w http.ResponseWriter, r *http.Request) { trickle(w, r, 8, 50*time.Millisecond) })
-	stream, _, err := c.Configuration(t.Context(), "")
+	stream, _, err := c.Configuration(t.Context(), wire.ConfigAsk{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestConfigurationMayTakeItsTime(t *testing.T) {
 // A stream that stalls must not hold up syncs.
 func TestConfigurationDoesNotStall(t *testing.T) {
 	c := client(t, func(w http.ResponseWriter, r *http.Request) { trickle(w, r, 2, time.Minute) })
-	stream, _, err := c.Configuration(t.Context(), "")
+	stream, _, err := c.Configuration(t.Context(), wire.ConfigAsk{})
 	if err != nil {
 		t.Fatal(err)
 	}

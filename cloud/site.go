@@ -8,6 +8,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"understudy/site"
@@ -64,43 +67,65 @@ func (c *Client) PutSite(ctx context.Context, s *site.Site, ifMatch site.Version
 	return p, nil
 }
 
-// Configuration asks for the configuration stream. unchanged says that etag is
-// still the newest, and then there is no stream. The caller bounds the whole
-// reading by ctx and closes the stream; a silence in it is bounded here.
-func (c *Client) Configuration(ctx context.Context, etag string) (stream io.ReadCloser, unchanged bool, err error) {
+// Configuration asks for the configuration stream, or a delta. unchanged is the
+// digest of those in ask that is the newest, and then there is no stream. The caller
+// bounds the whole reading by ctx and closes the stream; a silence in it is bounded
+// here.
+func (c *Client) Configuration(ctx context.Context, ask wire.ConfigAsk) (stream io.ReadCloser, unchanged string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	r, err := c.request(ctx, http.MethodGet, c.sitePath()+"/configuration", nil)
+	r, err := c.request(ctx, http.MethodGet, c.sitePath()+"/configuration"+since(ask), nil)
 	if err != nil {
 		cancel()
-		return nil, false, err
+		return nil, "", err
 	}
-	if etag != "" {
-		r.Header.Set("If-None-Match", `"`+etag+`"`)
+	if tags := ask.Tags(); len(tags) > 0 {
+		r.Header.Set("If-None-Match", `"`+strings.Join(tags, `", "`)+`"`)
 	}
 	resp, err := c.open(r, cancel)
 	if err == nil {
-		stream, unchanged, err = configuration(resp)
+		stream, unchanged, err = configuration(resp, ask)
 	}
 	if stream == nil {
 		cancel()
 		return nil, unchanged, err
 	}
-	return &attended{ReadCloser: stream, cancel: cancel, limit: c.o.Timeout}, false, nil
+	return &attended{ReadCloser: stream, cancel: cancel, limit: c.o.Timeout}, "", nil
 }
 
-func configuration(resp *http.Response) (io.ReadCloser, bool, error) {
+func since(ask wire.ConfigAsk) string {
+	if ask.Since.IsZero() {
+		return ""
+	}
+	return "?since=" + url.QueryEscape(ask.Since.String())
+}
+
+func configuration(resp *http.Response, ask wire.ConfigAsk) (io.ReadCloser, string, error) {
 	switch resp.StatusCode {
 	case http.StatusNotModified:
-		return nil, true, resp.Body.Close()
+		tag, err := matched(resp.Header.Get("ETag"), ask.Tags())
+		return nil, tag, errors.Join(err, resp.Body.Close())
 	case http.StatusOK:
 		if typ := mediaType(resp); typ != ConfigurationType {
 			_ = resp.Body.Close()
-			return nil, false, fmt.Errorf("get the configuration: the answer is %q and not %s", typ, ConfigurationType)
+			return nil, "", fmt.Errorf("get the configuration: the answer is %q and not %s", typ, ConfigurationType)
 		}
-		return resp.Body, false, nil
+		return resp.Body, "", nil
 	}
 	defer resp.Body.Close()
-	return nil, false, fmt.Errorf("get the configuration: %w", wire.ReadProblem(resp))
+	return nil, "", fmt.Errorf("get the configuration: %w", wire.ReadProblem(resp))
+}
+
+// matched says which of the tags that were sent is the newest. One that was sent
+// alone needs no naming.
+func matched(etag string, sent []string) (string, error) {
+	tag := strings.Trim(strings.TrimPrefix(etag, "W/"), `"`)
+	switch {
+	case slices.Contains(sent, tag):
+		return tag, nil
+	case tag == "" && len(sent) == 1:
+		return sent[0], nil
+	}
+	return "", fmt.Errorf("get the configuration: it is said to be unchanged, but %q is none of those known", wire.Clip(etag))
 }
 
 // open waits for the answer's header no longer than the timeout; the body may

@@ -44,6 +44,8 @@ var catalogue = [...]Kind{
 	{508, SnapshotFallback, Error, "The newest snapshot is damaged; the one before it is in use."},
 	{509, SnapshotFromPeer, Info, "A newer snapshot was fetched from a peer."},
 	{510, NoSnapshot, Error, "There is no usable snapshot: this connector could not serve in an outage. Look at its syncs."},
+	{511, DeltaRefused, Warning, "What changed could not be applied to the snapshot in use, so the whole configuration is fetched."},
+	{512, ObjectsQuarantined, Warning, "Objects of the configuration are not used because they, or what they refer to, are not valid. `understudy snapshots` names them; mend them in the cloud."},
 	{517, CloudTrouble, Warning, "The cloud broker does not answer as it should."},
 	{3001, RelayTrouble, Warning, "A relayed request had no usable answer."},
 	{3002, GateChanged, Warning, "The participation gate opened or closed: only while it is open does trouble lead to HA mode."},

@@ -47,6 +47,8 @@ const (
 	SyncStarted         Name = "sync_started"
 	SyncFailed          Name = "sync_failed"
 	SyncDeferred        Name = "sync_deferred"
+	DeltaRefused        Name = "delta_refused"
+	ObjectsQuarantined  Name = "objects_quarantined"
 	SyncRecovered       Name = "sync_recovered"
 	SnapshotFallback    Name = "snapshot_fallback"
 	SnapshotFromPeer    Name = "snapshot_from_peer"

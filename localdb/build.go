@@ -33,6 +33,12 @@ func (b *Built) Version() site.Version { return b.Header.Version }
 // Digest returns the content's digest.
 func (b *Built) Digest() string { return b.meta.Digest }
 
+// Index answers look-ups in what is used of the site.
+func (b *Built) Index() *site.Index { return b.index }
+
+// Quarantined lists the objects that are not used, with the reasons.
+func (b *Built) Quarantined() []wire.QuarantinedObject { return b.quarantined() }
+
 // Discard removes a snapshot that is not wanted. It does nothing after a Swap.
 func (b *Built) Discard() {
 	if b.done.CompareAndSwap(false, true) {
@@ -42,28 +48,64 @@ func (b *Built) Discard() {
 
 // Build reads a configuration stream into a new file, verifies it and makes it
 // durable. Nothing of it is visible before Swap; from says where it came from.
+// Objects that are not valid, and what refers to them, are kept but not used.
 func (s *Snapshots) Build(ctx context.Context, r *wire.ConfigReader, from string) (*Built, error) {
+	m := meta{Header: r.Header(), Imported: s.env.Now().UTC(), From: from}
+	b, err := s.build(ctx, m, func(b *Built) error {
+		if err := fill(ctx, b.path, func(tx *sql.Tx) error { return insertStream(ctx, tx, r, m) }); err != nil {
+			return err
+		}
+		return b.check(ctx, strict)
+	})
+	if !errors.Is(err, errNotValid) {
+		return b, err
+	}
+	return s.buildParted(ctx, m, b.content)
+}
+
+// errNotValid says that a file is what was sent, but that not all of it can be used.
+var errNotValid = errors.New("not all objects are valid")
+
+// buildParted writes a file again, with what cannot be used put aside.
+func (s *Snapshots) buildParted(ctx context.Context, m meta, c content) (*Built, error) {
+	m.Digest = c.Digest
+	return s.build(ctx, m, func(b *Built) error {
+		good, out, err := part(all(c.site, c.out))
+		if err != nil {
+			return err
+		}
+		if err := fill(ctx, b.path, func(tx *sql.Tx) error { return insertParted(ctx, tx, good, out, m) }); err != nil {
+			return err
+		}
+		return b.check(ctx, nil) // What is used was found valid above
+	})
+}
+
+// build makes a scratch file and has it filled and checked. Without its error being
+// errNotValid nothing is left of one that failed; then its content is returned too.
+func (s *Snapshots) build(_ context.Context, m meta, make func(*Built) error) (*Built, error) {
 	path := filepath.Join(s.dir, scratchPrefix+env.Short(s.env.Rand("snapshot"), 12)+siteSuffix)
 	b := &Built{path: path, disk: s.disk}
-	m := meta{Header: r.Header(), Imported: s.env.Now().UTC(), From: from}
 	err := s.disk.create(path)
 	if err == nil {
-		err = fill(ctx, path, r, m)
+		err = make(b)
 	}
 	if err == nil {
-		err = b.check(ctx)
+		return b, nil
 	}
-	if err != nil {
-		b.Discard()
-		return nil, fmt.Errorf("build snapshot %s: %w", m.Header.Version, err)
+	b.Discard()
+	err = fmt.Errorf("build snapshot %s: %w", m.Header.Version, err)
+	if errors.Is(err, errNotValid) {
+		return b, err
 	}
-	return b, nil
+	return nil, err
 }
 
 // check reads back what was written. The index is built from what the file holds,
 // not from what the stream held.
-func (b *Built) check(ctx context.Context) error {
-	db, c, err := verify(ctx, b.path, validate)
+func (b *Built) check(ctx context.Context, judge func(content) error) error {
+	db, c, err := verify(ctx, b.path, judge)
+	b.content = c
 	if err != nil {
 		return err
 	}
@@ -71,56 +113,65 @@ func (b *Built) check(ctx context.Context) error {
 	if err := db.Close(); err != nil {
 		return err
 	}
-	b.content, b.index = c, site.NewIndex(c.site)
+	b.index = site.NewIndex(c.site)
+	return b.settle()
+}
+
+// settle makes the file durable and takes its sum.
+func (b *Built) settle() error {
 	if err := b.disk.syncFile(b.path); err != nil {
 		return err
 	}
 	if err := b.disk.syncFolder(filepath.Dir(b.path)); err != nil {
 		return err
 	}
+	var err error
 	b.gen.SHA256, b.gen.Size, err = hashFile(b.path)
 	return err
 }
 
-// fill writes a scratch file. It has no journal and does not wait for the disk:
-// a file that is not finished is thrown away, one that is finished is synced.
-func fill(ctx context.Context, path string, r *wire.ConfigReader, m meta) error {
-	db, err := openDB(path, 1, url.Values{
+// openScratch opens a scratch file for writing. It has no journal and does not wait
+// for the disk: a file that is not finished is thrown away, one that is finished is
+// synced.
+func openScratch(path string) (*sql.DB, error) {
+	return openDB(path, 1, url.Values{
 		"mode":    {"rw"},
 		"_pragma": {"journal_mode(OFF)", "synchronous(OFF)", "locking_mode(EXCLUSIVE)", "temp_store(MEMORY)", "cache_size(-8192)", "foreign_keys(0)"},
 	})
+}
+
+// fill makes the tables of a scratch file and has their rows inserted.
+func fill(ctx context.Context, path string, insert func(*sql.Tx) error) error {
+	db, err := openScratch(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(fillDB(ctx, db, r, m), db.Close())
-}
-
-func fillDB(ctx context.Context, db *sql.DB, r *wire.ConfigReader, m meta) error {
 	settings := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", snapshotAppID, snapshotSchema)
 	if _, err := db.ExecContext(ctx, settings+snapshotCreates); err != nil {
-		return fmt.Errorf("create the tables: %w", err)
+		return errors.Join(fmt.Errorf("create the tables: %w", err), db.Close())
 	}
+	return errors.Join(inTransaction(ctx, db, insert), db.Close())
+}
+
+func inTransaction(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if err := insertAll(ctx, newInserter(tx), r); err != nil {
-		return err
-	}
-	m.Digest = r.Digest()
-	if err := writeMeta(ctx, tx, m); err != nil {
+	if err := do(tx); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
-// insertAll ends only after the stream's own sums were found right.
-func insertAll(ctx context.Context, rows *inserter, r *wire.ConfigReader) error {
+// insertStream ends only after the stream's own sums were found right.
+func insertStream(ctx context.Context, tx *sql.Tx, r *wire.ConfigReader, m meta) error {
+	rows := newInserter(tx)
 	for {
 		o, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return rows.flush(ctx)
+			break
 		}
 		if err != nil {
 			return err
@@ -129,6 +180,24 @@ func insertAll(ctx context.Context, rows *inserter, r *wire.ConfigReader) error 
 			return fmt.Errorf("insert an object of %s: %w", o.Kind(), err)
 		}
 	}
+	if err := rows.flush(ctx); err != nil {
+		return err
+	}
+	m.Digest = r.Digest()
+	return errors.Join(insertOutcasts(ctx, tx, rows.out), writeMeta(ctx, tx, m))
+}
+
+func insertParted(ctx context.Context, tx *sql.Tx, good *site.Site, out []outcast, m meta) error {
+	rows := newInserter(tx)
+	for o := range wire.Objects(good) {
+		if err := errors.Join(ctx.Err(), rows.object(ctx, o)); err != nil {
+			return fmt.Errorf("insert an object of %s: %w", o.Kind(), err)
+		}
+	}
+	if err := rows.flush(ctx); err != nil {
+		return err
+	}
+	return errors.Join(insertOutcasts(ctx, tx, out), writeMeta(ctx, tx, m))
 }
 
 // fileName is the first free name for a version. A name is taken when the same

@@ -75,12 +75,31 @@ func hashFile(path string) (string, int64, error) {
 		return "", 0, err
 	}
 	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
+	counted := &counter{r: f}
+	sum, err := hashed(counted)
 	if err != nil {
 		return "", 0, fmt.Errorf("read %s: %w", path, err)
 	}
-	return hex.EncodeToString(h.Sum(nil)), n, nil
+	return sum, counted.n, nil
+}
+
+// hashed reads to the end and returns the SHA-256.
+func hashed(r io.Reader) (string, error) {
+	h := sha256.New()
+	_, err := io.CopyBuffer(h, r, make([]byte, 256<<10))
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// counter counts what is read.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
 }
 
 // gatedDisk passes the gate before each step.

@@ -26,14 +26,26 @@ type batch struct {
 type inserter struct {
 	tx      *sql.Tx
 	batches map[string]*batch
+	// names are those of the kinds that others refer to; out are objects that repeat
+	// one of them.
+	names map[string]bool
+	out   []outcast
 }
 
 func newInserter(tx *sql.Tx) *inserter {
-	return &inserter{tx: tx, batches: map[string]*batch{}}
+	return &inserter{tx: tx, batches: map[string]*batch{}, names: map[string]bool{}}
 }
 
 // object inserts one object of the stream.
 func (i *inserter) object(ctx context.Context, o wire.ConfigObject) error {
+	if referred(o) {
+		name := o.Kind() + " " + o.Name()
+		if i.names[name] {
+			i.out = append(i.out, outcast{o, "its name is another one's"})
+			return nil
+		}
+		i.names[name] = true
+	}
 	switch {
 	case o.Zone != nil:
 		settings, err := json.Marshal(o.Zone.Settings)

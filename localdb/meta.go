@@ -18,6 +18,8 @@ type meta struct {
 	Digest   string
 	Imported time.Time
 	From     string
+
+	schema int // of the file
 }
 
 func writeMeta(ctx context.Context, tx *sql.Tx, m meta) error {
@@ -29,8 +31,16 @@ func writeMeta(ctx context.Context, tx *sql.Tx, m meta) error {
 	return err
 }
 
+func replaceMeta(ctx context.Context, tx *sql.Tx, m meta) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM meta"); err != nil {
+		return err
+	}
+	return writeMeta(ctx, tx, m)
+}
+
 func readMeta(ctx context.Context, db *sql.DB) (meta, error) {
-	if err := checkSnapshotSchema(ctx, db); err != nil {
+	err := checkSnapshotSchema(ctx, db)
+	if err != nil {
 		return meta{}, err
 	}
 	var b []byte
@@ -41,7 +51,8 @@ func readMeta(ctx context.Context, db *sql.DB) (meta, error) {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return meta{}, fmt.Errorf("read what the snapshot says of itself: %w", err)
 	}
-	return m, nil
+	m.schema, err = schemaOf(ctx, db)
+	return m, err
 }
 
 func checkSnapshotSchema(ctx context.Context, db *sql.DB) error {
@@ -84,8 +95,29 @@ func (m meta) status(g generation) wire.SnapshotStatus {
 	}
 }
 
-// content is a snapshot that was read back and compared.
+// content is a snapshot that was read back and compared: what is used of the site,
+// and what is not.
 type content struct {
 	meta
 	site *site.Site
+	out  []outcast
 }
+
+// quarantined describes what is not used.
+func (c content) quarantined() []wire.QuarantinedObject {
+	list := make([]wire.QuarantinedObject, len(c.out))
+	for i, o := range c.out {
+		list[i] = o.status()
+	}
+	return list
+}
+
+func (c content) status(g generation) wire.SnapshotStatus {
+	s := c.meta.status(g)
+	s.Quarantined = len(c.out)
+	s.QuarantinedObjects = c.quarantined()[:min(len(c.out), quarantinedShown)]
+	return s
+}
+
+// quarantinedShown bounds what a status lists.
+const quarantinedShown = 20

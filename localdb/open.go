@@ -110,7 +110,7 @@ func (o *opening) open(g generation) (*Snapshot, error) {
 		return nil, err
 	}
 	g.SHA256, g.Size = sum, size
-	return newSnapshot(db, c.meta, site.NewIndex(c.site), g, o.close), nil
+	return newSnapshot(db, c, site.NewIndex(c.site), g, o.close), nil
 }
 
 // others lists the files that CURRENT does not name, the highest version first:

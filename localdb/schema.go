@@ -1,10 +1,12 @@
 package localdb
 
-// The schema of a snapshot. Schema 1 knew no standbys, schema 2 no balancing, failover modes and session limits; their files are read
-// still. Rows are numbered in the order of the stream. There are no indexes but those that the references need: look-ups are answered from
-// memory, and sorting indexes would take two thirds of an import.
+// The schema of a snapshot. Schema 1 knew no standbys, schema 2 no balancing, failover
+// modes and session limits, schema 3 no quarantine; their files are read still. Rows
+// are numbered from 1 without gaps, in the order of the stream. There are no indexes
+// but those that the references need: look-ups are answered from memory, and sorting
+// indexes would take two thirds of an import.
 const (
-	snapshotSchema  = 3
+	snapshotSchema  = 4
 	snapshotAppID   = 0x756e6473 // "unds"
 	snapshotCreates = `
 CREATE TABLE meta (
@@ -81,6 +83,11 @@ CREATE TABLE entitlements (
 	user_group  TEXT NOT NULL,
 	desktop     TEXT REFERENCES delivery_groups(name),
 	application TEXT REFERENCES applications(name)
+);
+CREATE TABLE quarantined (
+	id     INTEGER PRIMARY KEY,
+	object TEXT NOT NULL,
+	reason TEXT NOT NULL
 );`
 )
 

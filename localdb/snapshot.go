@@ -25,7 +25,11 @@ type Snapshot struct {
 	Index *site.Index
 	// Records names the durable records that the configuration contains.
 	Records []wire.ContainedRecord
+	// Quarantined are the objects of the configuration that are not used.
+	Quarantined []wire.QuarantinedObject
 
+	out    []outcast
+	schema int
 	gen    generation
 	status wire.SnapshotStatus
 	db     *sql.DB
@@ -34,10 +38,11 @@ type Snapshot struct {
 	refs atomic.Int64
 }
 
-func newSnapshot(db *sql.DB, c meta, index *site.Index, g generation, retire func(*Snapshot)) *Snapshot {
+func newSnapshot(db *sql.DB, c content, index *site.Index, g generation, retire func(*Snapshot)) *Snapshot {
 	s := &Snapshot{
 		Version: c.Header.Version, Digest: c.Digest, Imported: c.Imported, From: c.From,
 		Index: index, Records: c.Header.Records,
+		out: c.out, schema: c.schema, Quarantined: c.quarantined(),
 		gen: g, status: c.status(g), db: db, retire: retire,
 	}
 	s.refs.Store(1)
@@ -69,11 +74,13 @@ func (s *Snapshot) Release() {
 }
 
 // Counts counts the objects of each kind in the file.
-func (s *Snapshot) Counts(ctx context.Context) (map[string]int, error) {
+func (s *Snapshot) Counts(ctx context.Context) (map[string]int, error) { return countRows(ctx, s.db) }
+
+func countRows(ctx context.Context, db *sql.DB) (map[string]int, error) {
 	counts := map[string]int{}
 	for kind, table := range objectTables {
 		var n int
-		if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&n); err != nil {
+		if err := db.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&n); err != nil {
 			return nil, fmt.Errorf("count the %s: %w", kind, err)
 		}
 		counts[kind] = n
@@ -81,9 +88,12 @@ func (s *Snapshot) Counts(ctx context.Context) (map[string]int, error) {
 	return counts, nil
 }
 
+// Site is everything that the configuration held, also what is not used.
+func (s *Snapshot) Site() *site.Site { return all(s.Index.Site(), s.out) }
+
 // Stream writes the configuration stream again, for a peer that is behind.
 func (s *Snapshot) Stream(ctx context.Context, w io.Writer) error {
-	if err := wire.WriteConfig(&contextWriter{ctx: ctx, w: w}, s.Index.Site(), s.Version, s.Records...); err != nil {
+	if err := wire.WriteConfig(&contextWriter{ctx: ctx, w: w}, s.Site(), s.Version, s.Records...); err != nil {
 		return fmt.Errorf("stream snapshot %s: %w", s.Version, err)
 	}
 	return nil

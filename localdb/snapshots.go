@@ -98,7 +98,7 @@ func (s *Snapshots) take(b *Built, path string) error {
 	if err := db.Ping(); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	next := newSnapshot(db, b.meta, b.index, b.gen, s.close)
+	next := newSnapshot(db, b.content, b.index, b.gen, s.close)
 	generations := []generation{b.gen}
 	if old := s.current.Load(); old != nil {
 		generations = append(generations, old.gen)

@@ -180,18 +180,15 @@ func TestBuildRefuses(t *testing.T) {
 	s, _ := open(t, dir)
 	install(t, s, version(1))
 	whole := stream(t, siteOf(version(2)), version(2))
-	invalid := siteOf(version(2))
-	invalid.Machines[3].Zone = "nowhere"
-	twice := siteOf(version(2))
-	twice.Machines = append(twice.Machines, twice.Machines[0])
+	empty := siteOf(version(2))
+	empty.Connectors = nil
 	cases := map[string]struct {
 		stream []byte
 		want   string
 	}{
-		"truncated in the middle":  {whole[:len(whole)/2], "unexpected EOF"},
-		"without its last byte":    {whole[:len(whole)-1], "unexpected EOF"},
-		"a machine in no zone":     {stream(t, invalid, version(2)), "nowhere"},
-		"a machine that is double": {stream(t, twice, version(2)), "machines["},
+		"truncated in the middle": {whole[:len(whole)/2], "unexpected EOF"},
+		"without its last byte":   {whole[:len(whole)-1], "unexpected EOF"},
+		"no connector at all":     {stream(t, empty, version(2)), "connectors: is empty"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

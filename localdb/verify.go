@@ -24,52 +24,62 @@ func openSnapshotFile(path string) (*sql.DB, error) {
 }
 
 // verify opens a file and compares what it holds with what it says of itself, and
-// lets judge, where there is one, look at the site. The database is returned open.
-func verify(ctx context.Context, path string, judge func(*site.Site) error) (*sql.DB, content, error) {
+// lets judge, where there is one, look at it. The database is returned open.
+func verify(ctx context.Context, path string, judge func(content) error) (*sql.DB, content, error) {
 	db, err := openSnapshotFile(path)
 	if err != nil {
 		return nil, content{}, err
 	}
 	c, err := verifyDB(ctx, db, judge)
 	if err != nil {
-		return nil, content{}, fmt.Errorf("verify %s: %w", filepath.Base(path), errors.Join(err, db.Close()))
+		return nil, c, fmt.Errorf("verify %s: %w", filepath.Base(path), errors.Join(err, db.Close()))
 	}
 	return db, c, nil
 }
 
-func verifyDB(ctx context.Context, db *sql.DB, judge func(*site.Site) error) (content, error) {
+func verifyDB(ctx context.Context, db *sql.DB, judge func(content) error) (content, error) {
 	if err := quickCheck(ctx, db); err != nil {
 		return content{}, err
 	}
-	m, err := readMeta(ctx, db)
+	c, err := readContent(ctx, db)
 	if err != nil {
 		return content{}, err
 	}
-	s, err := readSite(ctx, db, m.Header.Bare())
-	if err != nil {
-		return content{}, err
-	}
-	if err := compare(m, s); err != nil {
+	full := all(c.site, c.out)
+	if err := compare(c.meta, full, wire.Digest(full, c.Header.Records...)); err != nil {
 		return content{}, err
 	}
 	// The site's own faults come first: they say more than a row that refers to nothing.
 	if judge != nil {
-		if err := judge(s); err != nil {
-			return content{}, err
+		if err := judge(c); err != nil {
+			return c, err
 		}
 	}
-	return content{meta: m, site: s}, checkReferences(ctx, db)
+	return c, checkReferences(ctx, db)
 }
 
-// compare holds the rows to the header's counts and the stream's digest.
-func compare(m meta, s *site.Site) error {
+func readContent(ctx context.Context, db *sql.DB) (content, error) {
+	m, err := readMeta(ctx, db)
+	if err != nil {
+		return content{}, err
+	}
+	s, err := readSite(ctx, rows{db: db}, m.Header.Bare())
+	if err != nil {
+		return content{}, err
+	}
+	out, err := readOutcasts(ctx, db)
+	return content{meta: m, site: s, out: out}, err
+}
+
+// compare holds a site to the header's counts and the digest that was sent.
+func compare(m meta, s *site.Site, digest string) error {
 	got := wire.ConfigCounts(s)
 	for kind := range got {
 		if got[kind] != m.Header.Counts[kind] {
-			return fmt.Errorf("the file holds %d %s, its header says %d", got[kind], kind, m.Header.Counts[kind])
+			return fmt.Errorf("there are %d %s, the header says %d", got[kind], kind, m.Header.Counts[kind])
 		}
 	}
-	if digest := wire.Digest(s, m.Header.Records...); digest != m.Digest {
+	if digest != m.Digest {
 		return fmt.Errorf("the content's digest is %s, the stream's was %s", digest, m.Digest)
 	}
 	return nil
@@ -95,6 +105,14 @@ func checkReferences(ctx context.Context, db *sql.DB) error {
 
 // faultsShown bounds the text of an error; the cloud broker shows them all.
 const faultsShown = 5
+
+// strict wants a valid site with nothing put aside.
+func strict(c content) error {
+	if len(c.out) > 0 || len(c.site.Validate()) > 0 {
+		return errNotValid
+	}
+	return nil
+}
 
 func validate(s *site.Site) error {
 	faults := s.Validate()

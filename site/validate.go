@@ -10,6 +10,11 @@ import (
 // nothing for a valid one.
 func (s *Site) Validate() []Fault {
 	v := newValidator(s)
+	v.check()
+	return v.faults
+}
+
+func (v *validator) check() {
 	v.checkSite()
 	v.checkZones()
 	v.checkConnectors()
@@ -18,7 +23,6 @@ func (s *Site) Validate() []Fault {
 	v.checkApplications()
 	v.checkUsers()
 	v.checkEntitlements()
-	return v.faults
 }
 
 // validator gathers faults. The maps say where each name was first seen, so that
@@ -26,6 +30,7 @@ func (s *Site) Validate() []Fault {
 type validator struct {
 	site         *Site
 	faults       []Fault
+	repeats      map[int]bool // the faults of objects that repeat another one
 	zones        map[string]int
 	groups       map[string]int
 	applications map[string]int
@@ -45,6 +50,7 @@ func newValidator(s *Site) *validator {
 		users:        firstOf(s.Users, func(u User) string { return UserKey(u.Name) }),
 		hosts:        make(map[FQDN]string, len(s.Connectors)+len(s.Machines)),
 		peerURLs:     map[string]string{},
+		repeats:      map[int]bool{},
 		staffed:      map[string]bool{},
 		rules:        FailoverRules(),
 	}
@@ -66,6 +72,12 @@ func firstOf[T any](list []T, key func(T) string) map[string]int {
 
 func (v *validator) fault(path, format string, args ...any) {
 	v.faults = append(v.faults, Fault{Path: path, Text: fmt.Sprintf(format, args...)})
+}
+
+// repeat is a fault that the object would not have if another one were not there.
+func (v *validator) repeat(path, format string, args ...any) {
+	v.repeats[len(v.faults)] = true
+	v.fault(path, format, args...)
 }
 
 func (v *validator) checkSite() {
@@ -207,7 +219,7 @@ func (v *validator) checkURL(path, text string) bool {
 func (v *validator) checkPeerURL(path string, c Connector) {
 	path += ".peer_url"
 	if first, taken := v.peerURLs[c.PeerURL]; taken {
-		v.fault(path, "%q is that of %s already", c.PeerURL, first)
+		v.repeat(path, "%q is that of %s already", c.PeerURL, first)
 	} else if c.PeerURL == c.ClientURL {
 		v.fault(path, "%q is the client_url too", c.PeerURL)
 	}

@@ -41,7 +41,7 @@ func (v *validator) checkName(path, list, name string, i, first int) {
 	case NameFault(name) != "":
 		v.fault(path, "%s", NameFault(name))
 	case first < i:
-		v.fault(path, "%q is the name of %s already", name, item(list, first))
+		v.repeat(path, "%q is the name of %s already", name, item(list, first))
 	}
 }
 
@@ -58,7 +58,7 @@ func (v *validator) checkHost(path string, name FQDN) {
 		return
 	}
 	if first, taken := v.hosts[canonical]; taken {
-		v.fault(path, "%q is the name of %s already", name, first)
+		v.repeat(path, "%q is the name of %s already", name, first)
 		return
 	}
 	v.hosts[canonical] = strings.TrimSuffix(strings.TrimSuffix(path, ".name"), ".fqdn")
@@ -114,7 +114,7 @@ func (v *validator) checkEntitlements() {
 		key := e
 		key.User, key.UserGroup = UserKey(e.User), UserKey(e.UserGroup)
 		if at, seen := first[key]; seen {
-			v.fault(path, "says the same as %s", item("entitlements", at))
+			v.repeat(path, "says the same as %s", item("entitlements", at))
 			continue
 		}
 		first[key] = i

@@ -3,6 +3,8 @@ package site
 import (
 	"cmp"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // Version names one published state of the site. The history is the UTC second
@@ -26,4 +28,15 @@ func (v Version) String() string {
 		return "none"
 	}
 	return fmt.Sprintf("%s-%d", v.History, v.Number)
+}
+
+// ParseVersion reads a version as String writes it; false for anything else.
+func ParseVersion(text string) (Version, bool) {
+	at := strings.LastIndexByte(text, '-')
+	if at < 1 {
+		return Version{}, false
+	}
+	number, err := strconv.ParseUint(text[at+1:], 10, 64)
+	v := Version{History: text[:at], Number: number}
+	return v, err == nil && v.String() == text
 }

@@ -21,13 +21,13 @@ import (
 
 // source answers as it is told.
 type source struct {
-	asked func(ctx context.Context, etag string) (io.ReadCloser, bool, error)
+	asked func(ctx context.Context, ask wire.ConfigAsk) (io.ReadCloser, string, error)
 	etags []string
 }
 
-func (s *source) Configuration(ctx context.Context, etag string) (io.ReadCloser, bool, error) {
-	s.etags = append(s.etags, etag)
-	return s.asked(ctx, etag)
+func (s *source) Configuration(ctx context.Context, ask wire.ConfigAsk) (io.ReadCloser, string, error) {
+	s.etags = append(s.etags, ask.Digest)
+	return s.asked(ctx, ask)
 }
 
 // built is a snapshot in memory.
@@ -62,6 +62,20 @@ func (s *store) Build(_ context.Context, r *wire.ConfigReader, from string) (*bu
 			return nil, fmt.Errorf("build: %w", err)
 		}
 	}
+}
+
+// BuildDelta refuses what does not begin at the version in use.
+func (s *store) BuildDelta(_ context.Context, r *wire.ConfigReader, _ string) (*built, error) {
+	_, err := r.ReadChanges()
+	if err == nil && r.Header().Base != s.current.version {
+		err = errors.New("the delta begins elsewhere")
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := &built{version: r.Header().Version, digest: r.Digest()}
+	s.all = append(s.all, b)
+	return b, nil
 }
 
 func (s *store) swap(_ context.Context, b *built) error {
@@ -101,9 +115,9 @@ func newSyncer(t testing.TB, src configsync.Source, st *store) *configsync.Synce
 	return s
 }
 
-func body(b []byte) func(context.Context, string) (io.ReadCloser, bool, error) {
-	return func(context.Context, string) (io.ReadCloser, bool, error) {
-		return io.NopCloser(bytes.NewReader(b)), false, nil
+func body(b []byte) func(context.Context, wire.ConfigAsk) (io.ReadCloser, string, error) {
+	return func(context.Context, wire.ConfigAsk) (io.ReadCloser, string, error) {
+		return io.NopCloser(bytes.NewReader(b)), "", nil
 	}
 }
 
@@ -161,22 +175,22 @@ type httpSource struct {
 	url    string
 }
 
-func (h httpSource) Configuration(ctx context.Context, etag string) (io.ReadCloser, bool, error) {
+func (h httpSource) Configuration(ctx context.Context, ask wire.ConfigAsk) (io.ReadCloser, string, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.url, nil)
 	if err != nil {
-		return nil, false, err
+		return nil, "", err
 	}
-	if etag != "" {
-		r.Header.Set("If-None-Match", etag)
+	if ask.Digest != "" {
+		r.Header.Set("If-None-Match", ask.Digest)
 	}
 	resp, err := h.client.Do(r)
 	if err != nil {
-		return nil, false, err
+		return nil, "", err
 	}
 	if resp.StatusCode == http.StatusNotModified {
-		return nil, true, resp.Body.Close()
+		return nil, ask.Digest, resp.Body.Close()
 	}
-	return resp.Body, false, nil
+	return resp.Body, "", nil
 }
 
 // Whatever is wrong, the last good snapshot stays and the next sync tries again.
@@ -190,10 +204,10 @@ func TestFailureChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := map[string]struct {
-		asked func(context.Context, string) (io.ReadCloser, bool, error)
+		asked func(context.Context, wire.ConfigAsk) (io.ReadCloser, string, error)
 		want  string
 	}{
-		"no answer":       {func(context.Context, string) (io.ReadCloser, bool, error) { return nil, false, broken }, "connection refused"},
+		"no answer":       {func(context.Context, wire.ConfigAsk) (io.ReadCloser, string, error) { return nil, "", broken }, "connection refused"},
 		"an empty body":   {body(nil), "unexpected EOF"},
 		"HTML":            {body([]byte("<html>maintenance</html>")), "header of the configuration"},
 		"half the stream": {body(whole[:len(whole)/2]), "unexpected EOF"},
@@ -221,7 +235,7 @@ func TestFailureChangesNothing(t *testing.T) {
 
 // Only a broken source says "unchanged" to somebody who has nothing.
 func TestUnchangedWithoutASnapshot(t *testing.T) {
-	src := &source{asked: func(context.Context, string) (io.ReadCloser, bool, error) { return nil, true, nil }}
+	src := &source{asked: func(context.Context, wire.ConfigAsk) (io.ReadCloser, string, error) { return nil, "some", nil }}
 	if r := newSyncer(t, src, &store{}).Sync(t.Context()); r.Outcome != configsync.Failed {
 		t.Errorf("result %+v, want failed", r)
 	}
@@ -251,14 +265,14 @@ func TestDeferredInHAMode(t *testing.T) {
 // than its timeout.
 func TestHangingSourceIsBounded(t *testing.T) {
 	whole := stream(t, 1)
-	cases := map[string]func(ctx context.Context, etag string) (io.ReadCloser, bool, error){
-		"no answer": func(ctx context.Context, _ string) (io.ReadCloser, bool, error) {
+	cases := map[string]func(ctx context.Context, ask wire.ConfigAsk) (io.ReadCloser, string, error){
+		"no answer": func(ctx context.Context, _ wire.ConfigAsk) (io.ReadCloser, string, error) {
 			<-ctx.Done()
-			return nil, false, ctx.Err()
+			return nil, "", ctx.Err()
 		},
-		"no body": func(context.Context, string) (io.ReadCloser, bool, error) { return hanging(nil), false, nil },
-		"half of the body": func(context.Context, string) (io.ReadCloser, bool, error) {
-			return hanging(whole[:len(whole)/2]), false, nil
+		"no body": func(context.Context, wire.ConfigAsk) (io.ReadCloser, string, error) { return hanging(nil), "", nil },
+		"half of the body": func(context.Context, wire.ConfigAsk) (io.ReadCloser, string, error) {
+			return hanging(whole[:len(whole)/2]), "", nil
 		},
 	}
 	for name, asked := range cases {
@@ -285,7 +299,7 @@ func hanging(b []byte) io.ReadCloser {
 // A stop of the service ends a sync at once.
 func TestStopEndsASync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSyncer(t, &source{asked: func(context.Context, string) (io.ReadCloser, bool, error) { return hanging(nil), false, nil }}, &store{})
+		s := newSyncer(t, &source{asked: func(context.Context, wire.ConfigAsk) (io.ReadCloser, string, error) { return hanging(nil), "", nil }}, &store{})
 		ctx, cancel := context.WithCancel(t.Context())
 		results := make(chan configsync.Result)
 		go func() { results <- s.Sync(ctx) }()
@@ -318,5 +332,74 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 	if _, err := configsync.New(whole()); err != nil {
 		t.Error(err)
+	}
+}
+
+func deltaStream(t testing.TB, from, to uint64) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	next := site.Generate(40, 20, to)
+	d := wire.Delta{Base: version(from), Version: version(to), Digest: wire.Digest(next), Changes: wire.Changes(site.Generate(40, 20, from), next)}
+	if err := wire.WriteDelta(&b, d, next); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// NEW-06: a connector says which version it has, and what changed is enough. Where
+// that does not fit, the whole configuration is fetched in the same sync.
+func TestDelta(t *testing.T) {
+	cases := map[string]struct {
+		delta   []byte
+		wantErr string
+	}{
+		"fits":      {deltaStream(t, 1, 2), ""},
+		"elsewhere": {deltaStream(t, 7, 2), "begins elsewhere"},
+		"cut":       {deltaStream(t, 1, 2)[:200], "unexpected EOF"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			st := &store{current: &built{version: version(1), digest: "one"}}
+			var asks []wire.ConfigAsk
+			src := &source{asked: func(ctx context.Context, ask wire.ConfigAsk) (io.ReadCloser, string, error) {
+				asks = append(asks, ask)
+				if ask.Since.IsZero() {
+					return body(stream(t, 2))(ctx, ask)
+				}
+				return body(c.delta)(ctx, ask)
+			}}
+			r := newSyncer(t, src, st).Sync(t.Context())
+			if r.Outcome != configsync.Imported || r.Version != version(2) || st.current.version != version(2) {
+				t.Errorf("result %+v, want 2 imported", r)
+			}
+			if asks[0].Since != version(1) || r.Delta != (c.wantErr == "") {
+				t.Errorf("asked %+v, delta %t", asks, r.Delta)
+			}
+			if (r.NoDelta == nil) != (c.wantErr == "") || r.NoDelta != nil && !strings.Contains(r.NoDelta.Error(), c.wantErr) {
+				t.Errorf("no delta because %v, want %q", r.NoDelta, c.wantErr)
+			}
+		})
+	}
+}
+
+// A version that is held back is neither fetched again nor taken for the one in use.
+func TestHeldBack(t *testing.T) {
+	st := &store{current: &built{version: version(1), digest: "one"}, refuse: fmt.Errorf("loses most machines: %w", configsync.ErrHeld)}
+	src := &source{asked: body(stream(t, 2))}
+	s := newSyncer(t, src, st)
+	if r := s.Sync(t.Context()); r.Outcome != configsync.Held || r.Version != version(2) || !st.all[0].discarded {
+		t.Errorf("result %+v, want 2 held", r)
+	}
+	held, err := configsync.New(configsync.Options[*built]{
+		Source: &source{asked: func(_ context.Context, ask wire.ConfigAsk) (io.ReadCloser, string, error) {
+			return nil, ask.Tags()[1], nil
+		}},
+		Store: st, Swap: st.swap, Current: st.inUse, Known: func() []string { return []string{"two"} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := held.Sync(t.Context()); r.Outcome != configsync.Held || !errors.Is(r.Err, configsync.ErrHeld) {
+		t.Errorf("result %+v, want held without a body", r)
 	}
 }

@@ -105,6 +105,17 @@ type SnapshotStatus struct {
 	State    string         `json:"state"` // current | previous | damaged
 	Counts   map[string]int `json:"counts,omitempty"`
 	Fault    string         `json:"fault,omitempty"`
+	// Quarantined counts the objects that are not used because they are not valid;
+	// QuarantinedObjects are the first of them.
+	Quarantined        int                 `json:"quarantined,omitempty"`
+	QuarantinedObjects []QuarantinedObject `json:"quarantined_objects,omitempty"`
+}
+
+// QuarantinedObject is an object of the configuration that is not used.
+type QuarantinedObject struct {
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
 }
 
 // SyncStatus is how the latest sync ended.

@@ -26,9 +26,12 @@ type ConfigHeader struct {
 	ReuseInOutage bool          `json:"reuse_in_outage,omitempty"`
 	MaxSessions   int           `json:"max_sessions,omitempty"`
 	STAFailover   site.Failover `json:"sta_failover,omitempty"`
-	Version       site.Version  `json:"version"`
+	// Base is set in a delta: the version that its changes are to be applied to.
+	Base    site.Version `json:"base,omitzero"`
+	Version site.Version `json:"version"`
 	// Counts says how many objects of each kind follow: zones, connectors, groups,
-	// machines, applications, users, entitlements.
+	// machines, applications, users, entitlements; in a delta, how many there are after
+	// it.
 	Counts map[string]int `json:"counts"`
 	// Records names the last durable record of each journal that this
 	// configuration contains.
@@ -76,6 +79,7 @@ type configTrailer struct {
 
 type configLine struct {
 	ConfigObject
+	Deleted bool           `json:"deleted,omitempty"`
 	Trailer *configTrailer `json:"trailer,omitempty"`
 }
 
@@ -171,8 +175,8 @@ func configJSON(v any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// configObjects goes through a site in the order of the stream.
-func configObjects(s *site.Site) iter.Seq[ConfigObject] {
+// Objects goes through a site in the order of the stream.
+func Objects(s *site.Site) iter.Seq[ConfigObject] {
 	return func(yield func(ConfigObject) bool) {
 		_ = each(s.Zones, func(v *site.Zone) bool { return yield(ConfigObject{Zone: v}) }) &&
 			each(s.Connectors, func(v *site.Connector) bool { return yield(ConfigObject{Connector: v}) }) &&
@@ -199,4 +203,24 @@ func ConfigCounts(s *site.Site) map[string]int {
 		"zones": len(s.Zones), "connectors": len(s.Connectors), "groups": len(s.Groups), "machines": len(s.Machines),
 		"applications": len(s.Applications), "users": len(s.Users), "entitlements": len(s.Entitlements),
 	}
+}
+
+// ObjectAt is the object at a place of the list that Validate's paths call so.
+func ObjectAt(s *site.Site, list string, at int) ConfigObject {
+	for _, k := range kinds() {
+		if k.name == list {
+			return k.at(s, at)
+		}
+	}
+	return ConfigObject{}
+}
+
+// Kinds lists the kinds of objects by their names in the header's counts, in the
+// order of the stream.
+func Kinds() []string {
+	var names []string
+	for _, k := range kinds() {
+		names = append(names, k.name)
+	}
+	return names
 }

@@ -37,13 +37,16 @@ type ConfigReader struct {
 	counts  map[string]int
 	digest  string
 	ignored int
+	objects int
+	source  *boundedReader
 }
 
 // NewConfigReader reads the header of a stream. It returns a *SchemaError when
 // the schema is too new.
 func NewConfigReader(r io.Reader) (*ConfigReader, error) {
+	source := &boundedReader{r: r, left: MaxStream}
 	z, err := zstd.NewReader(
-		&boundedReader{r: r, left: MaxStream},
+		source,
 		zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(32<<20),
 	)
 	if err != nil {
@@ -53,6 +56,7 @@ func NewConfigReader(r io.Reader) (*ConfigReader, error) {
 		lines:  bufio.NewReaderSize(&boundedReader{r: z, left: MaxStream}, MaxObject),
 		sum:    sha256.New(),
 		counts: map[string]int{},
+		source: source,
 	}
 	if err := c.readHeader(); err != nil {
 		return nil, ClipError(fmt.Errorf("read the header of the configuration: %w", err))
@@ -108,44 +112,54 @@ func (c *ConfigReader) Digest() string { return c.digest }
 // Ignored counts the objects of unknown kinds in a stream of a newer minor schema.
 func (c *ConfigReader) Ignored() int { return c.ignored }
 
+// Objects counts the objects that were decoded.
+func (c *ConfigReader) Objects() int { return c.objects }
+
+// Bytes counts what was read of the stream, compressed.
+func (c *ConfigReader) Bytes() int64 { return MaxStream - c.source.left }
+
 // Next returns the next object. It returns io.EOF only after the trailer, the
 // counts and the end of the stream have been verified.
 func (c *ConfigReader) Next() (ConfigObject, error) {
+	if c.IsDelta() {
+		return ConfigObject{}, errors.New("read the configuration: the stream is a delta and not a whole site")
+	}
 	o, err := c.next()
 	if err != nil && !errors.Is(err, io.EOF) {
 		return ConfigObject{}, ClipError(fmt.Errorf("read the configuration: %w", err))
 	}
-	return o, err
+	return o.ConfigObject, err
 }
 
-func (c *ConfigReader) next() (ConfigObject, error) {
+func (c *ConfigReader) next() (ConfigChange, error) {
 	if c.digest != "" {
-		return ConfigObject{}, io.EOF
+		return ConfigChange{}, io.EOF
 	}
 	for {
 		line, err := c.line()
 		if err != nil {
-			return ConfigObject{}, err
+			return ConfigChange{}, err
 		}
 		var l configLine
 		if err := c.decode(line, &l); err != nil {
-			return ConfigObject{}, err
+			return ConfigChange{}, err
 		}
-		if l.Trailer != nil && l.ConfigObject != (ConfigObject{}) {
-			return ConfigObject{}, errors.New("the trailer's line holds an object too")
+		if l.Trailer != nil && (l.ConfigObject != (ConfigObject{}) || l.Deleted) {
+			return ConfigChange{}, errors.New("the trailer's line holds an object too")
 		}
 		if l.Trailer != nil {
-			return ConfigObject{}, c.finish(*l.Trailer)
+			return ConfigChange{}, c.finish(*l.Trailer)
 		}
 		c.sum.Write(line)
-		if ok, err := c.accept(l.ConfigObject); ok || err != nil {
-			return l.ConfigObject, err
+		if ok, err := c.accept(l); ok || err != nil {
+			return ConfigChange{ConfigObject: l.ConfigObject, Deleted: l.Deleted}, err
 		}
 	}
 }
 
 // accept counts an object; it reports false for one to be ignored.
-func (c *ConfigReader) accept(o ConfigObject) (bool, error) {
+func (c *ConfigReader) accept(l configLine) (bool, error) {
+	o := l.ConfigObject
 	kind := o.Kind()
 	if kind == "" && c.newer {
 		c.ignored++
@@ -153,6 +167,12 @@ func (c *ConfigReader) accept(o ConfigObject) (bool, error) {
 	}
 	if kind == "" {
 		return false, errors.New("a line holds no object, or several")
+	}
+	if c.objects++; c.IsDelta() {
+		return true, nil
+	}
+	if l.Deleted {
+		return false, errors.New("an object is deleted, but the stream is no delta")
 	}
 	canonical, err := o.canonical()
 	if err != nil {
@@ -167,6 +187,9 @@ func (c *ConfigReader) finish(t configTrailer) error {
 	if sum := hex.EncodeToString(c.sum.Sum(nil)); sum != t.SHA256 {
 		return fmt.Errorf("the stream's SHA-256 is %s, the trailer says %q", sum, t.SHA256)
 	}
+	if c.IsDelta() {
+		return c.finishDelta(t)
+	}
 	for _, f := range (ConfigObject{}).fields() {
 		if got, want := c.counts[f.kind], c.header.Counts[f.kind]; got != want {
 			return fmt.Errorf("the stream holds %d %s, the header says %d", got, f.kind, want)
@@ -180,6 +203,18 @@ func (c *ConfigReader) finish(t configTrailer) error {
 		return err
 	}
 	c.digest = digest
+	return io.EOF
+}
+
+// finishDelta: what the digest names is there only when the delta is applied.
+func (c *ConfigReader) finishDelta(t configTrailer) error {
+	if len(t.Digest) != hex.EncodedLen(sha256.Size) {
+		return fmt.Errorf("the digest %q is none", t.Digest)
+	}
+	if err := c.end(); err != nil {
+		return err
+	}
+	c.digest = t.Digest
 	return io.EOF
 }
 

@@ -37,7 +37,7 @@ func writeLines(w io.Writer, s *site.Site, v site.Version, contained []Contained
 	if err := writeLine(out, header); err != nil {
 		return err
 	}
-	for o := range configObjects(s) {
+	for o := range Objects(s) {
 		line, err := o.canonical()
 		if err != nil {
 			return err
@@ -47,12 +47,12 @@ func writeLines(w io.Writer, s *site.Site, v site.Version, contained []Contained
 			return err
 		}
 	}
-	return writeTrailer(w, sum, content)
+	return writeTrailer(w, sum, content.sum())
 }
 
-func writeTrailer(w io.Writer, sum hash.Hash, content *digester) error {
+func writeTrailer(w io.Writer, sum hash.Hash, digest string) error {
 	line, err := configJSON(configLine{Trailer: &configTrailer{
-		SHA256: hex.EncodeToString(sum.Sum(nil)), Digest: content.sum(),
+		SHA256: hex.EncodeToString(sum.Sum(nil)), Digest: digest,
 	}})
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func writeLine(w io.Writer, line []byte) error {
 // contains more of them.
 func Digest(s *site.Site, contained ...ContainedRecord) string {
 	d := newDigester(s, contained)
-	for o := range configObjects(s) {
+	for o := range Objects(s) {
 		line, err := o.canonical()
 		if err != nil {
 			panic("wire: plain data does not encode: " + err.Error())

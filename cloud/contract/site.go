@@ -1,12 +1,15 @@
 package contract
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"time"
 
 	"understudy/cloud"
 	"understudy/site"
@@ -24,11 +27,14 @@ func siteChecks() []check {
 		{"configuration: a complete stream whose digest is the ETag (LHC-01)", false, configurationComplete},
 		{"configuration: 304 without a body while nothing changed (LHC-01)", false, configurationUnchanged},
 		{"configuration: the stream for another ETag", false, configurationChanged},
+		{"configuration: 304 names which of several ETags is the newest", false, configurationKnown},
+		{"configuration: the whole for an unknown version in since", false, configurationSinceUnknown},
 		{"put: the same content keeps the version", false, putSame},
 		{"put: 422 invalid_site with the faults, and nothing changes", false, putInvalid},
 		{"put: 400 bad_request for what is not JSON or has unknown fields", false, putMalformed},
 		{"put: 412 precondition_failed for another version", false, putStale},
 		{"put: a change makes the next version and a new ETag", true, putChanged},
+		{"configuration: since leads to the newest content, by a delta or the whole (NEW-06)", true, configurationSince},
 	}
 }
 
@@ -63,11 +69,11 @@ func siteNeedsAdmin(ctx context.Context, t *trial) error {
 
 // stream reads the configuration and the ETag that came with it.
 func (t *trial) stream(ctx context.Context) (*site.Site, wire.ConfigHeader, string, error) {
-	body, unchanged, err := t.connector.Configuration(ctx, "")
+	body, unchanged, err := t.connector.Configuration(ctx, wire.ConfigAsk{})
 	if err != nil {
 		return nil, wire.ConfigHeader{}, "", err
 	}
-	if unchanged {
+	if unchanged != "" {
 		return nil, wire.ConfigHeader{}, "", errors.New("304 although no ETag was sent")
 	}
 	defer body.Close()
@@ -111,14 +117,96 @@ func configurationUnchanged(ctx context.Context, t *trial) error {
 }
 
 func configurationChanged(ctx context.Context, t *trial) error {
-	body, unchanged, err := t.connector.Configuration(ctx, "of-something-else")
+	body, unchanged, err := t.connector.Configuration(ctx, wire.ConfigAsk{Digest: "of-something-else"})
 	if err != nil {
 		return err
 	}
-	if unchanged {
+	if unchanged != "" {
 		return errors.New("304 for an ETag that was never given")
 	}
 	return body.Close()
+}
+
+func configurationKnown(ctx context.Context, t *trial) error {
+	_, _, digest, err := t.stream(ctx)
+	if err != nil {
+		return err
+	}
+	body, unchanged, err := t.connector.Configuration(ctx, wire.ConfigAsk{Digest: strings.Repeat("0", 64), Known: []string{digest}})
+	if body != nil {
+		_ = body.Close()
+	}
+	if err == nil && unchanged != digest {
+		err = fmt.Errorf("the ETag that is the newest is %q, want %q", unchanged, digest)
+	}
+	return err
+}
+
+func configurationSinceUnknown(ctx context.Context, t *trial) error {
+	for _, since := range []string{"?since=19990101000000none-7", "?since=none", "?since="} {
+		got, err := ask{as: t.connector, method: http.MethodGet, target: t.path() + "/configuration" + since}.wants(ctx, http.StatusOK, nil)
+		if err != nil {
+			return err
+		}
+		if _, _, err := wire.ReadConfig(bytes.NewReader(got.body)); err != nil {
+			return fmt.Errorf("%s: %w", since, err)
+		}
+	}
+	return nil
+}
+
+// configurationSince changes one object and takes another one away.
+func configurationSince(ctx context.Context, t *trial) error {
+	was, err := t.admin.Site(ctx)
+	if err != nil {
+		return err
+	}
+	changed := *was.Site
+	changed.Zones = slices.Clone(changed.Zones)
+	changed.Zones[0].Settings.HealthInterval += site.Duration(time.Second)
+	changed.Users = append(slices.Clip(changed.Users), site.User{Name: "since.contract.example"})
+	is, err := t.admin.PutSite(ctx, &changed, was.Version)
+	if err != nil {
+		return err
+	}
+	if _, err := t.admin.PutSite(ctx, was.Site, is.Version); err != nil {
+		return err
+	}
+	_, _, digest, err := t.stream(ctx)
+	if err != nil {
+		return err
+	}
+	for _, from := range []cloud.Published{{Version: was.Version, Site: was.Site}, {Version: is.Version, Site: &changed}} {
+		if err := t.leads(ctx, from, digest); err != nil {
+			return fmt.Errorf("since %s: %w", from.Version, err)
+		}
+	}
+	return nil
+}
+
+// leads applies what a connector gets that has a version.
+func (t *trial) leads(ctx context.Context, from cloud.Published, digest string) error {
+	body, unchanged, err := t.connector.Configuration(ctx, wire.ConfigAsk{Since: from.Version})
+	if err != nil || unchanged != "" {
+		return errors.Join(err, fmt.Errorf("unchanged %q", unchanged))
+	}
+	defer body.Close()
+	r, err := wire.NewConfigReader(body)
+	if err != nil || !r.IsDelta() {
+		return err // the whole, which other checks read
+	}
+	if r.Header().Base != from.Version {
+		return fmt.Errorf("the delta is one from %s", r.Header().Base)
+	}
+	changes, err := r.ReadChanges()
+	if err != nil {
+		return err
+	}
+	got, _ := wire.ApplyChanges(from.Site, r.Header(), changes)
+	if wire.Digest(got, r.Header().Records...) != digest || r.Digest() != digest {
+		return errors.New("the delta leads to another content")
+	}
+	return nil
 }
 
 func putSame(ctx context.Context, t *trial) error {

@@ -144,7 +144,7 @@ func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
 func quoted(tag string) string { return `"` + tag + `"` }
 
 // getConfiguration answers "changed?" without a body where the answer is no
-// (LHC-01).
+// (LHC-01), and with what changed where it knows that.
 func (s *Server) getConfiguration(w http.ResponseWriter, r *http.Request) {
 	p := s.sites.Current()
 	if p.document == nil {
@@ -157,9 +157,29 @@ func (s *Server) getConfiguration(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
+	document, err := p.since(r.URL.Query().Get("since"))
+	if err != nil {
+		s.log.WithError(err).Error("the configuration cannot be written")
+		wire.WriteError(w, err)
+		return
+	}
 	w.Header().Set("Content-Type", cloud.ConfigurationType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(p.document)))
-	_, _ = bytes.NewReader(p.document).WriteTo(w)
+	w.Header().Set("Content-Length", strconv.Itoa(len(document)))
+	_, _ = bytes.NewReader(document).WriteTo(w)
+}
+
+// since is what a connector needs that has a version: the changes where they are
+// known, else everything (NEW-06).
+func (p *published) since(version string) ([]byte, error) {
+	base, ok := site.ParseVersion(version)
+	if !ok {
+		return p.document, nil
+	}
+	delta, err := p.delta(base)
+	if err != nil || delta != nil {
+		return delta, err
+	}
+	return p.document, nil
 }
 
 func matches(list, tag string) bool {

@@ -140,6 +140,7 @@ func (p *publisher) publish(ctx context.Context, s *site.Site, c change) (*publi
 	if err != nil {
 		return nil, err
 	}
+	next.follow(current)
 	p.current.Store(next)
 	p.engine.SetIndex(next.index)
 	logEvent(p.log, events.SiteChanged, logrus.Fields{"version": next.version.String(), "reason": "published by " + c.author})

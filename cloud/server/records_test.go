@@ -118,7 +118,7 @@ func TestContainedRecordsHaveNoGap(t *testing.T) {
 
 func containedOf(t testing.TB, s running) []wire.ContainedRecord {
 	t.Helper()
-	stream, _, err := s.client(t, connectorSecret, "cc1.example").Configuration(t.Context(), "")
+	stream, _, err := s.client(t, connectorSecret, "cc1.example").Configuration(t.Context(), wire.ConfigAsk{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func version(t testing.TB, s running) site.Version {
 // served is what a connector gets that has nothing yet.
 func served(t testing.TB, s running) wire.ConfigHeader {
 	t.Helper()
-	stream, _, err := s.client(t, connectorSecret, "cc1.example").Configuration(t.Context(), "")
+	stream, _, err := s.client(t, connectorSecret, "cc1.example").Configuration(t.Context(), wire.ConfigAsk{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -137,7 +137,7 @@ func TestNewStoreHasNoSiteYet(t *testing.T) {
 	if h, err := s.client(t, connectorSecret, "cc1.example").Health(t.Context()); err != nil || !h.Version.IsZero() {
 		t.Errorf("health %+v, %v", h, err)
 	}
-	_, _, err := s.client(t, connectorSecret, "cc1.example").Configuration(t.Context(), "")
+	_, _, err := s.client(t, connectorSecret, "cc1.example").Configuration(t.Context(), wire.ConfigAsk{})
 	if !wire.IsCode(err, wire.CodeNotFound) {
 		t.Errorf("configuration: %v, want not_found", err)
 	}

@@ -64,6 +64,7 @@ type published struct {
 	// contained are the durable records of outages that it contains.
 	contained []wire.ContainedRecord
 	document  []byte // the configuration stream; nil before the first version
+	steps     []step // how the versions before led here, the oldest first
 }
 
 func openStore(ctx context.Context, o Options) (*store, error) {
