@@ -54,6 +54,10 @@ type Engine struct {
 	tickets map[string]*ticket
 	issued  []*ticket // in the order of their end
 
+	changes changes
+	// early are sessions of an import whose hosts have not come yet.
+	early map[site.FQDN]map[string]early
+
 	turns, claims uint64
 	pending       []Record // of what ended by itself, for Expire
 }
@@ -84,6 +88,7 @@ func New(o Options, index *site.Index) *Engine {
 		owners:  map[site.FQDN]owner{},
 		owned:   map[string]map[site.FQDN]bool{},
 		tickets: map[string]*ticket{},
+		early:   map[site.FQDN]map[string]early{},
 	}
 }
 
@@ -203,9 +208,9 @@ func (e *Engine) Apply(records []Record) {
 			e.applyAssignment(r)
 		case Launched, LoggedOff, Registered, Dropped, Withdrawn, Conflicting:
 		}
-	}
-	for _, h := range e.hosts {
-		e.place(h)
+		if h := e.hosts[r.Machine]; h != nil {
+			e.place(h)
+		}
 	}
 }
 

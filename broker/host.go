@@ -11,6 +11,7 @@ const fullLoad = 10000
 
 // host is a registered machine.
 type host struct {
+	stamp
 	machine  site.Machine
 	group    site.DeliveryGroup
 	lease    string
@@ -75,6 +76,7 @@ func (e *Engine) place(h *host) {
 		p = newPool(h.group.Balancing())
 		e.pools[h.pool()] = p
 	}
+	e.touched(h)
 	h.index, h.count = h.loadIndex(), len(h.sessions)
 	if e.room(h) && e.owner(h.machine) == "" {
 		p.admit(h)
@@ -115,6 +117,7 @@ func (e *Engine) drop(h *host, reason string) Record {
 	for _, s := range h.sessions {
 		e.end(s)
 	}
+	e.changes.gone(h, &ended{what: Item{Kind: ItemHostEnded, Machine: h.machine.Name}})
 	e.leavePool(h)
 	e.leases.drop(h)
 	delete(e.unclean, h)

@@ -23,6 +23,7 @@ func (e *Engine) Reserve(now time.Time, r LaunchRequest) (Reservation, error) {
 	}
 	s.until = until
 	e.watch(s)
+	e.touchedSession(s)
 	e.claims++
 	s.claims[e.claims] = false
 	e.place(h)
@@ -93,10 +94,11 @@ func (e *Engine) launched(now time.Time, r Reservation) []Record {
 			e.place(h)
 		}
 		s.claims[r.claim] = true
-		if s.launched {
+		if s.launched && !s.foreign {
 			return nil
 		}
-		s.launched = true
+		s.launched, s.foreign = true, false
+		e.touchedSession(s)
 	}
 	return []Record{r.record(Launched)}
 }

@@ -9,6 +9,7 @@ import (
 // session is a user's session on a host, or a reservation for one.
 type session struct {
 	Session
+	stamp
 	host *host
 	// until is when a reservation ends that the user did not take up.
 	until time.Time
@@ -16,6 +17,8 @@ type session struct {
 	claims map[uint64]bool
 	// launched says that a record of the launch exists, or that it is not ours.
 	launched bool
+	// foreign says that the launch was another broker's: its record may be missing.
+	foreign bool
 	slot     int // in the queue of reservations
 }
 
@@ -44,6 +47,7 @@ func (e *Engine) begin(h *host, s Session, until time.Time) *session {
 
 // end takes a session away. The caller places the host.
 func (e *Engine) end(s *session) {
+	e.changes.gone(s, &ended{what: Item{Kind: ItemSessionEnded, Machine: s.host.machine.Name, Session: Session{ID: s.ID}}})
 	delete(s.host.sessions, s.ID)
 	key := site.UserKey(s.User)
 	delete(e.byUser[key], s)
@@ -72,9 +76,13 @@ func (e *Engine) update(now time.Time, h *host, said Session) {
 	if s == nil {
 		s = e.begin(h, said, now.Add(e.reservationLife(h.machine.Zone)))
 		s.launched = true
+		e.touchedSession(s)
 		return
 	}
-	s.Session = said
+	if s.Session != said {
+		s.Session = said
+		e.touchedSession(s)
+	}
 	e.watch(s)
 }
 

@@ -1,6 +1,10 @@
 package broker
 
-import "time"
+import (
+	"time"
+
+	"understudy/site"
+)
 
 // spentMemory is for how many lifetimes a ticket is remembered after its end, so
 // that a second redemption is told apart from an unknown ticket.
@@ -9,6 +13,7 @@ const spentMemory = 10
 // ticket is an issued one-time ticket.
 type ticket struct {
 	Ticket
+	stamp
 	id      string
 	expires time.Time
 	forget  time.Time
@@ -21,10 +26,22 @@ func (e *Engine) Issue(now time.Time, id string, t Ticket) time.Duration {
 	defer e.mu.Unlock()
 	e.sweep(now)
 	life := e.ticketLife(t.Zone)
-	n := &ticket{Ticket: t, id: id, expires: now.Add(life), forget: now.Add(life * (1 + spentMemory))}
+	e.issue(now, id, t, life)
+	return life
+}
+
+func (e *Engine) issue(now time.Time, id string, t Ticket, life time.Duration) *ticket {
+	n := &ticket{Ticket: t, id: id, expires: now.Add(life), forget: now.Add(life + e.ticketLife(t.Zone)*spentMemory)}
 	e.tickets[id] = n
 	e.issued = append(e.issued, n)
-	return life
+	e.touchedTicket(n)
+	return n
+}
+
+func (e *Engine) touchedTicket(t *ticket) {
+	if e.index.Site().STAFailoverMode() == site.Stateful {
+		e.changes.note(t)
+	}
 }
 
 // Redeem spends a ticket.
@@ -50,7 +67,10 @@ func (e *Engine) redeem(now time.Time, id string, spend bool) (Ticket, error) {
 	case !now.Before(t.expires):
 		return Ticket{}, refuse(CodeTicketUnknown, "the ticket's lifetime is over")
 	}
-	t.spent = spend
+	if spend {
+		t.spent = true
+		e.touchedTicket(t)
+	}
 	return t.Ticket, nil
 }
 
@@ -61,6 +81,7 @@ func (e *Engine) sweepTickets(now time.Time) {
 	for n < len(e.issued) && !now.Before(e.issued[n].forget) {
 		if t := e.issued[n]; e.tickets[t.id] == t {
 			delete(e.tickets, t.id)
+			e.changes.gone(t, nil)
 		}
 		e.issued[n] = nil
 		n++
@@ -76,5 +97,5 @@ func (e *Engine) Retire() {
 	fresh := New(e.o, e.index)
 	e.hosts, e.byLease, e.pools, e.leases, e.unclean = fresh.hosts, fresh.byLease, fresh.pools, fresh.leases, fresh.unclean
 	e.byUser, e.reserved, e.used, e.owners, e.owned = fresh.byUser, fresh.reserved, fresh.used, fresh.owners, fresh.owned
-	e.pending = nil
+	e.pending, e.early, e.changes = nil, fresh.early, changes{}
 }

@@ -1,0 +1,114 @@
+package broker
+
+import (
+	"time"
+
+	"understudy/site"
+)
+
+// Import applies a part of another engine's state or tail, in order. What the site
+// does not have here, or has in another zone, is left out.
+func (e *Engine) Import(now time.Time, items []Item) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sweepTickets(now)
+	for _, i := range items {
+		switch i.Kind {
+		case ItemHost:
+			e.importHost(now, i)
+		case ItemSession:
+			e.importSession(now, i)
+		case ItemTicket:
+			e.importTicket(now, i)
+		case ItemHostEnded:
+			e.endHost(i.Machine)
+		case ItemSessionEnded:
+			e.endSession(i.Machine, i.Session.ID)
+		}
+	}
+}
+
+func (e *Engine) importHost(now time.Time, i Item) {
+	m, err := e.admit(Registration{Machine: i.Machine, Zone: e.o.Zone})
+	if err != nil || i.Lease == "" {
+		return
+	}
+	h := e.enrol(m, i.Lease)
+	h.callback, h.capacity, h.load, h.atLoad = i.Callback, max(1, i.Capacity), i.Load, i.AtLoad
+	h.nextReport, h.reported, h.turn, h.pass = i.NextReport, i.Reported, i.Turn, i.Pass
+	h.seen, h.expires = now, now.Add(min(i.Left, e.lifetime(m.Zone)))
+	e.leases.put(h)
+	e.turns = max(e.turns, h.turn)
+	for _, s := range e.early[m.Name] {
+		e.importSession(s.at, s.Item)
+	}
+	delete(e.early, m.Name)
+	e.place(h)
+	e.inTurn(h, i.Pass)
+}
+
+// inTurn puts a host where its turns were, also one whose group's turns have gone on.
+func (e *Engine) inTurn(h *host, pass uint64) {
+	p := e.pools[h.pool()]
+	p.clock = max(p.clock, pass-min(pass, passUnit/uint64(h.machine.Weight)))
+	h.pass = pass
+	if h.slot > 0 {
+		p.hosts.put(h)
+	}
+}
+
+// early is a session of an import, and when it came.
+type early struct {
+	Item
+	at instant
+}
+
+// importSession keeps a session whose host has not come yet until it does: in a
+// copy of the state a host that has changed since comes after its sessions.
+func (e *Engine) importSession(now time.Time, i Item) {
+	h := e.hosts[i.Machine]
+	if h == nil {
+		if e.early[i.Machine] == nil {
+			e.early[i.Machine] = map[string]early{}
+		}
+		e.early[i.Machine][i.Session.ID] = early{i, now}
+		return
+	}
+	if s := h.sessions[i.Session.ID]; s != nil {
+		e.end(s)
+	}
+	s := e.begin(h, i.Session, now.Add(i.Left))
+	// The launch that it came of is over. Its record may not have reached a disk, so
+	// who launches it again makes another.
+	s.claims[0] = true
+	s.launched = true
+	s.foreign = s.State == Reserved
+	e.touchedSession(s)
+	e.place(h)
+}
+
+func (e *Engine) importTicket(now time.Time, i Item) {
+	if t := e.tickets[i.ID]; t != nil {
+		t.spent = t.spent || i.Spent
+		e.changes.note(t)
+		return
+	}
+	e.issue(now, i.ID, i.Ticket, i.Left).spent = i.Spent
+}
+
+func (e *Engine) endHost(name site.FQDN) {
+	delete(e.early, name)
+	if h := e.hosts[name]; h != nil {
+		e.drop(h, "")
+	}
+}
+
+func (e *Engine) endSession(name site.FQDN, id string) {
+	delete(e.early[name], id)
+	h := e.hosts[name]
+	if h == nil || h.sessions[id] == nil {
+		return
+	}
+	e.end(h.sessions[id])
+	e.place(h)
+}
