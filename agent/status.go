@@ -252,6 +252,7 @@ func (a *Agent) Registrations() wire.List[wire.RegistrationStatus] {
 		out.Items = append(out.Items, wire.RegistrationStatus{
 			Machine: r.Machine, Group: r.Group, Lease: short(r.Lease), Term: r.Term, Load: r.Load, Sessions: r.Sessions,
 			Used: r.Used, Maintenance: r.Maintenance, Idle: site.Duration(r.Idle.Round(time.Second)),
+			Aside: r.Aside, AsideFor: site.Duration(r.AsideFor.Round(time.Second)),
 		})
 	}
 	return out

@@ -29,7 +29,18 @@ func newPool(balance site.Balance) *pool {
 	}
 }
 
+// orderOf puts who was put aside, and has not shown itself since, behind all others.
 func orderOf(balance site.Balance) func(a, b *host) bool {
+	before := policyOf(balance)
+	return func(a, b *host) bool {
+		if a.aside.late != b.aside.late {
+			return b.aside.late
+		}
+		return before(a, b)
+	}
+}
+
+func policyOf(balance site.Balance) func(a, b *host) bool {
 	switch balance {
 	case site.RoundRobin:
 		return firstInTurn
@@ -71,7 +82,9 @@ func (e *Engine) chose(h *host) {
 	}
 }
 
-func lessLoaded(a, b *host) bool { return cmp.Or(cmp.Compare(a.index, b.index), byTurn(a, b)) < 0 }
+func lessLoaded(a, b *host) bool {
+	return cmp.Or(cmp.Compare(a.index, b.index), byTurn(a, b)) < 0
+}
 
 func firstInTurn(a, b *host) bool { return cmp.Or(cmp.Compare(a.pass, b.pass), byTurn(a, b)) < 0 }
 

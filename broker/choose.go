@@ -58,7 +58,7 @@ func wrongZone(what, zone string, zones []string) *Refusal {
 func (e *Engine) existing(r LaunchRequest, resource site.Resource) *session {
 	var best *session
 	for s := range e.byUser[site.UserKey(r.User)] {
-		if !slices.Contains(resource.Groups, s.host.machine.Group) || r.Exclude[s.host.machine.Name] {
+		if !slices.Contains(resource.Groups, s.host.machine.Group) || r.Exclude[s.host.machine.Name] || s.lost() {
 			continue
 		}
 		if best == nil || closer(s, best, resource.ID) < 0 {
@@ -97,7 +97,9 @@ func (e *Engine) ownMachine(r LaunchRequest, resource site.Resource) (*host, err
 	if len(mine) == 0 {
 		return nil, nil
 	}
-	slices.SortFunc(mine, func(a, b site.Machine) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(mine, func(a, b site.Machine) int {
+		return cmp.Or(compareBool(e.isAside(a.Name), e.isAside(b.Name)), cmp.Compare(a.Name, b.Name))
+	})
 	for _, m := range mine {
 		if h := e.hosts[m.Name]; h != nil && e.room(h) && !r.Exclude[m.Name] {
 			return h, nil
@@ -161,9 +163,10 @@ func (e *Engine) offer(r LaunchRequest, key poolKey) *host {
 // best compares what several groups offer: by load, for their policies say nothing
 // of one another's machines.
 func best(offers []*host) *host {
+	leastOffer := orderOf(site.LeastLoad)
 	var least *host
 	for _, h := range offers {
-		if least == nil || lessLoaded(h, least) {
+		if least == nil || leastOffer(h, least) {
 			least = h
 		}
 	}

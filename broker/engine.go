@@ -41,6 +41,7 @@ type Engine struct {
 	byLease map[string]*host
 	pools   map[poolKey]*pool
 	leases  *queue[*host] // by end
+	asides  *queue[*host] // by the end of their time
 	unclean map[*host]bool
 
 	byUser   map[string]map[*session]bool
@@ -75,6 +76,10 @@ func New(o Options, index *site.Index) *Engine {
 		leases: &queue[*host]{
 			less:  func(a, b *host) bool { return a.expires.Before(b.expires) },
 			place: func(h *host) *int { return &h.due },
+		},
+		asides: &queue[*host]{
+			less:  func(a, b *host) bool { return a.aside.until.Before(b.aside.until) },
+			place: func(h *host) *int { return &h.aside.slot },
 		},
 		unclean: map[*host]bool{},
 
@@ -192,6 +197,7 @@ func (e *Engine) sweep(now time.Time) {
 		e.place(s.host)
 		e.pending = append(e.pending, s.record(Withdrawn))
 	}
+	e.sweepAsides(now)
 	e.sweepTickets(now)
 }
 

@@ -27,6 +27,9 @@ type host struct {
 	nextReport uint64
 	reported   []Record // of the latest report
 
+	// aside is set after a prepare that failed.
+	aside aside
+
 	// What a pool is ordered by; index and count are as of the latest place.
 	index int    // the load index
 	count int    // of sessions
@@ -78,7 +81,7 @@ func (e *Engine) place(h *host) {
 	}
 	e.touched(h)
 	h.index, h.count = h.loadIndex(), len(h.sessions)
-	if e.room(h) && e.owner(h.machine) == "" {
+	if e.room(h) && e.owner(h.machine) == "" && !h.aside.now() {
 		p.admit(h)
 	} else {
 		p.hosts.drop(h)
@@ -120,6 +123,7 @@ func (e *Engine) drop(h *host, reason string) Record {
 	e.changes.gone(h, &ended{what: Item{Kind: ItemHostEnded, Machine: h.machine.Name}})
 	e.leavePool(h)
 	e.leases.drop(h)
+	e.asides.drop(h)
 	delete(e.unclean, h)
 	delete(e.byLease, h.lease)
 	delete(e.hosts, h.machine.Name)

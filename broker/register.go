@@ -19,6 +19,7 @@ func (e *Engine) Register(now time.Time, lease string, r Registration) (Lease, [
 	e.observe(m.Zone, r.Term)
 	h := e.enrol(m, lease)
 	h.callback, h.capacity = r.Callback, max(1, r.Capacity)
+	e.comeBack(h)
 	e.replace(now, h, r.Sessions, false)
 	records := append([]Record{h.record(Registered)}, e.told(now, h, r.Load, r.Used, r.AssignedUser)...)
 	return e.grant(h), records, nil
@@ -65,6 +66,7 @@ func (e *Engine) Heartbeat(now time.Time, lease string, b Heartbeat) (Lease, []R
 	if b.Sessions != nil {
 		e.replace(now, h, *b.Sessions, true)
 	}
+	e.alive(h)
 	records := e.told(now, h, b.Load, b.Used, b.AssignedUser)
 	return e.grant(h), records, nil
 }

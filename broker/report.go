@@ -24,6 +24,7 @@ func (e *Engine) Report(now time.Time, lease string, r Report) ([]Record, []Rese
 		return h.repeated(r.Seq), nil, nil
 	}
 	h.nextReport, h.seen = r.Seq+1, now
+	e.alive(h)
 	records := e.happened(now, h, r)
 	records = append(records, e.mark(h, r.Used || e.used[h.machine.Name], r.Session)...)
 	h.reported = records

@@ -57,6 +57,7 @@ func (e *Engine) reservation(r LaunchRequest, resource site.Resource, h *host, s
 		Reuse:     e.reuse(h.group),
 		Assign:    h.group.Kind == site.Assigned && e.owner(h.machine) == "",
 		Single:    h.group.Kind != site.MultiSession,
+		Pinned:    s.State != Reserved && h.group.Kind != site.MultiSession && !h.group.ReplaceUnreachable,
 		Life:      e.reservationLife(zone),
 	}
 }

@@ -96,6 +96,7 @@ func (e *Engine) Retire() {
 	defer e.mu.Unlock()
 	fresh := New(e.o, e.index)
 	e.hosts, e.byLease, e.pools, e.leases, e.unclean = fresh.hosts, fresh.byLease, fresh.pools, fresh.leases, fresh.unclean
+	e.asides = fresh.asides
 	e.byUser, e.reserved, e.used, e.owners, e.owned = fresh.byUser, fresh.reserved, fresh.used, fresh.owners, fresh.owned
 	e.pending, e.early, e.changes = nil, fresh.early, changes{}
 }

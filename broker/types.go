@@ -128,6 +128,9 @@ type Reservation struct {
 	Assign bool
 	// Single says that the machine is for one user at a time (LHC-25).
 	Single bool
+	// Pinned says that the user's session runs there and must not get a second one
+	// elsewhere while nobody knows what became of it (LHC-37).
+	Pinned bool
 	// Life is how long the reservation lives without the user connecting.
 	Life time.Duration
 
@@ -168,6 +171,10 @@ type RegistrationInfo struct {
 	AssignedUser string
 	// Idle is the time since its last sign of life.
 	Idle time.Duration
+	// Aside says why the machine gets no launches, or only where no other can take
+	// them: a prepare failed. AsideFor is how long it gets none at all.
+	Aside    string
+	AsideFor time.Duration
 }
 
 // SessionInfo is a session with its place, for people.

@@ -45,12 +45,17 @@ func (e *Engine) Registrations(now time.Time) []RegistrationInfo {
 
 func (e *Engine) info(now time.Time, h *host) RegistrationInfo {
 	m := h.machine
-	return RegistrationInfo{
+	info := RegistrationInfo{
 		Machine: m.Name, Group: m.Group, Zone: m.Zone, Lease: h.lease, Callback: h.callback,
 		Term: e.terms[m.Zone], Load: h.load, Sessions: len(h.sessions),
 		Used: e.used[m.Name], Maintenance: e.maintenance(h) && !h.live(),
 		AssignedUser: e.owner(m), Idle: now.Sub(h.seen),
+		Aside: h.aside.why,
 	}
+	if h.aside.now() {
+		info.AsideFor = h.aside.until.Sub(now)
+	}
+	return info
 }
 
 // Sessions lists the sessions by machine and id.

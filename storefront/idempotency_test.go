@@ -60,6 +60,7 @@ func TestFailureIsNotRemembered(t *testing.T) {
 	f.hosts.answer = func(context.Context, wire.Call) (wire.CallAnswer, error) { return refuse(409, wire.CodeBusy) }
 	wantProblem(t, f.post("sessions", bobsPool, key, "k"), 503, wire.CodeNoMachine)
 	f.hosts.answer = agree
+	f.register(t, "p1", "p2") // else they are aside for a minute
 	read[wire.LaunchAnswer](t, f.post("sessions", bobsPool, key, "k"), 201)
 }
 

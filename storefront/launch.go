@@ -33,6 +33,7 @@ type reserver interface {
 	Reserve(now time.Time, r broker.LaunchRequest) (broker.Reservation, error)
 	Commit(now time.Time, r broker.Reservation) []broker.Record
 	Release(now time.Time, r broker.Reservation) bool
+	PutAside(now time.Time, r broker.Reservation, f broker.Failure)
 }
 
 // launcher takes a launch from the engine's choice to a durable answer: reserve,
@@ -70,6 +71,11 @@ func (l *launcher) launch(ctx context.Context, r broker.LaunchRequest) (broker.R
 				return held, at, p
 			}
 			unreached, r.Without[held.Zone] = p, true
+		} else {
+			l.engine.PutAside(time.Now(), held, failure(err))
+		}
+		if held.Pinned && uncertain(err) {
+			return held, at, waitForIt(held)
 		}
 		if ctx.Err() != nil {
 			return held, at, tooLong(r, len(r.Exclude)+1)
@@ -84,6 +90,32 @@ func (l *launcher) launch(ctx context.Context, r broker.LaunchRequest) (broker.R
 func answered(err error) bool {
 	p, ok := errors.AsType[*wire.Problem](err)
 	return ok && p.Status/100 == 4
+}
+
+// failure says what an error of a prepare tells of the machine.
+func failure(err error) broker.Failure {
+	switch {
+	case wire.IsCode(err, wire.CodeGone):
+		return broker.Gone
+	case answered(err):
+		return broker.Declined
+	}
+	return broker.Silent
+}
+
+// uncertain reports whether the user's session may still run there: the machine has
+// not answered, or it holds another broker's lease.
+func uncertain(err error) bool {
+	return failure(err) == broker.Silent || wire.IsCode(err, wire.CodeLeaseStale)
+}
+
+// waitForIt tells a user whose desktop does not answer that there is no second one
+// (LHC-37).
+func waitForIt(held broker.Reservation) error {
+	p := wire.Problemf(http.StatusServiceUnavailable, wire.CodeNoAnswer,
+		"the user's session is on %s, which does not answer; there is another desktop when it is known to be gone", held.Machine)
+	p.RetryAfter = 5 * time.Second
+	return p
 }
 
 // unreachable returns the answer when no other machine of the zone can be asked

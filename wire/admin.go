@@ -169,6 +169,10 @@ type RegistrationStatus struct {
 	Used        bool          `json:"used"`
 	Maintenance bool          `json:"maintenance"`
 	Idle        site.Duration `json:"idle"` // since its last sign of life
+	// Aside says why the machine gets no launches for AsideFor, and then only those that
+	// no other can take: a prepare failed.
+	Aside    string        `json:"aside,omitempty"`
+	AsideFor site.Duration `json:"aside_for,omitempty"`
 }
 
 // SessionStatus is one session (GET /admin/v1/sessions).

@@ -95,13 +95,24 @@ func newRegistrationsCommand(a *app) *cobra.Command {
 			return c.Registrations(ctx)
 		},
 		render: func(s *screen, l wire.List[wire.RegistrationStatus]) {
-			r := newRows("MACHINE", "GROUP", "LEASE", "TERM", "LOAD", "SESSIONS", "USED", "MAINTENANCE", "IDLE")
+			r := newRows("MACHINE", "GROUP", "LEASE", "TERM", "LOAD", "SESSIONS", "USED", "MAINTENANCE", "IDLE", "ASIDE")
 			for _, m := range l.Items {
-				r.add(m.Machine, m.Group, m.Lease, m.Term, m.Load, m.Sessions, mark(m.Used), mark(m.Maintenance), age(m.Idle.D()))
+				r.add(m.Machine, m.Group, m.Lease, m.Term, m.Load, m.Sessions, mark(m.Used), mark(m.Maintenance), age(m.Idle.D()), aside(m))
 			}
 			s.list(r, l.Note, "No desktop is registered here.")
 		},
 	})
+}
+
+// aside says why a machine gets no launches, and for how long.
+func aside(m wire.RegistrationStatus) string {
+	switch {
+	case m.Aside == "":
+		return "-"
+	case m.AsideFor == 0:
+		return m.Aside + "; comes last"
+	}
+	return m.Aside + "; for " + age(m.AsideFor.D())
 }
 
 func newSessionsCommand(a *app) *cobra.Command {
