@@ -231,7 +231,7 @@ func TestStatusOfEveryRefusal(t *testing.T) {
 	want := map[string]int{
 		broker.CodeUnknownMachine: 403, broker.CodeNotInZone: 403, broker.CodeNotEntitled: 403,
 		broker.CodeLeaseUnknown: 404, broker.CodeUnknownResource: 404, broker.CodeTicketUnknown: 404,
-		broker.CodeWrongZone: 409, broker.CodeTicketUsed: 410, broker.CodeNoMachine: 503, "other": 500,
+		broker.CodeWrongZone: 409, broker.CodeTicketUsed: 410, broker.CodeNoMachine: 503, broker.CodeSessionLimit: 503, "other": 500,
 	}
 	for code, status := range want {
 		if got := (&broker.Refusal{Code: code}).Status(); got != status {

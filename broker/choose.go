@@ -19,6 +19,10 @@ func (e *Engine) choose(r LaunchRequest) (site.Resource, *host, *session, error)
 	if s := e.existing(r, resource); s != nil {
 		return resource, s.host, s, nil
 	}
+	resource.Groups, err = e.belowLimits(resource.Groups)
+	if err != nil {
+		return resource, nil, nil, err
+	}
 	own, err := e.ownMachine(r, resource)
 	if own != nil {
 		return resource, own, nil, nil

@@ -44,6 +44,7 @@ type Engine struct {
 	asides  *queue[*host] // by the end of their time
 	unclean map[*host]bool
 
+	counts   counts
 	byUser   map[string]map[*session]bool
 	reserved *queue[*session] // by end
 
@@ -83,6 +84,7 @@ func New(o Options, index *site.Index) *Engine {
 		},
 		unclean: map[*host]bool{},
 
+		counts: newCounts(),
 		byUser: map[string]map[*session]bool{},
 		reserved: &queue[*session]{
 			less:  func(a, b *session) bool { return a.until.Before(b.until) },
@@ -135,6 +137,8 @@ func (e *Engine) reindex(h *host) {
 		return
 	}
 	e.leavePool(h)
+	e.counts.add(h.machine.Group, -len(h.sessions))
+	e.counts.add(m.Group, len(h.sessions))
 	h.machine = m
 	h.group, _ = e.index.Group(m.Group)
 	if h.group.FailoverMode() == site.Stateless {

@@ -11,6 +11,7 @@ const (
 	CodeNotEntitled     = "not_entitled"
 	CodeWrongZone       = "wrong_zone"
 	CodeNoMachine       = "no_machine_available"
+	CodeSessionLimit    = "session_limit"
 	CodeTicketUsed      = "ticket_used"
 	CodeTicketUnknown   = "ticket_unknown"
 )
@@ -42,7 +43,7 @@ func (r *Refusal) Status() int {
 		return 409
 	case CodeTicketUsed:
 		return 410
-	case CodeNoMachine:
+	case CodeNoMachine, CodeSessionLimit:
 		return 503
 	}
 	return 500

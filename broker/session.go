@@ -35,6 +35,9 @@ func (s *session) committed() bool {
 // begin adds a session to its host.
 func (e *Engine) begin(h *host, s Session, until time.Time) *session {
 	n := &session{Session: s, host: h, until: until, claims: map[uint64]bool{}}
+	if h.sessions[s.ID] == nil {
+		e.counts.add(h.machine.Group, 1)
+	}
 	h.sessions[s.ID] = n
 	key := site.UserKey(s.User)
 	if e.byUser[key] == nil {
@@ -48,7 +51,10 @@ func (e *Engine) begin(h *host, s Session, until time.Time) *session {
 // end takes a session away. The caller places the host.
 func (e *Engine) end(s *session) {
 	e.changes.gone(s, &ended{what: Item{Kind: ItemSessionEnded, Machine: s.host.machine.Name, Session: Session{ID: s.ID}}})
-	delete(s.host.sessions, s.ID)
+	if s.host.sessions[s.ID] == s {
+		delete(s.host.sessions, s.ID)
+		e.counts.add(s.host.machine.Group, -1)
+	}
 	key := site.UserKey(s.User)
 	delete(e.byUser[key], s)
 	if len(e.byUser[key]) == 0 {

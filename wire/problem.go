@@ -38,6 +38,7 @@ const (
 	CodeNotEntitled      = "not_entitled"
 	CodeWrongZone        = "wrong_zone"
 	CodeNoMachine        = "no_machine_available"
+	CodeSessionLimit     = "session_limit"
 	CodeTicketUsed       = "ticket_used"
 	CodeTicketUnknown    = "ticket_unknown"
 	CodeBusy             = "busy"
