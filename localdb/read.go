@@ -18,14 +18,13 @@ type rows struct {
 
 // readSite reads the objects of a site back from a snapshot.
 func readSite(ctx context.Context, db rows, s *site.Site) (*site.Site, error) {
+	var reads []func() error
 	for _, read := range []func(context.Context, rows, *site.Site) error{
 		readZones, readConnectors, readGroups, readMachines, readApplications, readUsers, readEntitlements,
 	} {
-		if err := read(ctx, db, s); err != nil {
-			return nil, err
-		}
+		reads = append(reads, func() error { return read(ctx, db, s) })
 	}
-	return s, nil
+	return s, together(reads...)
 }
 
 // selected reads the rows that are wanted of a table, in their order.
@@ -73,8 +72,13 @@ func readLists(ctx context.Context, from rows, table, owners string) (map[int64]
 		}
 		query, args = query+" WHERE owner IN (SELECT value FROM json_each(?))", []any{ids}
 	}
+	shared := names{}
 	entries, err := collect(ctx, from.db, query+" ORDER BY owner, position",
-		func(r *sql.Rows, e *entry) error { return r.Scan(&e.owner, &e.name) }, args...)
+		func(r *sql.Rows, e *entry) error {
+			err := r.Scan(&e.owner, &e.name)
+			shared.one(&e.name)
+			return err
+		}, args...)
 	lists := make(map[int64][]string)
 	for _, e := range entries {
 		lists[e.owner] = append(lists[e.owner], e.name)
@@ -136,9 +140,13 @@ func readGroups(ctx context.Context, db rows, s *site.Site) error {
 }
 
 func readMachines(ctx context.Context, db rows, s *site.Site) (err error) {
+	shared := names{}
 	s.Machines, err = selected(ctx, db, "name, delivery_group, zone, assigned_user, capacity, weight, maintenance", "machines",
 		func(r *sql.Rows, m *site.Machine) error {
-			return r.Scan(&m.Name, &m.Group, &m.Zone, &m.AssignedUser, &m.Capacity, &m.Weight, &m.Maintenance)
+			err := r.Scan(&m.Name, &m.Group, &m.Zone, &m.AssignedUser, &m.Capacity, &m.Weight, &m.Maintenance)
+			shared.one(&m.Group)
+			shared.one(&m.Zone)
+			return err
 		})
 	return err
 }
@@ -178,9 +186,14 @@ func readUsers(ctx context.Context, db rows, s *site.Site) error {
 }
 
 func readEntitlements(ctx context.Context, db rows, s *site.Site) (err error) {
+	shared := names{}
 	s.Entitlements, err = selected(ctx, db, "user, user_group, coalesce(desktop, ''), coalesce(application, '')", "entitlements",
 		func(r *sql.Rows, e *site.Entitlement) error {
-			return r.Scan(&e.User, &e.UserGroup, &e.Desktop, &e.Application)
+			err := r.Scan(&e.User, &e.UserGroup, &e.Desktop, &e.Application)
+			for _, name := range []*string{&e.User, &e.UserGroup, &e.Desktop, &e.Application} {
+				shared.one(name)
+			}
+			return err
 		})
 	return err
 }

@@ -137,6 +137,14 @@ func appendSet[T any](list []T, v *T) []T {
 // canonical is the object's one JSON form, whatever the order of its lists: it is
 // what the stream carries and what the digest is made of.
 func (o ConfigObject) canonical() ([]byte, error) {
+	if line, ok := appendQuick(nil, o); ok {
+		return line, nil
+	}
+	return o.ordinary()
+}
+
+// ordinary is canonical by way of encoding/json.
+func (o ConfigObject) ordinary() ([]byte, error) {
 	switch {
 	case o.Group != nil:
 		g := *o.Group

@@ -34,6 +34,7 @@ type ConfigReader struct {
 	newer   bool // a newer minor schema: may hold what we do not know
 	sum     hash.Hash
 	content *digester
+	quick   *quickReader
 	counts  map[string]int
 	digest  string
 	ignored int
@@ -55,6 +56,7 @@ func NewConfigReader(r io.Reader) (*ConfigReader, error) {
 	c := &ConfigReader{
 		lines:  bufio.NewReaderSize(&boundedReader{r: z, left: MaxStream}, MaxObject),
 		sum:    sha256.New(),
+		quick:  newQuickReader(),
 		counts: map[string]int{},
 		source: source,
 	}
@@ -140,6 +142,13 @@ func (c *ConfigReader) next() (ConfigChange, error) {
 		if err != nil {
 			return ConfigChange{}, err
 		}
+		if o, ok := c.quick.read(line); ok {
+			c.sum.Write(line)
+			if c.objects++; !c.IsDelta() {
+				c.count(o, line)
+			}
+			return ConfigChange{ConfigObject: o}, nil
+		}
 		var l configLine
 		if err := c.decode(line, &l); err != nil {
 			return ConfigChange{}, err
@@ -178,9 +187,14 @@ func (c *ConfigReader) accept(l configLine) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	c.counts[kind]++
-	c.content.add(canonical)
+	c.count(o, canonical)
 	return true, nil
+}
+
+// count takes an object in, by its canonical line.
+func (c *ConfigReader) count(o ConfigObject, canonical []byte) {
+	c.counts[o.Kind()]++
+	c.content.add(canonical)
 }
 
 func (c *ConfigReader) finish(t configTrailer) error {

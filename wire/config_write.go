@@ -76,10 +76,15 @@ func writeLine(w io.Writer, line []byte) error {
 // contains more of them.
 func Digest(s *site.Site, contained ...ContainedRecord) string {
 	d := newDigester(s, contained)
+	var buffer []byte
 	for o := range Objects(s) {
-		line, err := o.canonical()
-		if err != nil {
-			panic("wire: plain data does not encode: " + err.Error())
+		line, quick := appendQuick(buffer[:0], o)
+		buffer = line
+		if !quick {
+			var err error
+			if line, err = o.ordinary(); err != nil {
+				panic("wire: plain data does not encode: " + err.Error())
+			}
 		}
 		d.add(line)
 	}
