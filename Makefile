@@ -2,6 +2,7 @@
 # make test   everything that must hold before a change is taken (CI runs this)
 # make check  the same without the slow parts: what to run before each commit
 # make sim    thousands of simulated sites with faults: RUNS=10000 SEED=1
+# make bench  how fast and how big, beside limits and peers: docs/benchmarks.md
 #
 # A machine with Go and a C compiler (for the race detector) is enough: tools are
 # pinned in tools.mod and built on first use, Debian packages that tests need are
@@ -13,9 +14,11 @@ CROSS    := linux/amd64 linux/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 3s
 KILLS    ?= 2000
 RUNS     ?= 2000
+ROWS     ?= .
+ROUNDS   ?= 5
 SEED     ?= 1
 
-.PHONY: build demo test check format lint unit simulated sim variants e2e crash cross fuzz setup clean
+.PHONY: build demo test check format lint unit simulated sim variants bench e2e crash cross fuzz setup clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/understudy
@@ -66,6 +69,14 @@ e2e:
 # The same crashes as in e2e, as many as KILLS says, and every power failure.
 crash:
 	UNDERSTUDY_E2E_KILLS=$(KILLS) go test -count=1 -timeout=4h -v -run='^Test(Killed(In|Amid)|PowerFailure(In|Of)|Woken)' ./e2e
+
+# Each figure of docs/benchmarks.md beside its limit or peer, in turns. ROWS=import|idle
+# for some of them; half an hour for all.
+bench:
+	@mkdir -p bin
+	@go test -c -o bin/bench.test ./bench
+	@cd bench && ../bin/bench.test -measure='$(ROWS)' -rounds=$(ROUNDS) \
+		$(if $(filter .,$(ROWS)),-docs=../docs/benchmarks.md -json=../bench.json)
 
 # Pure Go, so that each platform needs no tool chain but Go's.
 cross:

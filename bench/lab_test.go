@@ -1,0 +1,174 @@
+//go:build linux
+
+package bench_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// lab is where a run is done: a folder, the binary, the processes that it started.
+type lab struct {
+	ctx   context.Context
+	dir   string
+	bin   string
+	table table
+	procs []*proc
+	next  int // of loopback addresses
+}
+
+// stop is what ends a group of rows early.
+type stop struct{ err error }
+
+func newLab() (*lab, error) {
+	dir, err := os.MkdirTemp("", "understudy-bench-")
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{ctx: context.Background(), dir: dir, bin: filepath.Join(dir, "understudy")}
+	cmd := exec.Command("go", "build", "-trimpath", "-o", l.bin, "understudy/cmd/understudy")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the binary: %w\n%s", err, out)
+	}
+	return l, nil
+}
+
+func (l *lab) close() {
+	l.endAll()
+	_ = os.RemoveAll(l.dir)
+}
+
+// run measures one group; a fault in it is told, and the others go on.
+func (l *lab) run(name string, measure func(*lab)) {
+	began := time.Now()
+	fmt.Printf("# %s\n", name)
+	defer func() {
+		l.endAll()
+		if s, failed := recover().(stop); failed {
+			l.table.missing(name, "", s.err.Error(), bar{})
+		}
+		fmt.Printf("# %s: %.0f s\n", name, time.Since(began).Seconds())
+	}()
+	measure(l)
+}
+
+// must ends the group of rows on an error.
+func must(err error) {
+	if err != nil {
+		panic(stop{err})
+	}
+}
+
+func need[T any](v T, err error) T {
+	must(err)
+	return v
+}
+
+// folder makes a new one.
+func (l *lab) folder() string { return need(os.MkdirTemp(l.dir, "d-")) }
+
+// loopback returns an address that nobody else uses.
+func (l *lab) loopback() string {
+	for range 200 {
+		l.next++
+		ip := fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()%250, 1+l.next/250, 1+l.next%250)
+		if listener, err := net.Listen("tcp", ip+":7480"); err == nil {
+			must(listener.Close())
+			return ip
+		}
+	}
+	panic(stop{errors.New("no loopback address is free")})
+}
+
+// proc is a process that the lab started.
+type proc struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+	log  string
+}
+
+// start runs a program until the lab ends it. It does not outlive us.
+func (l *lab) start(env []string, path string, args ...string) *proc {
+	log := need(os.CreateTemp(l.dir, "log-"))
+	defer log.Close()
+	p := &proc{cmd: exec.Command(path, args...), done: make(chan struct{}), log: log.Name()}
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Dir = l.dir
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	must(p.cmd.Start())
+	go func() { _ = p.cmd.Wait(); close(p.done) }()
+	l.procs = append(l.procs, p)
+	return p
+}
+
+// role starts this program as one of its roles.
+func (l *lab) role(role string, args ...string) *proc {
+	return l.start([]string{roleEnv + "=" + role}, need(os.Executable()), args...)
+}
+
+func (p *proc) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+func (p *proc) signal(s syscall.Signal) { must(p.cmd.Process.Signal(s)) }
+
+func (l *lab) endAll() {
+	for _, p := range l.procs {
+		_ = p.cmd.Process.Signal(syscall.SIGCONT)
+		p.kill()
+	}
+	l.procs = nil
+}
+
+// until polls until ok, and fails after the deadline.
+func until(what string, deadline time.Duration, ok func() bool) time.Duration {
+	began := time.Now()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		if time.Since(began) > deadline {
+			panic(stop{fmt.Errorf("%s: not within %s", what, deadline)})
+		}
+		<-tick.C
+	}
+	return time.Since(began)
+}
+
+// cpu is the processor time that a process has used.
+func (p *proc) cpu() time.Duration {
+	text := string(need(os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))))
+	fields := strings.Fields(text[strings.LastIndex(text, ")")+1:])
+	user, system := need(strconv.Atoi(fields[11])), need(strconv.Atoi(fields[12]))
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// memory reads one line of a process's status, in MB.
+func memory(pid int, key string) float64 {
+	for line := range strings.Lines(string(need(os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))))) {
+		if value, ok := strings.CutPrefix(line, key+":"); ok {
+			return float64(need(strconv.Atoi(strings.Fields(value)[0]))) / 1024
+		}
+	}
+	panic(stop{fmt.Errorf("no %s in the status of process %d", key, pid)})
+}
+
+// installed finds a program, or says what to install.
+func installed(program, debian string) (string, string) {
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return "", "install " + debian
+	}
+	return path, ""
+}

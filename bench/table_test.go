@@ -1,0 +1,209 @@
+//go:build linux
+
+package bench_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// row is one line of the table.
+type row struct {
+	Name    string  `json:"name"`
+	Value   float64 `json:"value"`
+	Unit    string  `json:"unit"`
+	Against string  `json:"against"`
+	Ratio   float64 `json:"ratio"`
+	Bar     string  `json:"bar"`
+	Holds   bool    `json:"holds"`
+	// Missing says why there is no value.
+	Missing string `json:"missing,omitempty"`
+}
+
+// bar is what a row must meet.
+type bar struct {
+	most  bool // else least
+	limit float64
+	// value says that the value, not the ratio, is held to it.
+	value bool
+	unit  string
+}
+
+func atMost(ratio float64) bar  { return bar{most: true, limit: ratio} }
+func atLeast(ratio float64) bar { return bar{limit: ratio} }
+func noMoreThan(value float64, u string) bar {
+	return bar{most: true, limit: value, value: true, unit: u}
+}
+
+func (b bar) holds(value, ratio float64) bool {
+	v := ratio
+	if b.value {
+		v = value
+	}
+	if b.most {
+		return v <= b.limit
+	}
+	return v >= b.limit
+}
+
+func (b bar) String() string {
+	sign := "≥"
+	if b.most {
+		sign = "≤"
+	}
+	if b.value {
+		return strings.TrimSpace(fmt.Sprintf("%s %g %s", sign, b.limit, b.unit))
+	}
+	return fmt.Sprintf("%s %g×", sign, b.limit)
+}
+
+// table gathers the rows.
+type table struct{ rows []row }
+
+// add judges a row by its bar.
+func (t *table) add(r row, b bar) {
+	r.Bar, r.Holds = b.String(), b.holds(r.Value, r.Ratio)
+	t.rows = append(t.rows, r)
+	fmt.Println(r.line())
+}
+
+// missing says what could not be measured.
+func (t *table) missing(name, against, why string, b bar) {
+	t.rows = append(t.rows, row{Name: name, Against: against, Bar: b.String(), Missing: why})
+	fmt.Println(t.rows[len(t.rows)-1].line())
+}
+
+func (r row) line() string {
+	if r.Missing != "" {
+		return fmt.Sprintf("| %s | not measured: %s | %s | – | %s | – |", r.Name, r.Missing, r.Against, r.Bar)
+	}
+	ratio := "–"
+	if r.Ratio != 0 {
+		ratio = short(r.Ratio) + "×"
+	}
+	return fmt.Sprintf("| %s | %s %s | %s | %s | %s | %s |", r.Name, short(r.Value), r.Unit, r.Against, ratio, r.Bar, map[bool]string{true: "yes", false: "**no**"}[r.Holds])
+}
+
+// short writes a number with three digits.
+func short(v float64) string {
+	if v == 0 || math.IsInf(v, 0) || math.IsNaN(v) {
+		return fmt.Sprint(v)
+	}
+	digits := max(0, 2-int(math.Floor(math.Log10(math.Abs(v)))))
+	return fmt.Sprintf("%.*f", digits, v)
+}
+
+// write puts the rows into both files, where they are named.
+func (t *table) write(docs, file string) error {
+	if file != "" {
+		b, err := json.MarshalIndent(t.rows, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, append(b, '\n'), 0o644); err != nil {
+			return err
+		}
+	}
+	if docs == "" {
+		return nil
+	}
+	page, err := os.ReadFile(docs)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(docs, []byte(insert(string(page), t.text())), 0o644)
+}
+
+var generated = regexp.MustCompile(`(?s)<!-- begin -->.*<!-- end -->`)
+
+// insert replaces the generated part of the page.
+func insert(page, text string) string {
+	return generated.ReplaceAllLiteralString(page, "<!-- begin -->\n"+text+"<!-- end -->")
+}
+
+func (t *table) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n| what | measured | against | ratio | bar | holds |\n|---|---|---|---|---|---|\n", machineText())
+	for _, r := range t.rows {
+		fmt.Fprintln(&b, r.line())
+	}
+	return b.String()
+}
+
+// machineText says on what it was measured.
+func machineText() string {
+	model := "unknown processor"
+	info, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(info)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			model = strings.TrimSpace(strings.TrimLeft(name, "\t :"))
+			break
+		}
+	}
+	return fmt.Sprintf("%s: %d × %s, %s, %s/%s, %d machines in the site, %d rounds.", time.Now().UTC().Format(time.DateOnly),
+		runtime.NumCPU(), model, runtime.Version(), runtime.GOOS, runtime.GOARCH, *options.machines, *options.rounds)
+}
+
+// median of a list; 0 of none.
+func median(list []float64) float64 {
+	list = slices.Sorted(slices.Values(list))
+	if len(list) == 0 {
+		return 0
+	}
+	return (list[(len(list)-1)/2] + list[len(list)/2]) / 2
+}
+
+// pairs are values of ours and of a peer, round by round.
+type pairs struct{ ours, peer []float64 }
+
+func (p *pairs) add(ours, peer float64) {
+	p.ours, p.peer = append(p.ours, ours), append(p.peer, peer)
+}
+
+// ratio is the median of the rounds' ratios: what slows a whole round cancels out.
+func (p *pairs) ratio() float64 {
+	list := make([]float64, len(p.ours))
+	for i := range list {
+		list[i] = p.ours[i] / p.peer[i]
+	}
+	return median(list)
+}
+
+// Issue 4: "a bar that does not hold is reported, not hidden".
+func TestBarsThatDoNotHoldAreReported(t *testing.T) {
+	var tab table
+	tab.add(row{Name: "a", Value: 5, Unit: "s", Against: "b", Ratio: 0.7}, atMost(0.6))
+	tab.add(row{Name: "c", Value: 5, Unit: "MB", Against: "d"}, noMoreThan(6, "MB"))
+	tab.missing("e", "etcd", "install etcd-server", atLeast(8))
+	text := insert("before\n<!-- begin -->\nformer\n<!-- end -->\nafter\n", tab.text())
+	for _, want := range []string{
+		"| a | 5.00 s | b | 0.700× | ≤ 0.6× | **no** |", "| c | 5.00 MB | d | – | ≤ 6 MB | yes |",
+		"| e | not measured: install etcd-server | etcd | – | ≥ 8× | – |", "before\n<!-- begin -->", "<!-- end -->\nafter",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got %s\nwant %s in it", text, want)
+		}
+	}
+	if strings.Contains(text, "former") {
+		t.Error("the rows of the run before are still there")
+	}
+}
+
+// Issue 4: ratios of one run, round by round.
+func TestRatioIsTheMedianOfRounds(t *testing.T) {
+	var p pairs
+	p.add(1, 2)
+	p.add(30, 20) // a round in which both were slow
+	p.add(1, 4)
+	if got := p.ratio(); got != 0.5 {
+		t.Errorf("got %v, want 0.5", got)
+	}
+}
