@@ -62,7 +62,7 @@ func wrongZone(what, zone string, zones []string) *Refusal {
 func (e *Engine) existing(r LaunchRequest, resource site.Resource) *session {
 	var best *session
 	for s := range e.byUser[site.UserKey(r.User)] {
-		if !slices.Contains(resource.Groups, s.host.machine.Group) || r.Exclude[s.host.machine.Name] || s.lost() {
+		if !slices.Contains(resource.Groups, s.host.machine.Group) || r.Exclude[s.host.machine.Name] || s.lost() || e.elsewhere(s, resource) {
 			continue
 		}
 		if best == nil || closer(s, best, resource.ID) < 0 {
@@ -135,27 +135,39 @@ func (e *Engine) balanced(r LaunchRequest, resource site.Resource) *host {
 
 // offersFor leaves out assigned groups in which the user has a machine already.
 func (e *Engine) offersFor(r LaunchRequest, resource site.Resource) (near, far []*host) {
+	add := func(zone string, h *host) {
+		switch {
+		case h == nil, r.Without[zone]:
+		case zone == r.Zone:
+			near = append(near, h)
+		default:
+			far = append(far, h)
+		}
+	}
+	if resource.Dynamic && resource.Kind == site.ApplicationResource {
+		for _, zone := range resource.Zones {
+			add(zone, e.seated(r, seatKey{resource.Kind, resource.ID, zone}, resource.Groups))
+		}
+		return near, far
+	}
 	for _, name := range resource.Groups {
 		group, _ := e.index.Group(name)
 		if group.Kind == site.Assigned && len(e.machinesOf(r.User, name)) > 0 {
 			continue
 		}
 		for _, zone := range resource.Zones {
-			h := e.offer(r, poolKey{name, zone})
-			switch {
-			case h == nil, r.Without[zone]:
-			case zone == r.Zone:
-				near = append(near, h)
-			default:
-				far = append(far, h)
+			if group.Dynamic {
+				add(zone, e.seated(r, groupSeat(name, zone), []string{name}))
+			} else {
+				add(zone, e.pooled(r, poolKey{name, zone}))
 			}
 		}
 	}
 	return near, far
 }
 
-// offer is the machine that a group has for the launch in a zone.
-func (e *Engine) offer(r LaunchRequest, key poolKey) *host {
+// pooled is the machine that a group's policy says for the launch in a zone.
+func (e *Engine) pooled(r LaunchRequest, key poolKey) *host {
 	p := e.pools[key]
 	if p == nil {
 		return nil

@@ -45,6 +45,7 @@ type Engine struct {
 	unclean map[*host]bool
 
 	counts   counts
+	seats    map[seatKey]*seat
 	byUser   map[string]map[*session]bool
 	reserved *queue[*session] // by end
 
@@ -85,6 +86,7 @@ func New(o Options, index *site.Index) *Engine {
 		unclean: map[*host]bool{},
 
 		counts: newCounts(),
+		seats:  map[seatKey]*seat{},
 		byUser: map[string]map[*session]bool{},
 		reserved: &queue[*session]{
 			less:  func(a, b *session) bool { return a.until.Before(b.until) },
@@ -141,6 +143,9 @@ func (e *Engine) reindex(h *host) {
 	e.counts.add(m.Group, len(h.sessions))
 	h.machine = m
 	h.group, _ = e.index.Group(m.Group)
+	for _, s := range h.sessions {
+		e.count(s)
+	}
 	if h.group.FailoverMode() == site.Stateless {
 		h.turn = 0
 	}

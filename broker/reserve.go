@@ -20,6 +20,7 @@ func (e *Engine) Reserve(now time.Time, r LaunchRequest) (Reservation, error) {
 	if s == nil {
 		s = e.begin(h, Session{ID: r.Session, User: r.User, Resource: r.Resource, State: Reserved}, until)
 		e.chose(h)
+		e.sit(h, r.Resource)
 	}
 	s.until = until
 	e.watch(s)

@@ -19,7 +19,8 @@ type session struct {
 	launched bool
 	// foreign says that the launch was another broker's: its record may be missing.
 	foreign bool
-	slot     int // in the queue of reservations
+	slot    int // in the queue of reservations
+	seats   []seatKey
 }
 
 // committed reports whether a launch that holds the session has been committed.
@@ -39,6 +40,7 @@ func (e *Engine) begin(h *host, s Session, until time.Time) *session {
 		e.counts.add(h.machine.Group, 1)
 	}
 	h.sessions[s.ID] = n
+	e.count(n)
 	key := site.UserKey(s.User)
 	if e.byUser[key] == nil {
 		e.byUser[key] = map[*session]bool{}
@@ -52,6 +54,7 @@ func (e *Engine) begin(h *host, s Session, until time.Time) *session {
 func (e *Engine) end(s *session) {
 	e.changes.gone(s, &ended{what: Item{Kind: ItemSessionEnded, Machine: s.host.machine.Name, Session: Session{ID: s.ID}}})
 	if s.host.sessions[s.ID] == s {
+		e.uncount(s)
 		delete(s.host.sessions, s.ID)
 		e.counts.add(s.host.machine.Group, -1)
 	}
@@ -87,6 +90,7 @@ func (e *Engine) update(now time.Time, h *host, said Session) {
 	}
 	if s.Session != said {
 		s.Session = said
+		e.count(s)
 		e.touchedSession(s)
 	}
 	e.watch(s)

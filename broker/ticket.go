@@ -99,5 +99,5 @@ func (e *Engine) Retire() {
 	e.asides = fresh.asides
 	e.byUser, e.reserved, e.used, e.owners, e.owned = fresh.byUser, fresh.reserved, fresh.used, fresh.owners, fresh.owned
 	e.pending, e.early, e.changes = nil, fresh.early, changes{}
-	e.counts = fresh.counts
+	e.counts, e.seats = fresh.counts, fresh.seats
 }

@@ -1,0 +1,129 @@
+package broker
+
+import (
+	"cmp"
+	"slices"
+
+	"understudy/site"
+)
+
+// seatKey names a dynamic resource in a zone: a delivery group, or an application.
+type seatKey struct{ kind, name, zone string }
+
+// seat is the one host of a zone on which a dynamic resource is (VPN-03). A new engine
+// knows only what hosts report: the resource is where most of its sessions are. Once
+// it has moved, because its host failed, it stays where it went.
+type seat struct {
+	host     site.FQDN
+	moved    bool
+	sessions map[site.FQDN]int
+}
+
+func groupSeat(group, zone string) seatKey { return seatKey{"group", group, zone} }
+
+func (e *Engine) seat(key seatKey) *seat {
+	if e.seats[key] == nil {
+		e.seats[key] = &seat{sessions: map[site.FQDN]int{}}
+	}
+	return e.seats[key]
+}
+
+// seatsOf are those that a session of the resource on the host counts for.
+func (e *Engine) seatsOf(h *host, resource string) []seatKey {
+	var keys []seatKey
+	if h.group.Dynamic {
+		keys = append(keys, groupSeat(h.machine.Group, h.machine.Zone))
+	}
+	if r, ok := e.index.Resource(resource); ok && r.Dynamic && r.Kind == site.ApplicationResource {
+		keys = append(keys, seatKey{r.Kind, r.ID, h.machine.Zone})
+	}
+	return keys
+}
+
+// count makes the session count for its seats, and for no others.
+func (e *Engine) count(s *session) {
+	e.uncount(s)
+	s.seats = e.seatsOf(s.host, s.Resource)
+	for _, key := range s.seats {
+		e.seat(key).sessions[s.host.machine.Name]++
+	}
+}
+
+func (e *Engine) uncount(s *session) {
+	name := s.host.machine.Name
+	for _, key := range s.seats {
+		st := e.seat(key)
+		if st.sessions[name]--; st.sessions[name] <= 0 {
+			delete(st.sessions, name)
+		}
+	}
+	s.seats = nil
+}
+
+// sit notes where a new session of a dynamic resource is.
+func (e *Engine) sit(h *host, resource string) {
+	for _, key := range e.seatsOf(h, resource) {
+		if st := e.seat(key); st.host != h.machine.Name {
+			st.moved, st.host = st.host != "", h.machine.Name
+		}
+	}
+}
+
+// seated is the host of a dynamic resource for a launch; nil where it has no room, or
+// where no host can take the resource.
+func (e *Engine) seated(r LaunchRequest, key seatKey, groups []string) *host {
+	h := e.sitting(r, key, groups)
+	switch {
+	case h == nil:
+		return e.freshSeat(r, key, groups)
+	case !e.room(h):
+		return nil
+	}
+	return h
+}
+
+// sitting is the host on which the resource is now, as far as that can serve.
+func (e *Engine) sitting(r LaunchRequest, key seatKey, groups []string) *host {
+	st := e.seats[key]
+	if st == nil {
+		return nil
+	}
+	serves := func(name site.FQDN) bool {
+		h := e.hosts[name]
+		return h != nil && h.aside.why == "" && !e.maintenance(h) && !r.Exclude[name] &&
+			h.machine.Zone == key.zone && slices.Contains(groups, h.machine.Group)
+	}
+	best := st.host
+	if !serves(best) {
+		best = ""
+	}
+	if best == "" || !st.moved {
+		for name, n := range st.sessions {
+			if serves(name) && (best == "" || cmp.Or(-cmp.Compare(n, st.sessions[best]), compareBool(best == st.host, name == st.host), cmp.Compare(name, best)) < 0) {
+				best = name
+			}
+		}
+	}
+	return e.hosts[best]
+}
+
+// freshSeat is the host that the policies say.
+func (e *Engine) freshSeat(r LaunchRequest, key seatKey, groups []string) *host {
+	var offers []*host
+	for _, group := range groups {
+		if h := e.pooled(r, poolKey{group, key.zone}); h != nil {
+			offers = append(offers, h)
+		}
+	}
+	return best(offers)
+}
+
+// elsewhere reports whether a session of another resource is not on the host of a
+// dynamic application, which must not be started beside it.
+func (e *Engine) elsewhere(s *session, resource site.Resource) bool {
+	if !resource.Dynamic || resource.Kind != site.ApplicationResource || s.Resource == resource.ID {
+		return false
+	}
+	st := e.seats[seatKey{resource.Kind, resource.ID, s.host.machine.Zone}]
+	return st == nil || st.host != s.host.machine.Name
+}

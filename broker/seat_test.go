@@ -1,0 +1,95 @@
+package broker_test
+
+import (
+	"testing"
+
+	"understudy/broker"
+	"understudy/site"
+)
+
+func dynamicFarm() *site.Site {
+	s := farm(site.RoundRobin, 100, 100, 100)
+	s.Groups[0].Dynamic = true
+	return s
+}
+
+// VPN-03: "dynamic resources exist on one member at a time and move when it fails",
+// also by maintenance and by a prepare that fails; then they stay where they went.
+func TestDynamicGroupIsOnOneHost(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		fail func(*bench)
+		back func(*bench)
+	}{
+		{"its lease ends", func(b *bench) { _, _ = b.Unregister(b.now, "lease-h1") }, func(b *bench) { b.register(t, "h1") }},
+		{"maintenance", func(b *bench) {
+			s := dynamicFarm()
+			s.Machines[0].Maintenance = true
+			b.SetIndex(site.NewIndex(s))
+		}, func(b *bench) { b.SetIndex(site.NewIndex(dynamicFarm())) }},
+		{"its prepare fails", func(b *bench) {
+			held, _ := b.Reserve(b.now, staff("x", "desktop:farm", "sx"))
+			b.Release(b.now, held)
+			b.PutAside(b.now, held, broker.Silent)
+		}, func(b *bench) { b.register(t, "h1") }},
+	} {
+		b := inOutage(dynamicFarm())
+		b.register(t, "h1", "h2", "h3")
+		if got, want := b.launches(t, 4), "h1 h1 h1 h1"; got != want {
+			t.Errorf("%s: %s, want %s", c.name, got, want)
+		}
+		c.fail(b)
+		if got, want := b.launches(t, 3), "h2 h2 h2"; got != want {
+			t.Errorf("%s: %s, want %s", c.name, got, want)
+		}
+		c.back(b)
+		if got, want := b.launches(t, 2), "h2 h2"; got != want {
+			t.Errorf("%s, and it is back: %s, want %s", c.name, got, want)
+		}
+	}
+}
+
+// VPN-03: a broker that starts anew finds the resource where its sessions are, also
+// when the host that has most of them registers after the first launch.
+func TestDynamicGroupOverARestart(t *testing.T) {
+	b := inOutage(dynamicFarm())
+	b.register(t, "h1", "h2")
+	b.launches(t, 1)
+	r := b.registration("h3")
+	for _, user := range []string{"a", "b", "c"} {
+		r.Sessions = append(r.Sessions, broker.Session{ID: "s" + user, User: user, Resource: "desktop:farm", State: broker.Active})
+	}
+	b.announce(t, r)
+	if got, want := b.launches(t, 3), "h3 h3 h3"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A host that is full does not make the resource move.
+func TestFullDynamicGroup(t *testing.T) {
+	s := dynamicFarm()
+	s.Machines[0].Capacity = 2
+	b := inOutage(s)
+	b.register(t, "h1", "h2")
+	b.launches(t, 2)
+	b.wantNoMachine(t, staff("x", "desktop:farm", "sx"))
+}
+
+// VPN-03: of a dynamic application too, while the desktops of the same hosts are
+// balanced.
+func TestDynamicApplication(t *testing.T) {
+	s := farm(site.RoundRobin, 100, 100, 100)
+	s.Applications = []site.Application{{Name: "Ledger", Groups: []string{"farm"}, Dynamic: true}}
+	s.Entitlements = append(s.Entitlements, site.Entitlement{UserGroup: "staff", Application: "Ledger"})
+	b := inOutage(s)
+	b.register(t, "h1", "h2", "h3")
+	first, _ := b.launch(t, staff("a", "app:Ledger", "s-a"))
+	if got, want := b.launches(t, 3), "h2 h3 h1"; got != want {
+		t.Errorf("desktops: %s, want %s", got, want)
+	}
+	for _, user := range []string{"u1", "b"} { // u1 has a desktop on h2
+		if held, _ := b.launch(t, staff(user, "app:Ledger", "s-"+user)); held.Machine != first.Machine {
+			t.Errorf("%s got the application on %s, want %s", user, held.Machine, first.Machine)
+		}
+	}
+}
