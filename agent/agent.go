@@ -56,6 +56,7 @@ type Agent struct {
 	tickets   atomic.Pointer[serving] // the secondary broker that issued tickets last
 	view      atomic.Pointer[operatorView]
 	list      atomic.Pointer[wire.ConnectorList]
+	holds     atomic.Pointer[wire.Holds] // changed by the loop only
 	lastSync  atomic.Pointer[wire.SyncStatus]
 	confirmed atomic.Pointer[time.Time]
 	seenTerm  atomic.Uint64
@@ -149,6 +150,12 @@ func (a *Agent) openData(ctx context.Context) error {
 	a.front = newFront(now, a.o.Env.Now().Sub(saved.FrontActivity), !saved.FrontActivity.IsZero())
 	a.journal = &journal{store: a.state, log: a.log, failed: a.disk.failed}
 	a.lastSync.Store(&wire.SyncStatus{Outcome: "never"})
+	if saved.Holds.Barred != nil {
+		if v, _ := a.ownVersion(); v == saved.Holds.Barred.Version {
+			saved.Holds.Barred = nil // a roll-back that a crash cut off
+		}
+	}
+	a.holds.Store(&saved.Holds)
 	a.startWith(saved.Connectors)
 	return nil
 }

@@ -70,13 +70,15 @@ func (a *Agent) health() health {
 }
 
 // judgeSelf fills in whether this connector can serve. Nobody else judges it, so
-// all decide from the same facts (design 4).
+// all decide from the same facts (design 4). The zone's snapshot is the newest that
+// a running connector uses and none holds back.
 func (a *Agent) judgeSelf(now time.Time, in *inputs) {
 	own, usable := a.ownVersion()
 	in.usable = usable
 	newest, holder := own, a.o.FQDN
+	held := a.heldBy(in.peers)
 	for _, p := range in.peers {
-		if p.heard && !p.facts.Config.IsZero() && p.facts.Config.Compare(newest) > 0 {
+		if p.heard && !held[p.facts.Config] && p.facts.Config.Compare(newest) > 0 {
 			newest, holder = p.facts.Config, p.fqdn
 		}
 	}
@@ -233,12 +235,15 @@ func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 		HealthReason: a.healthSeen.Reason, CanServe: in.canServe, WhyNot: in.whyNot, Elected: a.core.election.Elected,
 		Unsaved: a.unsaved, ClientURL: a.clientURL(a.o.FQDN), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil,
 	}
+	holds := a.holds.Load()
+	f.HeldBack, f.Accepted = holds.Versions(), holds.Accepted
 	for _, p := range in.peers {
 		if p.heard {
 			f.Heard = append(f.Heard, p.passedOn())
 		}
 	}
 	if snapshot, ok := a.snapshots.Current(); ok {
+		f.Counts = snapshot.Index.Site().Counts()
 		f.Config, f.ConfigAge = snapshot.Version, site.Duration(in.wall.Sub(snapshot.Imported).Round(time.Second))
 		snapshot.Release()
 	}

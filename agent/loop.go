@@ -264,6 +264,7 @@ func (a *Agent) tellElection() {
 // snapshot outside HA mode.
 func (a *Agent) catchUp(in inputs) {
 	a.seekList(in.peers)
+	a.seekAcceptance(in.peers)
 	if in.ahead != a.o.FQDN && !a.core.starting && !a.core.state().HA() {
 		a.fetchFrom(in.ahead)
 	}

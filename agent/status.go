@@ -111,9 +111,6 @@ func (a *Agent) currentSnapshot(wall time.Time) *wire.SnapshotStatus {
 	return nil
 }
 
-// Snapshots are the generations in the data folder.
-func (a *Agent) Snapshots() []wire.SnapshotStatus { return a.snapshots.List() }
-
 // differing names the settings of the file that the site overrides.
 func (a *Agent) differing(in site.Settings) []string {
 	own, out := a.o.Settings, []string{}
@@ -214,6 +211,9 @@ func (a *Agent) missing(s wire.Status, peers []wire.PeerStatus) []string {
 	}
 	if s.Snapshot != nil && s.Snapshot.Quarantined > 0 {
 		out = append(out, fmt.Sprintf("%d objects of the site are not used because they are not valid; `understudy snapshots` names them", s.Snapshot.Quarantined))
+	}
+	for _, v := range a.holds.Load().List() {
+		out = append(out, fmt.Sprintf("version %s of the site is held back: %s; `understudy snapshots accept` takes it", v.Version, v.Reason))
 	}
 	if s.Sync.Outcome == "failed" {
 		out = append(out, "changes since the last good sync: "+s.Sync.Detail)

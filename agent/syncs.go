@@ -84,7 +84,7 @@ func (a *Agent) run(ctx context.Context, source configsync.Source, from site.FQD
 		return
 	}
 	syncer, err := configsync.New(configsync.Options[*localdb.Built]{
-		Source: source, Store: announcing{a}, Swap: a.swap, Current: a.current, From: string(from), Site: a.o.Site,
+		Source: source, Store: announcing{a}, Swap: a.swap, Current: a.current, Known: a.heldDigests, From: string(from), Site: a.o.Site,
 	})
 	if err != nil {
 		a.o.Logger.WithError(err).Error("a sync could not be made ready")
@@ -160,15 +160,21 @@ func (a *Agent) deferSync() {
 }
 
 // swap takes a built snapshot into use, in the loop that applies transitions:
-// nothing is swapped in HA mode.
+// nothing is swapped in HA mode, nor what is suspicious before it is accepted.
 func (a *Agent) swap(ctx context.Context, built *localdb.Built) error {
+	version, suspicion := a.suspect(built)
 	var err error
 	if stopped := a.do(ctx, func() {
 		if a.core.starting || a.core.state().HA() && !a.stranded() {
 			err = configsync.ErrDeferred
 			return
 		}
-		err = a.snapshots.Swap(built)
+		if err = a.holdBack(ctx, version, suspicion); err != nil {
+			return
+		}
+		if err = a.snapshots.Swap(built); err == nil {
+			a.usedVersion(ctx, built.Version())
+		}
 	}); stopped != nil {
 		return stopped
 	}

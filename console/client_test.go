@@ -67,6 +67,18 @@ func TestClientGetsEveryAnswer(t *testing.T) {
 			if err != nil || !e.Election.Draining || e.Election.Reason != "drain by ada" {
 				t.Errorf("election %+v, %v", e, err)
 			}
+			if d, err := c.SnapshotDiff(ctx); err != nil || d.Kinds[0].Removed != 3 {
+				t.Errorf("diff %+v, %v", d, err)
+			}
+			if o, err := c.OrderSnapshots(ctx, wire.SnapshotOrder{Action: wire.AcceptSnapshot}); err != nil || o.Version.Number != 3 {
+				t.Errorf("order %+v, %v", o, err)
+			}
+			if _, err = c.OrderSnapshots(ctx, wire.SnapshotOrder{Action: wire.RollbackSnapshot}); !wire.IsCode(err, wire.CodeRefused) {
+				t.Errorf("refusal %v", err)
+			}
+			if _, err = c.OrderSnapshots(ctx, wire.SnapshotOrder{Action: "eat"}); err == nil {
+				t.Error("an order of no kind was taken")
+			}
 			if _, err = c.Election(ctx, wire.ElectionOrder{Action: wire.Promote}); !wire.IsCode(err, wire.CodeRefused) {
 				t.Errorf("refusal %v", err)
 			}

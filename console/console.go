@@ -33,6 +33,10 @@ type Options struct {
 	// Election carries out an order about this connector's part in the election; what
 	// it returns as *wire.Problem is answered as such.
 	Election func(context.Context, wire.ElectionOrder) (wire.ElectionAnswer, error)
+	// SnapshotDiff says what a version changes, SnapshotOrder carries out an order about
+	// snapshots; what they return as *wire.Problem is answered as such.
+	SnapshotDiff  func(context.Context) (wire.SnapshotDiff, error)
+	SnapshotOrder func(context.Context, wire.SnapshotOrder) (wire.SnapshotAnswer, error)
 	// Token must come with every request over TCP; none is asked on a Unix socket.
 	// Empty means that nobody gets in over TCP.
 	Token string
@@ -52,6 +56,8 @@ func (o Options) validate() error {
 		{"Sessions", o.Sessions == nil},
 		{"Outage", o.Outage == nil},
 		{"Election", o.Election == nil},
+		{"SnapshotDiff", o.SnapshotDiff == nil},
+		{"SnapshotOrder", o.SnapshotOrder == nil},
 	} {
 		if part.missing {
 			return errors.New("console: " + part.name + " is missing")
@@ -83,6 +89,8 @@ func (c *Console) Routes(r chi.Router) {
 		r.Get("/status", get(c.o.Status))
 		r.Get("/peers", get(c.o.Peers))
 		r.Get("/snapshots", get(c.o.Snapshots))
+		r.Get("/snapshots/diff", find(c.o.SnapshotDiff))
+		r.Post("/snapshots", obey(c.o.SnapshotOrder))
 		r.Get("/registrations", get(c.o.Registrations))
 		r.Get("/sessions", get(c.o.Sessions))
 		r.Get("/events", c.events)
@@ -93,6 +101,18 @@ func (c *Console) Routes(r chi.Router) {
 
 func get[T any](answer func() T) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { wire.WriteJSON(w, http.StatusOK, answer()) }
+}
+
+// find answers what may be refused.
+func find[T any](answer func(context.Context) (T, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		found, err := answer(r.Context())
+		if err != nil {
+			wire.WriteError(w, err)
+			return
+		}
+		wire.WriteJSON(w, http.StatusOK, found)
+	}
 }
 
 // obey reads an order and has it carried out.

@@ -14,6 +14,7 @@ import (
 
 	"understudy/console"
 	"understudy/events"
+	"understudy/site"
 	"understudy/wire"
 	"understudy/zone"
 )
@@ -72,6 +73,15 @@ func options(s *story) console.Options {
 				return wire.ElectionAnswer{}, wire.NewProblem(http.StatusConflict, wire.CodeRefused, "cc02 is seen and serves")
 			}
 			return wire.ElectionAnswer{Connector: "cc01", Election: wire.ElectionStatus{Draining: o.Action == wire.Drain, Reason: o.Action + " by " + o.By}}, nil
+		},
+		SnapshotDiff: func(context.Context) (wire.SnapshotDiff, error) {
+			return wire.SnapshotDiff{Kinds: []wire.KindDiff{{Kind: "machines", Removed: 3}}}, nil
+		},
+		SnapshotOrder: func(_ context.Context, o wire.SnapshotOrder) (wire.SnapshotAnswer, error) {
+			if o.Action == wire.RollbackSnapshot {
+				return wire.SnapshotAnswer{}, wire.NewProblem(http.StatusConflict, wire.CodeRefused, "there is no older generation")
+			}
+			return wire.SnapshotAnswer{Version: site.Version{History: o.Action, Number: 3}}, nil
 		},
 		Token: token, Poll: 5 * time.Millisecond,
 	}

@@ -18,6 +18,7 @@ const (
 	keyHighest    = "highest"
 	keyFront      = "front_activity"
 	keyConnectors = "connectors"
+	keyHolds      = "holds"
 	keyJournal    = "journal"
 	keyProbe      = "probe"
 )
@@ -30,16 +31,19 @@ type Saved struct {
 	// FrontActivity is when a StoreFront or gateway last asked something.
 	FrontActivity time.Time
 	Connectors    wire.ConnectorList
+	// Holds keep versions of the site from being used.
+	Holds wire.Holds
 }
 
 // Load reads what was saved; what never was is zero.
 func (s *State) Load(ctx context.Context) (Saved, error) {
 	var v Saved
-	var errs [4]error
+	var errs [5]error
 	v.Record, errs[0] = readSaved(ctx, s.reads, keyRecord, v.Record)
 	v.Highest, errs[1] = readSaved(ctx, s.reads, keyHighest, v.Highest)
 	v.FrontActivity, errs[2] = readSaved(ctx, s.reads, keyFront, v.FrontActivity)
 	v.Connectors, errs[3] = readSaved(ctx, s.reads, keyConnectors, v.Connectors)
+	v.Holds, errs[4] = readSaved(ctx, s.reads, keyHolds, v.Holds)
 	return v, errors.Join(errs[:]...)
 }
 
@@ -69,6 +73,9 @@ func (s *State) SaveFrontActivity(ctx context.Context, at time.Time) error {
 func (s *State) SaveConnectors(ctx context.Context, list wire.ConnectorList) error {
 	return s.save(ctx, keyConnectors, list)
 }
+
+// SaveHolds remembers which versions are held back, and what was accepted.
+func (s *State) SaveHolds(ctx context.Context, h wire.Holds) error { return s.save(ctx, keyHolds, h) }
 
 func (s *State) save(ctx context.Context, key string, v any) error {
 	return s.write(ctx, "save "+key, func(ctx context.Context, tx *sql.Tx) error {

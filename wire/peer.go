@@ -55,6 +55,11 @@ type Facts struct {
 	Config    site.Version  `json:"config"`
 	ConfigAge site.Duration `json:"config_age"`
 	List      site.Version  `json:"list"`
+	// HeldBack are versions that it does not take into use, Accepted is the last word of
+	// an operator on one, and Counts are those of the snapshot it uses.
+	HeldBack []site.Version `json:"held_back,omitempty"`
+	Accepted Acceptance     `json:"accepted,omitzero"`
+	Counts   site.Counts    `json:"counts,omitzero"`
 	// FrontIdle is how long ago a StoreFront or gateway last asked it something.
 	FrontIdle *site.Duration `json:"front_idle,omitempty"`
 

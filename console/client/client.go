@@ -94,6 +94,17 @@ func (c *Client) Snapshots(ctx context.Context) (wire.List[wire.SnapshotStatus],
 	return get[wire.List[wire.SnapshotStatus]](ctx, c, "snapshots")
 }
 
+// SnapshotDiff returns what the version that is held back changes, or else what the
+// one in use changed.
+func (c *Client) SnapshotDiff(ctx context.Context) (wire.SnapshotDiff, error) {
+	return get[wire.SnapshotDiff](ctx, c, "snapshots/diff")
+}
+
+// OrderSnapshots gives an order about snapshots.
+func (c *Client) OrderSnapshots(ctx context.Context, order wire.SnapshotOrder) (wire.SnapshotAnswer, error) {
+	return post[wire.SnapshotAnswer](ctx, c, "snapshots", order)
+}
+
 // Registrations returns the machines that are registered with the connector.
 func (c *Client) Registrations(ctx context.Context) (wire.List[wire.RegistrationStatus], error) {
 	return get[wire.List[wire.RegistrationStatus]](ctx, c, "registrations")

@@ -68,6 +68,13 @@ func (c *connector) options() console.Options {
 			return wire.List[wire.SessionStatus]{Items: []wire.SessionStatus{{Machine: "ws1", Session: wire.Session{ID: "s-1", User: "ada", State: wire.Active}}}}
 		},
 		Outage: c.outage, Election: c.election,
+		SnapshotDiff: func(context.Context) (wire.SnapshotDiff, error) { return snapshotDiff(), nil },
+		SnapshotOrder: func(_ context.Context, o wire.SnapshotOrder) (wire.SnapshotAnswer, error) {
+			if o.Action == wire.RollbackSnapshot {
+				return wire.SnapshotAnswer{}, wire.NewProblem(http.StatusConflict, wire.CodeRefused, "there is no older generation")
+			}
+			return wire.SnapshotAnswer{Version: site.Version{History: "h", Number: 3}, Items: []wire.SnapshotStatus{}}, nil
+		},
 		Token: "secret", Poll: 5 * time.Millisecond,
 	}
 }

@@ -135,22 +135,6 @@ func newSessionsCommand(a *app) *cobra.Command {
 	})
 }
 
-func newSnapshotsCommand(a *app) *cobra.Command {
-	return newViewCommand(a, view[wire.List[wire.SnapshotStatus]]{
-		use: "snapshots", short: "Show the generations of the local copy of the site", noWatch: true,
-		fetch: func(ctx context.Context, c *client.Client) (wire.List[wire.SnapshotStatus], error) {
-			return c.Snapshots(ctx)
-		},
-		render: func(s *screen, l wire.List[wire.SnapshotStatus]) {
-			r := newRows("VERSION", "STATE", "IMPORTED", "SIZE", "DIGEST", "FAULT")
-			for _, x := range l.Items {
-				r.add(x.Version.String(), x.State, s.ago(x.Imported), size(x.Size), short(x.Digest), s.bad(x.Fault))
-			}
-			s.list(r, l.Note, "There is no snapshot: this connector could not serve in an outage.")
-		},
-	})
-}
-
 func mark(is bool) string {
 	if is {
 		return "yes"
