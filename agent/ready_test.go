@@ -107,6 +107,18 @@ func TestMissing(t *testing.T) {
 			[]wire.PeerStatus{fine, other},
 			[]string{"changes since the last good sync: 500", pool},
 		},
+		{
+			"a version is held back", func(s *wire.Status) {
+				s.Held = []wire.HeldVersion{{Version: site.Version{History: "h", Number: 3}, Reason: "it has 1 of 9 machines"}}
+			},
+			[]wire.PeerStatus{fine, other},
+			[]string{"version h-3 of the site is held back: it has 1 of 9 machines", pool},
+		},
+		{
+			"objects are quarantined", func(s *wire.Status) { s.Snapshot = &wire.SnapshotStatus{Quarantined: 2} },
+			[]wire.PeerStatus{fine, other},
+			[]string{"2 objects of the site are not used", pool},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := open

@@ -36,7 +36,9 @@ type Status struct {
 	Health   HealthStatus    `json:"health"`
 	Snapshot *SnapshotStatus `json:"snapshot,omitempty"`
 	Sync     SyncStatus      `json:"sync"`
-	Gate     GateStatus      `json:"gate"`
+	// Held are versions of the site that are not taken into use.
+	Held []HeldVersion `json:"held,omitempty"`
+	Gate GateStatus    `json:"gate"`
 
 	Registrations int `json:"registrations"`
 	Sessions      int `json:"sessions"`

@@ -35,12 +35,14 @@ type Holds struct {
 	Barred   *HeldVersion `json:"barred,omitempty"`
 }
 
-// List returns the versions that are held back.
+// List returns the versions that are held back, without what they change.
 func (h Holds) List() []HeldVersion {
 	var list []HeldVersion
 	for _, v := range []*HeldVersion{h.Held, h.Barred} {
 		if v != nil {
-			list = append(list, *v)
+			one := *v
+			one.Diff = nil
+			list = append(list, one)
 		}
 	}
 	return list
