@@ -64,7 +64,7 @@ func enumerationDB(l *lab, s *site.Site) (*sql.DB, *sql.Stmt) {
 		need(tx.Exec("INSERT INTO apps VALUES (?, ?)", a.Name, a.Command))
 	}
 	insert := need(tx.Prepare("INSERT OR IGNORE INTO ents VALUES (?, ?, ?)"))
-	defer insert.Close()
+	defer func() { _ = insert.Close() }()
 	for _, e := range s.Entitlements {
 		kind, target := 0, e.Desktop
 		if target == "" {

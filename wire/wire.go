@@ -4,6 +4,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -51,7 +52,27 @@ func Read(w http.ResponseWriter, r *http.Request, limit int64, unknown Unknown, 
 }
 
 func decode(body io.Reader, unknown Unknown, v any) error {
-	d := json.NewDecoder(body)
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return bodyProblem(err)
+	}
+	// A decoder costs more than this, but alone knows unknown fields and says well
+	// what is wrong.
+	if unknown == Refuse || json.Unmarshal(text, v) != nil {
+		if err := decodeStrictly(text, unknown, v); err != nil {
+			return err
+		}
+	}
+	if c, ok := v.(Validator); ok {
+		if err := c.Validate(); err != nil {
+			return NewProblem(http.StatusBadRequest, CodeBadRequest, err.Error())
+		}
+	}
+	return nil
+}
+
+func decodeStrictly(text []byte, unknown Unknown, v any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
 	if unknown == Refuse {
 		d.DisallowUnknownFields()
 	}
@@ -63,11 +84,6 @@ func decode(body io.Reader, unknown Unknown, v any) error {
 			return NewProblem(http.StatusBadRequest, CodeBadRequest, "the body holds more than one JSON value")
 		}
 		return bodyProblem(err)
-	}
-	if c, ok := v.(Validator); ok {
-		if err := c.Validate(); err != nil {
-			return NewProblem(http.StatusBadRequest, CodeBadRequest, err.Error())
-		}
 	}
 	return nil
 }
