@@ -60,6 +60,7 @@ func (l *lab) newStand(connectors int, make func(...site.Connector) *site.Site) 
 		s.begin(h)
 	}
 	for _, h := range s.zone {
+		listens(clientAddress(h), h.proc)
 		until(string(h.name)+" is ready", 3*time.Minute, func() bool { return s.get(h, "/readyz") == http.StatusOK })
 	}
 	return s
@@ -73,7 +74,11 @@ func (s *stand) write(name, text string) string {
 
 // files writes each connector's configuration.
 func (s *stand) files(list []site.Connector) {
-	peers := string(need(json.Marshal(list)))
+	lines := make([]string, 0, len(list))
+	for _, c := range list {
+		lines = append(lines, fmt.Sprintf("{fqdn: %s, client_url: %q, peer_url: %q}", c.FQDN, c.ClientURL, c.PeerURL))
+	}
+	peers := "[" + strings.Join(lines, ", ") + "]"
 	for _, h := range s.zone {
 		h.file = s.write(string(h.name)+".yaml", fmt.Sprintf(
 			"site: bench\nfqdn: %s\nzone: berlin\ndata: %s\ncloud: {url: \"http://%s:7443\", token_file: %s/connector.token}\n"+
