@@ -106,7 +106,11 @@ func (b *bare) register(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	shard := &b.shards[int(reg.Machine[len(reg.Machine)-12])*7+int(reg.Machine[3])&255]
+	sum := 0
+	for _, c := range []byte(reg.Machine) {
+		sum = sum*31 + int(c)
+	}
+	shard := &b.shards[sum&(len(b.shards)-1)]
 	shard.mu.Lock()
 	shard.kept[reg.Machine] = reg
 	shard.mu.Unlock()
