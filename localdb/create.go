@@ -49,7 +49,7 @@ func fillState(path, journal string) error {
 		return err
 	}
 	settings := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", stateAppID, stateSchema)
-	_, err = db.ExecContext(ctx, settings+stateCreates)
+	_, err = db.ExecContext(ctx, settings+stateCreates+mirroredCreates)
 	if err == nil {
 		err = insertJournal(ctx, db, journal)
 	}

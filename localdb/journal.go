@@ -34,14 +34,24 @@ func (s *State) Record(ctx context.Context, records []broker.Record) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return s.write(ctx, "record", func(ctx context.Context, tx *sql.Tx) error {
+	var last int64
+	err := s.write(ctx, "record", func(ctx context.Context, tx *sql.Tx) error {
 		for _, line := range lines {
-			if _, err := tx.ExecContext(ctx, "INSERT INTO journal (record) VALUES (?)", line); err != nil {
+			result, err := tx.ExecContext(ctx, "INSERT INTO journal (record) VALUES (?)", line)
+			if err != nil {
+				return err
+			}
+			if last, err = result.LastInsertId(); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	s.reach.raise(s.journal, uint64(last))
+	return nil
 }
 
 // Journal returns all durable records in the order in which they were made.

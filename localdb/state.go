@@ -68,6 +68,7 @@ type State struct {
 	writes  *sql.DB // nil when opened for reading only
 	writer  *writer[change]
 	journal string
+	reach   reach
 	closing sync.Once
 }
 
@@ -132,7 +133,10 @@ func (s *State) open(ctx context.Context) error {
 	if err := checkDurable(ctx, s.writes); err != nil {
 		return fmt.Errorf("open %s: %w", s.path, err)
 	}
-	return nil
+	if _, err := s.writes.ExecContext(ctx, mirroredCreates); err != nil {
+		return fmt.Errorf("open %s: %w", s.path, err)
+	}
+	return s.learnReach(ctx)
 }
 
 // check reads what identifies the file, and looks it over.
