@@ -149,3 +149,44 @@ func (o ElectionOrder) Validate() error {
 	}
 	return fmt.Errorf("action %q is not %s, %s, %s or %s", o.Action, Promote, Drain, Undrain, Relist)
 }
+
+// MirrorProtocol is the version of the mirroring that we speak: of the stream's
+// format and of what is in it (ADC-04).
+const MirrorProtocol = 1
+
+// maxMirrorMarks bounds the journals that a request for the mirror names.
+const maxMirrorMarks = 1000
+
+// MirrorRequest asks the serving connector for what comes after a position
+// (POST /peer/v1/mirror). It acknowledges all before: the peer has applied it, and
+// has the records on its disk.
+type MirrorRequest struct {
+	Protocols []int  `json:"protocols"`
+	Outage    string `json:"outage"`
+	// Term is the highest that the peer knows.
+	Term uint64 `json:"term"`
+	// Stream names the secondary broker that the position is of; empty: none yet.
+	Stream   string `json:"stream,omitempty"`
+	Position uint64 `json:"position"`
+	// Held says up to where the peer has each journal of durable records.
+	Held []MirrorMark `json:"held"`
+}
+
+// MirrorMark is up to where somebody has a journal.
+type MirrorMark struct {
+	Journal  string `json:"journal"`
+	Sequence uint64 `json:"sequence"`
+}
+
+// Validate says what is wrong with the request.
+func (r MirrorRequest) Validate() error {
+	switch {
+	case len(r.Protocols) == 0:
+		return fmt.Errorf("protocols is missing")
+	case r.Outage == "":
+		return fmt.Errorf("outage is missing")
+	case len(r.Held) > maxMirrorMarks:
+		return fmt.Errorf("held has more than %d journals", maxMirrorMarks)
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"understudy/site"
+	"understudy/wire"
+)
+
+const (
+	mirrorPath = "/peer/v1/mirror"
+	// maxMirrored bounds an answer: items and records have bounded texts.
+	maxMirrored = 32 << 20
+)
+
+// Mirror asks a peer that serves for what comes after a position. The answer takes
+// a moment where there is nothing.
+func (m *Mesh) Mirror(ctx context.Context, from site.FQDN, r wire.MirrorRequest) (Mirrored, error) {
+	resp, err := m.request(ctx, from, http.MethodPost, mirrorPath, r)
+	if err != nil {
+		return Mirrored{}, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxMirrored+1))
+	if err != nil {
+		return Mirrored{}, fmt.Errorf("read what %s mirrors: %w", from, err)
+	}
+	if len(b) > maxMirrored {
+		return Mirrored{}, fmt.Errorf("read what %s mirrors: it is more than %d bytes", from, maxMirrored)
+	}
+	return decodeMirrored(b)
+}
+
+// ServeMirror answers a peer's request for the mirror. The publication is asked for
+// once the request is read; nil: this connector does not serve.
+func ServeMirror(serving func() *Publication) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		m, err := answerMirror(w, r, serving)
+		if err != nil {
+			wire.WriteError(w, err)
+			return
+		}
+		b, err := m.encode()
+		if err != nil {
+			wire.WriteError(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/octet-stream")
+		_, _ = w.Write(b)
+	}
+}
+
+func answerMirror(w http.ResponseWriter, r *http.Request, serving func() *Publication) (Mirrored, error) {
+	var in wire.MirrorRequest
+	if err := wire.Read(w, r, wire.MaxBody, wire.Ignore, &in); err != nil {
+		return Mirrored{}, err
+	}
+	p := serving()
+	if p == nil {
+		return Mirrored{}, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeNotElected, "this connector does not serve")
+	}
+	return p.Answer(r.Context(), site.Canonical(r.Header.Get(wire.HeaderConnector)), in)
+}
