@@ -44,6 +44,7 @@ type Agent struct {
 	callbacks *http.Client
 	log       *log
 	journal   *journal
+	mirror    *mirror
 	disk      *disk
 	front     *front
 	listeners []*listener
@@ -91,6 +92,8 @@ type Agent struct {
 	gate        wire.GateStatus
 	gateSaid    *bool
 	whyNotSaid  string
+	catchingUp  string // which of it will pass by itself
+	behind      map[site.FQDN]bool
 	elected     electedSince
 	heardBefore map[site.FQDN]bool
 	behindSince time.Time
@@ -109,7 +112,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	a := &Agent{
 		o: o, authority: o.STA, boot: env.Short(o.Env.Rand("boot"), 12), startedAt: o.Env.Now().UTC(), rounds: newRounds(),
 		wakeup: make(chan struct{}, 1), commands: make(chan func()), looped: make(chan struct{}), syncNow: make(chan struct{}, 1), syncing: make(chan struct{}, 1),
-		heardBefore: map[site.FQDN]bool{},
+		heardBefore: map[site.FQDN]bool{}, behind: map[site.FQDN]bool{},
 	}
 	if a.authority == "" {
 		a.authority = storefront.Authority(o.FQDN)
@@ -193,6 +196,7 @@ func (a *Agent) makeClients(context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.mirror = a.newMirror()
 	a.relay, err = relay.New(relay.Options{
 		Env: a.o.Env, Cloud: a.cloud, Call: a.call, Term: func() uint64 { return a.stance.Load().term }, Authority: a.authority,
 		Interval: func() time.Duration { return a.settings().HealthInterval.D() }, Timeout: a.relayTimeout,

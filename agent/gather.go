@@ -18,7 +18,7 @@ func (a *Agent) gather(now time.Time) inputs {
 	peers := a.peers(now)
 	list := a.takeList(peers, settings)
 	in := inputs{
-		now: now, wall: a.o.Env.Now().UTC(), settings: settings, peers: peers, drained: a.serving.drained(),
+		now: now, wall: a.o.Env.Now().UTC(), settings: settings, peers: peers, drained: a.serving.drained() && a.handedOver(),
 		newID:    func() string { return env.Short(a.o.Env.Rand("outages"), 10) },
 		seenTerm: a.seenTerm.Load(),
 		health:   a.health(),
@@ -90,6 +90,11 @@ func (a *Agent) judgeSelf(now time.Time, in *inputs) {
 	}
 	in.ahead = holder
 	in.whyNot = a.whyNot(now, usable, newest, own)
+	a.catchingUp = ""
+	if in.whyNot == "" {
+		a.catchingUp = a.notCaughtUp(in)
+		in.whyNot = a.catchingUp
+	}
 	in.canServe = in.whyNot == ""
 }
 
@@ -172,7 +177,7 @@ func (a *Agent) report(now time.Time, in inputs) {
 	}
 	if in.whyNot != a.whyNotSaid {
 		a.whyNotSaid = in.whyNot
-		if in.whyNot != "" && !a.core.leaving {
+		if in.whyNot != "" && in.whyNot != a.catchingUp && !a.core.leaving {
 			a.log.raise(events.CannotServe, in.whyNot, a.fields(nil))
 		}
 	}
@@ -181,6 +186,7 @@ func (a *Agent) report(now time.Time, in inputs) {
 		a.gateSaid = &open
 		a.log.raise(events.GateChanged, a.gate.Reason, a.fields(logrus.Fields{"open": open}))
 	}
+	a.tellBehind(now)
 	a.summarise(now)
 	a.refreshStatus(now, in)
 }
@@ -213,6 +219,7 @@ func (a *Agent) publish(now time.Time, in inputs) {
 	if a.core.starting {
 		s.elected = ""
 	}
+	s.source = a.mirrorSource(in)
 	s.electedURL = a.clientURL(s.elected)
 	if a.core.office {
 		s.serving = a.serving
@@ -233,7 +240,7 @@ func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 		Starting: a.core.starting, Leaving: a.core.leaving, Draining: a.core.draining, Vote: a.core.cast(in),
 		Record: a.core.record, Highest: a.core.highest, Checked: in.health.checked, Healthy: in.health.healthy,
 		HealthReason: a.healthSeen.Reason, CanServe: in.canServe, WhyNot: in.whyNot, Elected: a.core.election.Elected,
-		Unsaved: a.unsaved, ClientURL: a.clientURL(a.o.FQDN), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil,
+		Unsaved: a.unsaved, ClientURL: a.clientURL(a.o.FQDN), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil, Mirrored: a.mirroredOutage(),
 	}
 	holds := a.holds.Load()
 	f.HeldBack, f.Accepted = holds.Versions(), holds.Accepted

@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"understudy/peer"
 	"understudy/relay"
 	"understudy/site"
 	"understudy/storefront"
@@ -61,6 +62,8 @@ func (a *Agent) peerRoutes() http.Handler {
 			wire.WriteJSON(w, http.StatusOK, a.list.Load())
 		})
 		r.Get("/peer/v1/snapshot", a.peerSnapshot)
+		r.Post("/peer/v1/mirror", peer.ServeMirror(a.publication))
+		r.Post("/storefront/v1/tickets/redeem", a.peerRedeem)
 	})
 	return r
 }

@@ -277,8 +277,12 @@ func (a *Agent) settleServing() {
 	if a.serving != nil && (!mine || a.serving.outage != a.core.record.Outage) {
 		a.retire()
 	}
-	if mine && a.core.office && a.serving == nil {
-		a.startServing()
+	if mine && a.core.office && a.serving == nil && a.building == "" {
+		if warm := a.warmServing(a.core.record.Outage); warm != nil {
+			a.beginServing(warm)
+		} else {
+			a.startServing()
+		}
 	}
 	if a.serving != nil {
 		a.serving.engine.Observe(a.o.Zone, a.core.record.Term)
@@ -316,16 +320,11 @@ func (a *Agent) beginServing(made *serving) {
 }
 
 func (a *Agent) makeServing(ctx context.Context, outage string) (*serving, error) {
-	snapshot, ok := a.snapshots.Current()
-	if !ok {
-		return nil, errors.New("start the secondary broker: there is no usable snapshot")
-	}
-	defer snapshot.Release()
-	journal, err := a.state.Journal(ctx)
+	engine, _, err := a.freshEngine(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("start the secondary broker: %w", err)
 	}
-	return a.newServing(outage, snapshot.Index, journal)
+	return a.newServing(outage, engine)
 }
 
 // sweep lets leases, reservations and tickets lapse.

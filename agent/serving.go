@@ -8,7 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"understudy/broker"
-	"understudy/site"
+	"understudy/peer"
 	"understudy/storefront"
 	"understudy/vda"
 	"understudy/wire"
@@ -21,15 +21,19 @@ type serving struct {
 	engine   *broker.Engine
 	handler  http.Handler
 	inFlight atomic.Int64
+	// publication is what peers mirror; oneDisk says that none had a launch in time,
+	// and that this was told.
+	publication *peer.Publication
+	oneDisk     atomic.Bool
 }
 
 // drained reports whether nothing is in flight.
 func (s *serving) drained() bool { return s == nil || s.inFlight.Load() == 0 }
 
-// newServing starts from the snapshot and every durable record (design 7).
-func (a *Agent) newServing(outage string, index *site.Index, journal []broker.Record) (*serving, error) {
-	engine := broker.New(broker.Options{Broker: a.o.FQDN, Zone: a.o.Zone, HA: true}, index)
-	engine.Apply(journal)
+// newServing puts the handlers over an engine: one that starts from the snapshot and
+// every durable record (design 7), or from what was mirrored.
+func (a *Agent) newServing(outage string, engine *broker.Engine) (*serving, error) {
+	made := &serving{outage: outage, engine: engine, publication: a.newPublication(outage, engine)}
 	caller := vda.Caller{Client: a.callbacks}
 	desks, err := vda.New(vda.Options{
 		Engine: engine, Recorder: a.journal, Rand: a.o.Env.Rand("leases"),
@@ -42,6 +46,7 @@ func (a *Agent) newServing(outage string, index *site.Index, journal []broker.Re
 	}
 	fronts, err := storefront.New(storefront.Options{
 		Engine: engine, Caller: caller, Recorder: a.journal, Rand: a.o.Env.Rand("tickets"), Authority: a.authority, Zone: a.o.Zone,
+		Settle: a.settled(made),
 	})
 	if err != nil {
 		return nil, err
@@ -49,7 +54,8 @@ func (a *Agent) newServing(outage string, index *site.Index, journal []broker.Re
 	router := chi.NewRouter()
 	desks.Routes(router)
 	fronts.Routes(router)
-	return &serving{outage: outage, engine: engine, handler: router}, nil
+	made.handler = router
+	return made, nil
 }
 
 // connectorURLs are the client URLs of the zone's connectors, for leases.

@@ -24,6 +24,8 @@ type stance struct {
 	closing  bool
 	self     site.FQDN
 	elected  site.FQDN
+	// source is the elected one, where it serves in our outage: whom to mirror.
+	source site.FQDN
 	// electedURL and the healthy peer's are client URLs.
 	electedURL string
 	healthy    site.FQDN

@@ -33,11 +33,42 @@ func (a *Agent) ownTickets(next http.HandlerFunc) http.HandlerFunc {
 		var in wire.RedeemRequest
 		if json.Unmarshal(body, &in) == nil && err == nil {
 			if _, err := last.engine.Peek(time.Now(), in.Ticket); !isUnknown(err) {
-				last.handler.ServeHTTP(w, r)
+				a.redeemLast(w, r, last, in)
 				return
 			}
 		}
 		next(w, r)
+	}
+}
+
+// redeemLast redeems a ticket that an earlier secondary broker of this connector has.
+// While the outage goes on with another one, that one may have it too, and decides.
+func (a *Agent) redeemLast(w http.ResponseWriter, r *http.Request, last *serving, in wire.RedeemRequest) {
+	s := a.stance.Load()
+	if s.starting || !s.state.HA() || s.outage != last.outage {
+		last.handler.ServeHTTP(w, r)
+		return
+	}
+	if s.elected == s.self || s.elected == "" {
+		wire.WriteError(w, s.notElected())
+		return
+	}
+	var out wire.RedeemAnswer
+	path := r.URL.Path
+	if r.URL.RawQuery != "" {
+		path += "?" + r.URL.RawQuery
+	}
+	err := a.mesh.Do(r.Context(), s.elected, http.MethodPost, path, in, &out)
+	p, answered := errors.AsType[*wire.Problem](err)
+	switch {
+	case err == nil:
+		wire.WriteJSON(w, http.StatusOK, out)
+	case answered && p.Code == wire.CodeTicketUnknown:
+		last.handler.ServeHTTP(w, r) // it was not mirrored
+	case answered:
+		wire.WriteError(w, p)
+	default:
+		wire.WriteError(w, s.notElected())
 	}
 }
 

@@ -74,10 +74,16 @@ func (e *Engine) importSession(now time.Time, i Item) {
 		e.early[i.Machine][i.Session.ID] = early{i, now}
 		return
 	}
-	if s := h.sessions[i.Session.ID]; s != nil {
+	s := h.sessions[i.Session.ID]
+	if s != nil && site.UserKey(s.User) != site.UserKey(i.Session.User) {
 		e.end(s)
+		s = nil
 	}
-	s := e.begin(h, i.Session, now.Add(i.Left))
+	if s == nil {
+		s = e.begin(h, i.Session, now.Add(i.Left))
+	}
+	s.Session, s.until = i.Session, now.Add(i.Left)
+	e.watch(s)
 	// The launch that it came of is over. Its record may not have reached a disk, so
 	// who launches it again makes another.
 	s.claims[0] = true

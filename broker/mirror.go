@@ -145,3 +145,15 @@ func (s *session) item(_ *Engine, now instant) (Item, bool) {
 func (t *ticket) item(_ *Engine, now instant) (Item, bool) {
 	return Item{Kind: ItemTicket, Left: t.expires.Sub(now), ID: t.id, Ticket: t.Ticket, Spent: t.spent}, true
 }
+
+// Stateful reports whether others are to have what is answered to a launch of the
+// group: its sessions, or its ticket. No group stands for tickets alone.
+func (e *Engine) Stateful(group string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.index.Site().STAFailoverMode() == site.Stateful {
+		return true
+	}
+	g, ok := e.index.Group(group)
+	return ok && g.FailoverMode() == site.Stateful
+}

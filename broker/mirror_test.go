@@ -58,7 +58,7 @@ func (c *copied) read(t *rapid.T) {
 // how it came to be.
 func state(e *broker.Engine, now time.Time) []broker.Item {
 	tail, _ := e.Tail(now, 0, 1<<30)
-	items := slices.DeleteFunc(tail.Items, func(i broker.Item) bool {
+	items := slices.DeleteFunc(append([]broker.Item{}, tail.Items...), func(i broker.Item) bool {
 		return i.Kind == broker.ItemHostEnded || i.Kind == broker.ItemSessionEnded
 	})
 	for n := range items {

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"time"
 
 	"understudy/site"
@@ -20,9 +21,18 @@ func (e *Engine) Register(now time.Time, lease string, r Registration) (Lease, [
 	h := e.enrol(m, lease)
 	h.callback, h.capacity = r.Callback, max(1, r.Capacity)
 	e.comeBack(h)
-	e.replace(now, h, r.Sessions, false)
+	e.replace(now, h, h.handedOver(r.Sessions), false)
 	records := append([]Record{h.record(Registered)}, e.told(now, h, r.Load, r.Used, r.AssignedUser)...)
 	return e.grant(h), records, nil
+}
+
+// handedOver are the sessions that a registration brings along. With failover
+// disabled reservations are not among them: they were another broker's (ADC-01).
+func (h *host) handedOver(list []Session) []Session {
+	if h.group.FailoverMode() != site.Disabled {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(s Session) bool { return s.State == Reserved })
 }
 
 // admit checks a registration against the site (LHC-33).

@@ -44,6 +44,9 @@ type Entry struct {
 // The names of the events.
 const (
 	SyncImported        Name = "sync_imported"
+	MirrorRefused       Name = "mirror_refused"
+	MirrorBehind        Name = "mirror_behind"
+	OneDisk             Name = "one_disk"
 	SyncStarted         Name = "sync_started"
 	SyncFailed          Name = "sync_failed"
 	SyncDeferred        Name = "sync_deferred"

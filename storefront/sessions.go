@@ -61,6 +61,7 @@ func (h *Handlers) start(ctx context.Context, r *http.Request, in wire.LaunchReq
 		Session: held.Session, User: held.User, Machine: held.Machine, Zone: held.Zone,
 		Address: at.Address, Port: at.Port,
 	}))
+	h.o.Settle(ctx, held.Group)
 	return answer, nil
 }
 

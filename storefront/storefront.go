@@ -42,6 +42,9 @@ type Options struct {
 	Authority string
 	// Zone is preferred in launches.
 	Zone string
+	// Settle waits, for a moment at most, until peers have what is about to be answered
+	// about a group; no group stands for a redeemed ticket. Nil waits for nobody.
+	Settle func(ctx context.Context, group string)
 	// TrustRelay takes authority and zone from the headers of relayed requests.
 	TrustRelay bool
 }
@@ -71,6 +74,9 @@ type Handlers struct {
 func New(o Options) (*Handlers, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
+	}
+	if o.Settle == nil {
+		o.Settle = func(context.Context, string) {}
 	}
 	return &Handlers{
 		o:        o,
@@ -141,6 +147,9 @@ func (h *Handlers) redeem(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		wire.WriteError(w, problem(err))
 		return
+	}
+	if !dry {
+		h.o.Settle(context.WithoutCancel(r.Context()), "")
 	}
 	wire.WriteJSON(w, http.StatusOK, wire.RedeemAnswer{
 		Machine: t.Machine, Address: t.Address, Port: t.Port, User: t.User, Session: t.Session,

@@ -42,12 +42,39 @@ type Status struct {
 
 	Registrations int `json:"registrations"`
 	Sessions      int `json:"sessions"`
+	// Mirror is how far the copy of the serving connector's state is, here or at the
+	// peers.
+	Mirror MirrorStatus `json:"mirror"`
 	// Missing names, in sentences, what would not work in an outage that began now.
 	Missing []string `json:"missing"`
 	// Settings are those in force; SettingsDiffer names keys of the connector's file
 	// that the site overrides.
 	Settings       site.Settings `json:"settings"`
 	SettingsDiffer []string      `json:"settings_differ,omitempty"`
+}
+
+// MirrorStatus is how far state is mirrored in HA mode: at a connector that does not
+// serve its own copy, at the one that serves those of its peers.
+type MirrorStatus struct {
+	// From is whose state is copied; Whole says that the copy has all of it, but for
+	// the newest changes.
+	From     site.FQDN    `json:"from,omitempty"`
+	Position uint64       `json:"position"`
+	Whole    bool         `json:"whole"`
+	WhyNot   string       `json:"why_not,omitempty"`
+	Peers    []MirrorPeer `json:"peers,omitempty"`
+}
+
+// MirrorPeer is a peer that copies the state of the connector that serves.
+type MirrorPeer struct {
+	FQDN site.FQDN `json:"fqdn"`
+	// Position is the change up to which it has acknowledged, of Head; Behind is for
+	// how long it has not had everything.
+	Position uint64        `json:"position"`
+	Head     uint64        `json:"head"`
+	Behind   site.Duration `json:"behind"`
+	// Anew counts how often it was given the whole state.
+	Anew int `json:"anew"`
 }
 
 // ElectionStatus says who is elected and why.

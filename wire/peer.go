@@ -65,6 +65,8 @@ type Facts struct {
 
 	Registrations int `json:"registrations"`
 	Sessions      int `json:"sessions"`
+	// Mirrored is the outage of which it has the serving connector's state.
+	Mirrored string `json:"mirrored,omitempty"`
 }
 
 // Heard is what a connector passes on of another one that it hears.
