@@ -286,4 +286,6 @@ func (r *run) end() {
 	r.stop()
 	r.tasks.Wait()
 	_ = r.world.Close() // what was severed has nothing good to say
+	// A transport goes on dialling for who has given up; the bubble ends after that.
+	_ = sleep(context.Background(), dialPatience)
 }
