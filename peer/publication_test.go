@@ -1,0 +1,236 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"understudy/broker"
+	"understudy/site"
+	"understudy/wire"
+)
+
+// shelf is a journal in memory.
+type shelf struct {
+	last map[string]uint64
+	news chan struct{}
+}
+
+func (s *shelf) Held() (last map[string]uint64, next <-chan struct{}) { return s.last, s.news }
+
+func (s *shelf) MissingFrom(_ context.Context, has map[string]uint64, _ int) ([]broker.Record, error) {
+	var out []broker.Record
+	for n := has["own"] + 1; n <= s.last["own"]; n++ {
+		out = append(out, broker.Record{Journal: "own", Sequence: n, Kind: broker.Launched})
+	}
+	return out, nil
+}
+
+func (s *shelf) add() {
+	s.last = map[string]uint64{"own": s.last["own"] + 1}
+	close(s.news)
+	s.news = make(chan struct{})
+}
+
+// stage is a publication over an engine with some machines.
+type stage struct {
+	*Publication
+	engine *broker.Engine
+	shelf  *shelf
+	there  bool
+}
+
+func newStage() *stage {
+	all := &site.Site{Name: "acme", Zones: []site.Zone{{Name: "east"}}, Groups: []site.DeliveryGroup{
+		{Name: "farm", Kind: site.MultiSession, Zones: []string{"east"}, Desktop: "Farm"},
+	}}
+	for _, name := range []site.FQDN{"h1", "h2", "h3"} {
+		all.Machines = append(all.Machines, site.Machine{Name: name, Group: "farm", Zone: "east", Capacity: 10, Weight: 100})
+	}
+	s := &stage{
+		engine: broker.New(broker.Options{Broker: "cc1", Zone: "east", HA: true}, site.NewIndex(all)),
+		shelf:  &shelf{last: map[string]uint64{}, news: make(chan struct{})}, there: true,
+	}
+	s.engine.Mirror()
+	s.Publication = NewPublication(PublicationOptions{
+		Stream: "s1", Outage: "o1", Term: func() uint64 { return 7 }, Engine: s.engine, Records: s.shelf, Journal: "own",
+		Present: func(site.FQDN) bool { return s.there }, Gate: func(context.Context) error { return nil },
+	})
+	return s
+}
+
+func (s *stage) register(t *testing.T, name site.FQDN) {
+	t.Helper()
+	_, _, err := s.engine.Register(time.Now(), "lease-"+string(name), broker.Registration{Machine: name, Zone: "east", Callback: "http://" + string(name), Capacity: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func asking(position, held uint64) wire.MirrorRequest {
+	return wire.MirrorRequest{
+		Protocols: []int{1}, Outage: "o1", Term: 7, Stream: "s1", Position: position, Held: []wire.MirrorMark{{Journal: "own", Sequence: held}},
+	}
+}
+
+// NEW-01: the state first, then the tail as soon as there is one; nothing to tell is
+// told after a moment.
+func TestStateThenTail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.register(t, "h1")
+		first, err := s.Answer(t.Context(), "cc2", wire.MirrorRequest{Protocols: []int{1}, Outage: "o1"})
+		if err != nil || !first.Anew || first.More || len(first.Items) != 1 {
+			t.Fatalf("got %+v, %v, want the state", first, err)
+		}
+		began := time.Now()
+		idle, err := s.Answer(t.Context(), "cc2", asking(first.To, 0))
+		if waited := time.Since(began); err != nil || len(idle.Items) > 0 || waited != mirrorHold {
+			t.Errorf("got %+v, %v after %s", idle, err, waited)
+		}
+		time.AfterFunc(70*time.Millisecond, func() { s.register(t, "h2") })
+		began = time.Now()
+		tail, err := s.Answer(t.Context(), "cc2", asking(first.To, 0))
+		if waited := time.Since(began); err != nil || tail.Anew || len(tail.Items) != 1 || tail.Items[0].Machine != "h2" || waited != 70*time.Millisecond {
+			t.Errorf("got %+v, %v after %s, want the tail at once", tail, err, waited)
+		}
+	})
+}
+
+// NEW-01: a position of another secondary broker counts for nothing: the state again.
+func TestAnotherStreamBeginsAnew(t *testing.T) {
+	s := newStage()
+	s.register(t, "h1")
+	r := asking(1, 0)
+	r.Stream = "s0"
+	if got, err := s.Answer(t.Context(), "cc2", r); err != nil || !got.Anew || len(got.Items) != 1 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// ADC-04: mirroring is refused, with a reason, between versions that do not understand
+// each other; and for another outage, and by one that has lost the office.
+func TestMirrorRefused(t *testing.T) {
+	s := newStage()
+	for code, change := range map[string]func(*wire.MirrorRequest){
+		wire.CodeVersion + ": speaks mirror protocol 1": func(r *wire.MirrorRequest) { r.Protocols = []int{2, 3} },
+		wire.CodeRefused + ": serves in outage o1":      func(r *wire.MirrorRequest) { r.Outage = "o0" },
+		wire.CodeRefused + ": with term 7":              func(r *wire.MirrorRequest) { r.Term = 8 },
+	} {
+		r := asking(0, 0)
+		change(&r)
+		_, err := s.Answer(t.Context(), "cc2", r)
+		p, ok := errors.AsType[*wire.Problem](err)
+		want, detail, _ := strings.Cut(code, ": ")
+		if !ok || p.Code != want || !strings.Contains(p.Detail, detail) {
+			t.Errorf("got %v, want %s", err, code)
+		}
+	}
+}
+
+// Design 7: a launch waits at most 100 ms for one present peer to have it, and for
+// nobody where no present peer reads.
+func TestAwaitAcknowledgement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.register(t, "h1")
+		if took := s.await(t, false); took != 0 {
+			t.Errorf("without peers it took %s", took)
+		}
+		if _, err := s.Answer(t.Context(), "cc2", asking(0, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if took := s.await(t, false); took != 100*time.Millisecond {
+			t.Errorf("a peer that does not answer held it up for %s", took)
+		}
+		s.shelf.add()
+		head, _ := s.engine.Changed()
+		ask := func(position, held uint64) func() {
+			return func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+				defer cancel()
+				_, _ = s.Answer(ctx, "cc2", asking(position, held))
+			}
+		}
+		time.AfterFunc(20*time.Millisecond, ask(head, 0)) // the record is not on its disk yet
+		time.AfterFunc(50*time.Millisecond, ask(head, 1))
+		if took := s.await(t, true); took != 50*time.Millisecond {
+			t.Errorf("acknowledged after %s, want 50ms", took)
+		}
+		s.shelf.add()
+		s.there = false
+		if took := s.await(t, false); took != 0 {
+			t.Errorf("a peer that is not heard held it up for %s", took)
+		}
+		synctest.Wait()
+	})
+}
+
+func (s *stage) await(t *testing.T, want bool) time.Duration {
+	t.Helper()
+	began := time.Now()
+	if got := s.Await(t.Context(), 100*time.Millisecond); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	return time.Since(began)
+}
+
+// Status: who is behind, how far and for how long.
+func TestLags(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.register(t, "h1")
+		head, _ := s.engine.Changed()
+		if _, err := s.Answer(t.Context(), "cc2", asking(head, 0)); err != nil {
+			t.Fatal(err)
+		}
+		s.register(t, "h2")
+		time.Sleep(3 * time.Second)
+		want := []Lag{{Peer: "cc2", Position: head, Head: head + 1, Behind: 4 * time.Second}}
+		if diff := cmp.Diff(want, s.Lags(time.Now())); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// NEW-01: what is sent is what is read; what was cut or changed is refused.
+func TestMirroredOnTheWire(t *testing.T) {
+	m := Mirrored{Stream: "s", Outage: "o", Term: 1 << 40, Anew: true, To: 9, More: true, Items: []broker.Item{
+		{Kind: broker.ItemHost, Machine: "h", Left: -time.Second, Lease: "l", Callback: "c", Capacity: 3, Load: 4, AtLoad: 5, NextReport: 6, Turn: 7, Pass: 8, Reported: []broker.Record{{Kind: broker.LoggedOff}}},
+		{Kind: broker.ItemSession, Machine: "h", Left: time.Hour, Session: broker.Session{ID: "i", User: "u", Resource: "r", State: broker.Active, Started: time.Unix(5, 6).UTC()}},
+		{Kind: broker.ItemSession, Machine: "h", Session: broker.Session{ID: "j"}},
+		{Kind: broker.ItemTicket, ID: "t", Spent: true, Ticket: broker.Ticket{Session: "i", User: "u", Machine: "h", Zone: "z", Address: "a", Port: 80}},
+		{Kind: broker.ItemSessionEnded, Machine: "h", Session: broker.Session{ID: "k"}},
+		{Kind: broker.ItemHostEnded, Machine: "g"},
+	}, Records: []broker.Record{{Journal: "own", Sequence: 1, Kind: broker.Launched}}}
+	b, err := m.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decodeMirrored(b)
+	if diff := cmp.Diff(m, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	for n := range b {
+		if _, err := decodeMirrored(b[:n]); err == nil {
+			t.Errorf("%d of %d bytes are taken for all", n, len(b))
+		}
+	}
+}
+
+// FuzzMirrored: nothing that a peer sends makes a connector fail or use more memory
+// than it was sent.
+func FuzzMirrored(f *testing.F) {
+	b, _ := Mirrored{Stream: "s", Items: []broker.Item{{Kind: broker.ItemHost, Machine: "h"}, {Kind: broker.ItemTicket}}}.encode()
+	f.Add(b)
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
+	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = decodeMirrored(b) })
+}
+
+var _ http.Handler = ServeMirror(nil)
