@@ -45,6 +45,8 @@ func poke(v reflect.Value) {
 		v.SetInt(v.Int() + 1)
 	case reflect.Uint64:
 		v.SetUint(v.Uint() + 1)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), v.Len()+1, v.Len()+1))
 	case reflect.Struct:
 		poke(v.Field(0))
 	default:
