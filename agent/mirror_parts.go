@@ -102,10 +102,11 @@ func (a *Agent) notCaughtUp(in *inputs) string {
 	}
 	for _, p := range in.peers {
 		f := p.facts
-		if !p.heard || f.Record.Outage != outage || f.Leaving || f.Starting || slices.Contains(in.standbys, p.fqdn) {
+		if !p.heard || f.Record.Outage != outage || f.Leaving || f.Starting {
 			continue
 		}
-		if f.Serving && f.Registrations+f.Sessions > 0 || f.Mirrored == outage && f.CanServe {
+		has := f.Mirrored == outage && f.CanServe && !slices.Contains(in.standbys, p.fqdn)
+		if f.Serving && f.Registrations+f.Sessions > 0 || has {
 			return fmt.Sprintf("it has not caught up with the mirrored state that %s has", p.fqdn)
 		}
 	}

@@ -45,6 +45,7 @@ var rules = []rule{
 	{ruleDurable, "what was acknowledged as durable is there after any crash", (*watch).numbers, (*watch).journals},
 	{ruleSessions, "no transition, takeover or restart of a broker ends a running session", (*watch).sessions, nil},
 	{ruleLeases, "every desktop's lease is with one broker", (*watch).leases, nil},
+	{ruleMirror, "who takes over in an outage knows the leases of the one before it, if it could mirror that one", (*watch).takeovers, nil},
 	{ruleLiveness, "after the faults the zone is Normal with all desktops registered, or serving them if the cloud broker is away", nil, nil},
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -70,6 +71,26 @@ func electionRows(s *screen, r *rows, st wire.Status) {
 		holds += " (" + string(e.Elected) + " has them)"
 	}
 	r.add("Holds", holds)
+	mirrorRows(s, r, st.Mirror)
+}
+
+// mirrorRows say how far the copy of the serving connector's state is.
+func mirrorRows(s *screen, r *rows, m wire.MirrorStatus) {
+	switch {
+	case m.WhyNot != "":
+		r.add("Mirror", s.warn("nothing comes from "+string(m.From)+": "+m.WhyNot))
+	case m.From != "" && m.Whole:
+		r.add("Mirror", fmt.Sprintf("the state of %s, up to change %d", m.From, m.Position))
+	case m.From != "":
+		r.add("Mirror", s.warn(fmt.Sprintf("catches up with %s, at change %d", m.From, m.Position)))
+	}
+	for _, p := range m.Peers {
+		text := fmt.Sprintf("%s has all", p.FQDN)
+		if p.Position < p.Head {
+			text = s.warn(fmt.Sprintf("%s is %d changes behind, for %s", p.FQDN, p.Head-p.Position, p.Behind.D().Round(time.Millisecond)))
+		}
+		r.add("Mirror", text)
+	}
 }
 
 func sourceRows(s *screen, r *rows, st wire.Status) {

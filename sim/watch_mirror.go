@@ -1,0 +1,122 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"understudy/agent"
+	"understudy/site"
+	"understudy/zone"
+)
+
+const ruleMirror = "mirror"
+
+// mirrored is how long a desktop must have been registered, and its broker must have
+// been reached, for its lease to be with the peers: a request for the mirror over a
+// network that has just healed may hang for some seconds first.
+const mirrored = 8 * time.Second
+
+// office is who served a zone when it was last looked at, and what it had.
+type office struct {
+	by     site.FQDN
+	outage string
+	leases map[site.FQDN]lease
+	// near are those that could mirror it, and since when.
+	near map[site.FQDN]time.Time
+}
+
+type lease struct {
+	id    string
+	since time.Time
+}
+
+// takeovers: who takes over in the outage has every lease that its predecessor had,
+// if it could mirror that one until then: no desktop needs to register anew.
+func (w *watch) takeovers(v *view) {
+	for _, z := range w.run.world.Zones() {
+		serving := accepting(w.run.connectorsOf(z), v)
+		if len(serving) != 1 {
+			if len(serving) > 1 {
+				delete(w.offices, z)
+			}
+			continue
+		}
+		now, was := serving[0], w.offices[z]
+		o := v.connectors[now]
+		if was != nil && was.by != now && was.outage == o.Record.Outage {
+			w.tookOver(v, was, now)
+		}
+		w.offices[z] = w.nextOffice(v, was, now, o)
+	}
+}
+
+func (w *watch) tookOver(v *view, was *office, now site.FQDN) {
+	since, near := was.near[now]
+	if !near || v.now.Sub(since) < mirrored {
+		return
+	}
+	has := leasesOf(w.run.world.Agent(now))
+	for machine, l := range was.leases {
+		d, up := v.desktops[string(machine)]
+		if !up || len(d.Lease) < len(l.id) || v.now.Sub(l.since) < mirrored || w.lapsing(machine, v) {
+			continue
+		}
+		if holds := d.Lease[:6] == l.id[:6]; holds && has[machine] != l.id {
+			w.broken(ruleMirror, fmt.Sprintf("%s took over from %s and does not know the lease of %s", now, was.by, machine))
+		}
+	}
+}
+
+// lapsing: a desktop that has just started, or cannot reach the zone, loses its lease by
+// its own silence.
+func (w *watch) lapsing(machine site.FQDN, v *view) bool {
+	was, ok := w.held[string(machine)]
+	return !ok || was.Lease != v.desktops[string(machine)].Lease
+}
+
+func (w *watch) nextOffice(v *view, was *office, by site.FQDN, o agent.Observed) *office {
+	next := &office{by: by, outage: o.Record.Outage, leases: map[site.FQDN]lease{}, near: map[site.FQDN]time.Time{}}
+	same := was != nil && was.by == by && was.outage == next.outage
+	for machine, id := range leasesOf(w.run.world.Agent(by)) {
+		next.leases[machine] = lease{id, v.now}
+		if same && was.leases[machine].id == id {
+			next.leases[machine] = was.leases[machine]
+		}
+	}
+	for _, other := range w.run.connectorsOf(w.zoneOf(by)) {
+		p, up := v.connectors[other]
+		if other == by || !up || p.Starting || p.State == zone.Normal || p.Record.Outage != next.outage || !w.run.reaches(by, other) {
+			continue
+		}
+		next.near[other] = v.now
+		if at, ok := since(was, other); same && ok {
+			next.near[other] = at
+		}
+	}
+	return next
+}
+
+func since(was *office, other site.FQDN) (time.Time, bool) {
+	if was == nil {
+		return time.Time{}, false
+	}
+	at, ok := was.near[other]
+	return at, ok
+}
+
+func (w *watch) zoneOf(connector site.FQDN) string {
+	for _, c := range w.run.world.Connectors() {
+		if c.FQDN == connector {
+			return c.Zone
+		}
+	}
+	return ""
+}
+
+func leasesOf(a *agent.Agent) map[site.FQDN]string {
+	out := map[site.FQDN]string{}
+	for _, r := range a.Registrations().Items {
+		out[r.Machine] = r.Lease
+	}
+	return out
+}
