@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,13 +19,20 @@ import (
 
 // shelf is a journal in memory.
 type shelf struct {
+	mu   sync.Mutex // guards what follows
 	last map[string]uint64
 	news chan struct{}
 }
 
-func (s *shelf) Held() (last map[string]uint64, next <-chan struct{}) { return s.last, s.news }
+func (s *shelf) Held() (last map[string]uint64, next <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last, s.news
+}
 
 func (s *shelf) MissingFrom(_ context.Context, has map[string]uint64, _ int) ([]broker.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var out []broker.Record
 	for n := has["own"] + 1; n <= s.last["own"]; n++ {
 		out = append(out, broker.Record{Journal: "own", Sequence: n, Kind: broker.Launched})
@@ -33,6 +41,8 @@ func (s *shelf) MissingFrom(_ context.Context, has map[string]uint64, _ int) ([]
 }
 
 func (s *shelf) add() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.last = map[string]uint64{"own": s.last["own"] + 1}
 	close(s.news)
 	s.news = make(chan struct{})

@@ -21,6 +21,8 @@ type office struct {
 	by     site.FQDN
 	outage string
 	leases map[site.FQDN]lease
+	// successor is whom it has handed the office over to.
+	successor site.FQDN
 	// near are those that could mirror it, and since when.
 	near map[site.FQDN]time.Time
 }
@@ -36,9 +38,7 @@ func (w *watch) takeovers(v *view) {
 	for _, z := range w.run.world.Zones() {
 		serving := accepting(w.run.connectorsOf(z), v)
 		if len(serving) != 1 {
-			if len(serving) > 1 {
-				delete(w.offices, z)
-			}
+			w.nobody(v, z, len(serving))
 			continue
 		}
 		now, was := serving[0], w.offices[z]
@@ -50,9 +50,21 @@ func (w *watch) takeovers(v *view) {
 	}
 }
 
+// nobody serves at the moment: perhaps the office is on its way.
+func (w *watch) nobody(v *view, z string, serving int) {
+	was := w.offices[z]
+	switch {
+	case was == nil:
+	case serving > 1:
+		delete(w.offices, z)
+	case v.connectors[was.by].Record.Successor != "":
+		was.successor = v.connectors[was.by].Record.Successor
+	}
+}
+
 func (w *watch) tookOver(v *view, was *office, now site.FQDN) {
 	since, near := was.near[now]
-	if !near || v.now.Sub(since) < mirrored {
+	if was.successor != now && (!near || v.now.Sub(since) < mirrored) {
 		return
 	}
 	has := leasesOf(w.run.world.Agent(now))
