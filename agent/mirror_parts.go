@@ -145,6 +145,7 @@ func (a *Agent) warmServing(outage string) *serving {
 	if snapshot.Index != s.index {
 		s.engine.SetIndex(snapshot.Index)
 	}
+	s.engine.Renew(time.Now())
 	made, err := a.newServing(outage, s.engine)
 	if err != nil {
 		a.o.Logger.WithError(err).Error("the mirrored state cannot be served from")

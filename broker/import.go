@@ -118,3 +118,23 @@ func (e *Engine) endSession(name site.FQDN, id string) {
 	e.end(h.sessions[id])
 	e.place(h)
 }
+
+// Renew is for who takes over: while nobody served no host could keep its lease. One
+// that would lapse before its host's next heartbeat is due lives for another interval.
+func (e *Engine) Renew(now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for {
+		h, ok := e.leases.first()
+		if !ok {
+			return
+		}
+		least := e.interval(h.machine.Zone)
+		if h.expires.Sub(now) >= least {
+			return
+		}
+		h.expires = now.Add(max(least, e.lifetime(h.machine.Zone)))
+		e.leases.put(h)
+		e.touched(h)
+	}
+}

@@ -227,3 +227,25 @@ func TestOnlyStatefulIsMirrored(t *testing.T) {
 		}
 	}
 }
+
+// NEW-01: desktops keep their leases over a takeover, also one that took so long that
+// they could not keep them alive.
+func TestRenewedAtTakeover(t *testing.T) {
+	e := inOutage(farm(site.LeastLoad, 100))
+	e.Mirror()
+	lease, _, err := e.Register(e.now, "l1", e.registration("h1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail, _ := e.Tail(e.now, 0, 10)
+	copied := broker.New(broker.Options{Broker: "cc2", Zone: "east", HA: true}, site.NewIndex(farm(site.LeastLoad, 100)))
+	copied.Import(e.now, tail.Items)
+	later := e.now.Add(lease.Lifetime + time.Second)
+	copied.Renew(later)
+	if _, err := copied.Lookup(later.Add(lease.Interval), "l1"); err != nil {
+		t.Errorf("the host has to register anew: %v", err)
+	}
+	if _, err := copied.Lookup(later.Add(2*lease.Lifetime), "l1"); err == nil {
+		t.Error("a host that never comes keeps its lease")
+	}
+}

@@ -20,6 +20,7 @@ const mirrored = 8 * time.Second
 type office struct {
 	by     site.FQDN
 	outage string
+	at     time.Time
 	leases map[site.FQDN]lease
 	// successor is whom it has handed the office over to.
 	successor site.FQDN
@@ -64,13 +65,13 @@ func (w *watch) nobody(v *view, z string, serving int) {
 
 func (w *watch) tookOver(v *view, was *office, now site.FQDN) {
 	since, near := was.near[now]
-	if was.successor != now && (!near || v.now.Sub(since) < mirrored) {
+	if was.successor != now && (!near || was.at.Sub(since) < mirrored) {
 		return
 	}
 	has := leasesOf(w.run.world.Agent(now))
 	for machine, l := range was.leases {
 		d, up := v.desktops[string(machine)]
-		if !up || len(d.Lease) < len(l.id) || v.now.Sub(l.since) < mirrored || w.lapsing(machine, v) {
+		if !up || len(d.Lease) < len(l.id) || was.at.Sub(l.since) < mirrored || w.lapsing(machine, v) {
 			continue
 		}
 		if holds := d.Lease[:6] == l.id[:6]; holds && has[machine] != l.id {
@@ -87,7 +88,7 @@ func (w *watch) lapsing(machine site.FQDN, v *view) bool {
 }
 
 func (w *watch) nextOffice(v *view, was *office, by site.FQDN, o agent.Observed) *office {
-	next := &office{by: by, outage: o.Record.Outage, leases: map[site.FQDN]lease{}, near: map[site.FQDN]time.Time{}}
+	next := &office{by: by, outage: o.Record.Outage, at: v.now, leases: map[site.FQDN]lease{}, near: map[site.FQDN]time.Time{}}
 	same := was != nil && was.by == by && was.outage == next.outage
 	for machine, id := range leasesOf(w.run.world.Agent(by)) {
 		next.leases[machine] = lease{id, v.now}
