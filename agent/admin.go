@@ -34,6 +34,10 @@ func (a *Agent) adminRoutes() (http.Handler, error) {
 		Snapshots:     func() wire.List[wire.SnapshotStatus] { return wire.List[wire.SnapshotStatus]{Items: a.Snapshots()} },
 		Registrations: a.Registrations, Sessions: a.Sessions, Outage: a.Outage, Election: a.Election,
 		SnapshotDiff: a.SnapshotDiff, SnapshotOrder: a.OrderSnapshots, Token: token,
+
+		Journal: func(ctx context.Context, after uint64, limit int) (wire.JournalPage, error) {
+			return a.handback.Records(ctx, after, limit)
+		},
 	})
 	if err != nil {
 		return nil, err

@@ -45,6 +45,7 @@ type Agent struct {
 	log       *log
 	journal   *journal
 	mirror    *mirror
+	handback  *handback
 	disk      *disk
 	front     *front
 	listeners []*listener
@@ -134,7 +135,7 @@ func (a *Agent) openData(ctx context.Context) error {
 	if a.lock, err = datadir.Lock(a.o.Data); err != nil {
 		return err
 	}
-	if a.state, err = localdb.OpenState(a.o.Data, localdb.StateOptions{Env: a.o.Env, Origin: a.o.FQDN}); err != nil {
+	if a.state, err = localdb.OpenState(a.o.Data, localdb.StateOptions{Env: a.o.Env, Origin: a.o.FQDN, JournalLimit: a.o.JournalLimit}); err != nil {
 		return err
 	}
 	var findings []localdb.Finding
@@ -152,6 +153,9 @@ func (a *Agent) openData(ctx context.Context) error {
 	a.core = newCore(a.o.FQDN, saved.Record, saved.Highest, now)
 	a.front = newFront(now, a.o.Env.Now().Sub(saved.FrontActivity), !saved.FrontActivity.IsZero())
 	a.journal = &journal{store: a.state, log: a.log, failed: a.disk.failed}
+	if a.handback, err = a.newHandback(ctx); err != nil {
+		return err
+	}
 	a.lastSync.Store(&wire.SyncStatus{Outcome: "never"})
 	if saved.Holds.Barred != nil {
 		if v, _ := a.ownVersion(); v == saved.Holds.Barred.Version {

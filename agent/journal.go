@@ -3,13 +3,22 @@ package agent
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"understudy/broker"
 	"understudy/events"
+	"understudy/localdb"
+	"understudy/wire"
 )
+
+// fullRetry is when somebody may ask again whom a full journal has sent away.
+const fullRetry = 30 * time.Second
 
 // journal makes durable records durable and tells operators of what they should
 // know of the others.
@@ -20,6 +29,7 @@ type journal struct {
 	log *log
 	// failed hears that the disk did not take records.
 	failed func(at time.Time, err error)
+	full   atomic.Bool // and told of
 }
 
 // Record keeps the durable ones; its error means that nothing may be answered.
@@ -36,10 +46,25 @@ func (j *journal) Record(ctx context.Context, records []broker.Record) error {
 	}
 	begun := time.Now()
 	err := j.store.Record(ctx, durable)
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case errors.Is(err, localdb.ErrJournalFull):
+		return j.refuse(err)
+	case err != nil && ctx.Err() == nil:
 		j.failed(begun, err)
 	}
 	return err
+}
+
+// refuse: what cannot be kept is not acknowledged. It is told of once, until there
+// is room again.
+func (j *journal) refuse(err error) error {
+	if !j.full.Swap(true) {
+		j.log.raise(events.JournalFull, err.Error(), logrus.Fields{})
+	}
+	p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeJournalFull,
+		"this connector can keep no more records of the outage until the cloud broker has them")
+	p.RetryAfter = fullRetry
+	return fmt.Errorf("%w: %w", p, err)
 }
 
 func (j *journal) tell(r broker.Record) {

@@ -25,6 +25,8 @@ type Observed struct {
 	// Snapshot is the version in use; zero where there is none.
 	Snapshot site.Version
 	Digest   string
+	// Records counts the durable records that are kept.
+	Records int
 }
 
 // Observe shows what requests are answered by now.
@@ -32,7 +34,7 @@ func (a *Agent) Observe() Observed {
 	s := a.stance.Load()
 	o := Observed{
 		State: s.state, Starting: s.starting, Elected: s.elected, Record: s.record, Highest: s.highest,
-		Accepts: s.judge(time.Now()).engine != nil, Office: s.serving != nil,
+		Accepts: s.judge(time.Now()).engine != nil, Office: s.serving != nil, Records: a.state.JournalRecords(),
 	}
 	o.Snapshot, o.Digest = a.current()
 	return o

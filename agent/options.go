@@ -42,6 +42,8 @@ type Options struct {
 	STA string
 
 	SyncInterval time.Duration
+	// JournalLimit bounds the durable records; 0 means localdb.DefaultJournalLimit.
+	JournalLimit int
 	// Settings and Peers hold until the first sync brings the zone's own.
 	Settings site.Settings
 	Peers    []site.Connector

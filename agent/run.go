@@ -46,6 +46,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			failed <- err
 		}
 	})
+	running.Go(func() { a.handback.run(background) })
 	running.Go(func() { a.loop(background) })
 	a.useList(*a.list.Load())
 

@@ -47,7 +47,7 @@ func (a *Agent) makeStatus(now time.Time, in inputs) wire.Status {
 		State: c.state(), Since: in.wall.Add(-now.Sub(c.machine.Entered())), Reason: a.entered, Waiting: c.waiting, Starting: c.starting,
 		Outage: c.record.Outage, Force: c.record.Force, Number: c.record.Number, Term: c.record.Term,
 		Election: a.electionStatus(in), Health: a.healthStatus(now, in), Snapshot: a.currentSnapshot(in.wall),
-		Sync: *a.lastSync.Load(), Mirror: a.mirrorStatus(now), Held: a.holds.Load().List(), Gate: a.gate, Settings: in.settings, SettingsDiffer: a.differing(in.settings),
+		Sync: *a.lastSync.Load(), Journal: a.handback.Status(), Mirror: a.mirrorStatus(now), Held: a.holds.Load().List(), Gate: a.gate, Settings: in.settings, SettingsDiffer: a.differing(in.settings),
 	}
 	periods := c.timings(now, in.settings)
 	s.Level, s.Detection, s.Recovery = c.level(now, in.settings), site.Duration(periods.Detection), site.Duration(periods.Recovery)

@@ -27,6 +27,7 @@ type Connector struct {
 	// one address.
 	STAID    string   `json:"sta_id"`
 	Sync     Sync     `json:"sync"`
+	Journal  Journal  `json:"journal"`
 	Outage   Outage   `json:"outage"`
 	Election Election `json:"election"`
 	// Standby and Peers serve until the first sync: this connector is a standby, and
@@ -55,6 +56,12 @@ type ConnectorListen struct {
 // Sync is how often the site is asked for.
 type Sync struct {
 	Interval site.Duration `json:"interval"`
+}
+
+// Journal bounds the durable records of outages that are kept until the cloud
+// broker has them.
+type Journal struct {
+	Limit int `json:"limit"`
 }
 
 // Outage are settings of the zone that serve until the first sync.
@@ -97,7 +104,11 @@ const (
 	DefaultAdminAddress  = "127.0.0.1:7490"
 	DefaultCloudTimeout  = 10 * time.Second
 	DefaultSyncInterval  = time.Minute
+	DefaultJournalLimit  = 1_000_000
 )
+
+// minJournalLimit is no use to anybody, but makes no fault of a small site's.
+const minJournalLimit = 100
 
 // LoadConnector reads the file of a connector.
 func LoadConnector(file string) (*Connector, error) {
@@ -160,6 +171,7 @@ func (f *Connector) setDefaults() {
 	setDefault(&f.Listen.Admin, DefaultAdminAddress)
 	setDefault(&f.Cloud.Timeout, site.Duration(DefaultCloudTimeout))
 	setDefault(&f.Sync.Interval, site.Duration(DefaultSyncInterval))
+	setDefault(&f.Journal.Limit, DefaultJournalLimit)
 	f.Log.setDefaults()
 }
 
@@ -200,6 +212,9 @@ func (f *Connector) checkCloud(c *checker, s security) {
 	}
 	c.atLeast("cloud.timeout", f.Cloud.Timeout, 100*time.Millisecond)
 	c.atLeast("sync.interval", f.Sync.Interval, time.Second)
+	if f.Journal.Limit < minJournalLimit {
+		c.fault("journal.limit", "%d is less than %d", f.Journal.Limit, minJournalLimit)
+	}
 }
 
 func (f *Connector) checkPeers(c *checker, s security) {

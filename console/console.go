@@ -27,6 +27,8 @@ type Options struct {
 	Snapshots     func() wire.List[wire.SnapshotStatus]
 	Registrations func() wire.List[wire.RegistrationStatus]
 	Sessions      func() wire.List[wire.SessionStatus]
+	// Journal is a page of the durable records after a sequence.
+	Journal func(ctx context.Context, after uint64, limit int) (wire.JournalPage, error)
 	// Outage carries out an operator's order; what it returns as *wire.Problem is
 	// answered as such.
 	Outage func(context.Context, wire.OutageOrder) (wire.OutageAnswer, error)
@@ -54,6 +56,7 @@ func (o Options) validate() error {
 		{"Snapshots", o.Snapshots == nil},
 		{"Registrations", o.Registrations == nil},
 		{"Sessions", o.Sessions == nil},
+		{"Journal", o.Journal == nil},
 		{"Outage", o.Outage == nil},
 		{"Election", o.Election == nil},
 		{"SnapshotDiff", o.SnapshotDiff == nil},
@@ -94,6 +97,7 @@ func (c *Console) Routes(r chi.Router) {
 		r.Get("/registrations", get(c.o.Registrations))
 		r.Get("/sessions", get(c.o.Sessions))
 		r.Get("/events", c.events)
+		r.Get("/journal", c.journal)
 		r.Post("/outage", obey(c.o.Outage))
 		r.Post("/election", obey(c.o.Election))
 	})

@@ -59,6 +59,13 @@ func options(s *story) console.Options {
 		Registrations: func() wire.List[wire.RegistrationStatus] {
 			return wire.List[wire.RegistrationStatus]{Items: []wire.RegistrationStatus{}, Note: "not serving"}
 		},
+		Journal: func(_ context.Context, after uint64, limit int) (wire.JournalPage, error) {
+			page := wire.JournalPage{Journal: wire.JournalStatus{ID: "j1", Records: 3, Limit: 100}, Items: []wire.JournalItem{}}
+			for n := after + 1; n <= 3 && len(page.Items) < limit; n++ {
+				page.Items = append(page.Items, wire.JournalItem{OutageRecord: wire.OutageRecord{Journal: "j1", Sequence: n, Kind: "launch"}})
+			}
+			return page, nil
+		},
 		Sessions: func() wire.List[wire.SessionStatus] {
 			return wire.List[wire.SessionStatus]{Items: []wire.SessionStatus{}}
 		},

@@ -21,6 +21,7 @@ const (
 	keyHolds      = "holds"
 	keyJournal    = "journal"
 	keyProbe      = "probe"
+	keyHandback   = "handback"
 )
 
 // Saved is what a connector knows again after a restart.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -49,11 +50,16 @@ type StateOptions struct {
 	Env env.Env
 	// Origin names the durable records that are written here.
 	Origin site.FQDN
+	// JournalLimit bounds the durable records; 0 means DefaultJournalLimit.
+	JournalLimit int
 }
 
 func (o StateOptions) validate() error {
 	if o.Origin == "" {
 		return errors.New("localdb: Origin is missing")
+	}
+	if o.JournalLimit < 0 {
+		return fmt.Errorf("localdb: JournalLimit %d is negative", o.JournalLimit)
 	}
 	return o.Env.Validate()
 }
@@ -69,6 +75,7 @@ type State struct {
 	writer  *writer[change]
 	journal string
 	reach   reach
+	held    atomic.Int64 // records in the journal, those under way included
 	closing sync.Once
 }
 
@@ -85,8 +92,15 @@ func OpenState(dir string, o StateOptions) (*State, error) {
 	if err := createState(path, o.Env); err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
+	if o.JournalLimit == 0 {
+		o.JournalLimit = DefaultJournalLimit
+	}
 	s := &State{options: o, path: path}
-	if err := s.open(context.Background()); err != nil {
+	err := s.open(context.Background())
+	if err == nil {
+		err = s.countJournal(context.Background())
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.closeDBs())
 	}
 	s.writer = startWriter(s.commit)

@@ -54,6 +54,10 @@ func (r *run) settle() {
 		r.watch.broken(ruleLiveness, err.Error())
 		return
 	}
+	if err := r.await("hand-back", r.bound(), r.whyNotHandedBack); err != nil {
+		r.watch.broken(ruleHandback, err.Error())
+		return
+	}
 	r.trace.add("plan", fmt.Sprintf("the site is well after %s", time.Since(began)))
 }
 

@@ -26,6 +26,7 @@ type watch struct {
 	highest map[site.FQDN]uint64
 	since   map[string]time.Time // since when something that must pass has been so
 	offices map[string]*office   // by zone
+	kept    *kept
 
 	mu       sync.Mutex // guards what follows
 	broke    []Violation
@@ -47,7 +48,7 @@ type answered struct {
 func newWatch(r *run) *watch {
 	return &watch{
 		run: r, next: time.Now(), last: map[site.FQDN]agent.Observed{}, held: map[string]desktop.Holding{}, highest: map[site.FQDN]uint64{},
-		since: map[string]time.Time{}, offices: map[string]*office{}, told: map[string]bool{}, versions: map[string]bool{}, boots: map[string]bool{}, ends: map[string]bool{},
+		since: map[string]time.Time{}, offices: map[string]*office{}, told: map[string]bool{}, versions: map[string]bool{}, boots: map[string]bool{}, ends: map[string]bool{}, kept: newKept(),
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 	ruleSessions    = "sessions"
 	ruleLeases      = "leases"
 	ruleLiveness    = "liveness"
+	ruleHandback    = "hand-back"
 )
 
 // rule is one invariant: what is checked at each look, and what in the end. The
@@ -43,6 +44,7 @@ var rules = []rule{
 	{ruleTransitions, "transitions are only those of the table, and each has a reason", nil, nil},
 	{ruleSnapshots, "no snapshot is in use that the cloud broker did not publish, and none is swapped in HA mode", (*watch).snapshots, nil},
 	{ruleDurable, "what was acknowledged as durable is there after any crash", (*watch).numbers, (*watch).journals},
+	{ruleHandback, "every durable record is with the cloud broker once in the end, and assignments are the site's or reported", (*watch).records, (*watch).handedBack},
 	{ruleSessions, "no transition, takeover or restart of a broker ends a running session", (*watch).sessions, nil},
 	{ruleLeases, "every desktop's lease is with one broker", (*watch).leases, nil},
 	{ruleMirror, "who takes over in an outage knows the leases of the one before it, if it could mirror that one", (*watch).takeovers, nil},
@@ -192,7 +194,7 @@ func (w *watch) numbers(v *view) {
 
 // journals: a launch that was answered in HA mode is in a journal of its zone.
 func (w *watch) journals() {
-	recorded := map[string]bool{}
+	recorded := w.kept.pruned(w.run)
 	for _, c := range w.run.world.Connectors() {
 		if w.run.isDown(string(c.FQDN)) {
 			return // its folder is closed

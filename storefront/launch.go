@@ -189,6 +189,9 @@ func (l *launcher) keep(ctx context.Context, held broker.Reservation) error {
 	if l.engine.Release(time.Now(), held) {
 		l.withdraw(ctx, held, machineTime)
 	}
+	if _, told := errors.AsType[*wire.Problem](err); told {
+		return err
+	}
 	p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeDisk, "the launch could not be made durable")
 	p.RetryAfter = time.Second
 	return errors.Join(p, err)

@@ -45,6 +45,8 @@ type Status struct {
 	// Mirror is how far the copy of the serving connector's state is, here or at the
 	// peers.
 	Mirror MirrorStatus `json:"mirror"`
+	// Journal is how far the records of outages have been handed back.
+	Journal JournalStatus `json:"journal"`
 	// Missing names, in sentences, what would not work in an outage that began now.
 	Missing []string `json:"missing"`
 	// Settings are those in force; SettingsDiffer names keys of the connector's file

@@ -52,6 +52,7 @@ const (
 	CodeVersion          = "unsupported_version"
 	CodeDisk             = "disk_failed"
 	CodeInProgress       = "in_progress"
+	CodeJournalFull      = "journal_full"
 )
 
 // Bounds of what a problem from elsewhere says: bytes of its code, seconds to wait.

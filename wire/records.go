@@ -176,6 +176,9 @@ type JournalStatus struct {
 	HandedBack int `json:"handed_back"`
 	Rejected   int `json:"rejected"`
 	Conflicts  int `json:"conflicts"`
+	// Copies counts the journals of other connectors of which this one has records that
+	// it has not handed back: they do so too, so the copies wait for a while.
+	Copies int `json:"copies"`
 	// Limit is how many it may hold; Full says that launches are refused for it.
 	Limit int  `json:"limit"`
 	Full  bool `json:"full"`

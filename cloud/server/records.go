@@ -11,6 +11,7 @@ import (
 
 	"understudy/broker"
 	"understudy/events"
+	"understudy/site"
 	"understudy/wire"
 )
 
@@ -164,6 +165,15 @@ func page(values url.Values) (after int64, limit int, err error) {
 func (s *Server) HandedBack(ctx context.Context) ([]wire.OutageRecord, error) {
 	return s.store.HandedBack(ctx)
 }
+
+// History counts what outages have left in the history, by kind, machine, user,
+// session and time, for the same.
+func (s *Server) History(ctx context.Context) (map[wire.OutageRecord]int, error) {
+	return s.store.OutageHistory(ctx)
+}
+
+// Site is the site as it is published, for the same.
+func (s *Server) Site() *site.Site { return s.sites.Current().index.Site() }
 
 // Findings returns the first findings, for the same.
 func (s *Server) Findings(ctx context.Context) ([]wire.Finding, error) {

@@ -28,6 +28,9 @@ CREATE TABLE findings (
 ) STRICT;
 `
 
+// fromOutage begins the reason of what an outage has left in the history.
+const fromOutage = "in an outage, by "
+
 // HandBack takes a batch of records, all or none: each name once, whoever brings
 // it. decide says what becomes of one that is new, given the owner that a launch
 // made.
@@ -71,7 +74,7 @@ func (st *store) handBack(
 	ctx context.Context, tx *sql.Tx, r wire.OutageRecord, decide func(wire.OutageRecord, string) (wire.RecordOutcome, string),
 ) (wire.RecordAnswer, error) {
 	a := wire.RecordAnswer{Origin: r.Origin, Journal: r.Journal, Sequence: r.Sequence}
-	known, err := knownRecord(ctx, tx, r, &a)
+	known, err := st.knownRecord(ctx, tx, r, &a)
 	if known || err != nil {
 		return a, err
 	}
@@ -87,8 +90,13 @@ func (st *store) handBack(
 }
 
 // knownRecord fills in the answer to a record that is here already.
-func knownRecord(ctx context.Context, tx *sql.Tx, r wire.OutageRecord, a *wire.RecordAnswer) (bool, error) {
-	err := tx.QueryRowContext(ctx, "SELECT outcome, what FROM handed WHERE journal = ? AND sequence = ?", r.Journal, int64(r.Sequence)).Scan(&a.First, &a.What)
+func (st *store) knownRecord(ctx context.Context, tx *sql.Tx, r wire.OutageRecord, a *wire.RecordAnswer) (bool, error) {
+	var was string
+	err := tx.QueryRowContext(ctx, "SELECT outcome, what, record FROM handed WHERE journal = ? AND sequence = ?", r.Journal, int64(r.Sequence)).
+		Scan(&a.First, &a.What, &was)
+	if err == nil && !same(was, r) {
+		return true, st.misnamed(ctx, tx, r, a)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		// Its row may be gone; the journal's mark stays.
 		var last int64
@@ -99,6 +107,26 @@ func knownRecord(ctx context.Context, tx *sql.Tx, r wire.OutageRecord, a *wire.R
 	}
 	a.Outcome = wire.RecordDuplicate
 	return err == nil, err
+}
+
+func same(line string, r wire.OutageRecord) bool {
+	var was wire.OutageRecord
+	if err := json.Unmarshal([]byte(line), &was); err != nil {
+		return false
+	}
+	at := was.At
+	was.At = r.At
+	return at.Equal(r.At) && was == r
+}
+
+// misnamed: a connector whose folder was put back from a backup gives old names to
+// new records. They are not taken for what they are not, and not lost unseen.
+func (st *store) misnamed(ctx context.Context, tx *sql.Tx, r wire.OutageRecord, a *wire.RecordAnswer) error {
+	a.Outcome, a.First = wire.RecordRejected, ""
+	a.What = "another record has this name: was the connector's data folder put back from a backup?"
+	what := fmt.Sprintf("%s (record %d of %s: %s of %s on %s)", a.What, r.Sequence, r.Origin, r.Kind, r.User, r.Machine)
+	_, err := st.find(ctx, tx, wire.Finding{Kind: wire.FindingRejected, What: what, Record: r})
+	return err
 }
 
 func ownerOf(ctx context.Context, tx *sql.Tx, machine site.FQDN) (string, error) {
@@ -149,7 +177,7 @@ func (st *store) carryOut(ctx context.Context, tx *sql.Tx, r wire.OutageRecord, 
 	}
 	_, err := tx.ExecContext(ctx,
 		"INSERT INTO history (at, kind, machine, user, session, resource, used, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		r.At.UTC().Format(time.RFC3339Nano), r.Kind, string(r.Machine), r.User, r.Session, r.Resource, r.Used, "in an outage, by "+string(r.Origin))
+		r.At.UTC().Format(time.RFC3339Nano), r.Kind, string(r.Machine), r.User, r.Session, r.Resource, r.Used, fromOutage+string(r.Origin))
 	if err != nil || a.Outcome != wire.RecordApplied || broker.RecordKind(r.Kind) != broker.Assignment {
 		return err
 	}
@@ -249,6 +277,27 @@ func (st *store) HandedBack(ctx context.Context, kinds ...broker.RecordKind) ([]
 		list = append(list, r)
 	}
 	return list, rows.Err()
+}
+
+// OutageHistory counts the rows of the history that come from outages.
+func (st *store) OutageHistory(ctx context.Context) (map[wire.OutageRecord]int, error) {
+	rows, err := st.db.QueryContext(ctx, "SELECT at, kind, machine, user, session FROM history WHERE reason LIKE ?", fromOutage+"%")
+	if err != nil {
+		return nil, fmt.Errorf("read the history: %w", err)
+	}
+	defer rows.Close()
+	counts := map[wire.OutageRecord]int{}
+	for rows.Next() {
+		var r wire.OutageRecord
+		var at, machine string
+		if err := rows.Scan(&at, &r.Kind, &machine, &r.User, &r.Session); err != nil {
+			return nil, fmt.Errorf("read the history: %w", err)
+		}
+		r.Machine = site.FQDN(machine)
+		r.At, _ = time.Parse(time.RFC3339Nano, at)
+		counts[r]++
+	}
+	return counts, rows.Err()
 }
 
 func wanted(kinds []broker.RecordKind, kind string) bool {

@@ -115,6 +115,12 @@ func (c *Client) Sessions(ctx context.Context) (wire.List[wire.SessionStatus], e
 	return get[wire.List[wire.SessionStatus]](ctx, c, "sessions")
 }
 
+// Journal returns at most limit durable records after a sequence.
+func (c *Client) Journal(ctx context.Context, after uint64, limit int) (wire.JournalPage, error) {
+	values := url.Values{"after": {strconv.FormatUint(after, 10)}, "limit": {strconv.Itoa(limit)}}
+	return get[wire.JournalPage](ctx, c, "journal?"+values.Encode())
+}
+
 // Events returns at most limit events after an id, or the latest ones where after
 // is negative.
 func (c *Client) Events(ctx context.Context, after int64, limit int) ([]events.Entry, error) {

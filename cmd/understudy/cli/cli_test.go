@@ -67,7 +67,8 @@ func (c *connector) options() console.Options {
 		Sessions: func() wire.List[wire.SessionStatus] {
 			return wire.List[wire.SessionStatus]{Items: []wire.SessionStatus{{Machine: "ws1", Session: wire.Session{ID: "s-1", User: "ada", State: wire.Active}}}}
 		},
-		Outage: c.outage, Election: c.election,
+		Journal: journalPage,
+		Outage:  c.outage, Election: c.election,
 		SnapshotDiff: func(context.Context) (wire.SnapshotDiff, error) { return snapshotDiff(), nil },
 		SnapshotOrder: func(_ context.Context, o wire.SnapshotOrder) (wire.SnapshotAnswer, error) {
 			if o.Action == wire.RollbackSnapshot {

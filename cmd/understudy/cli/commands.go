@@ -11,6 +11,8 @@ func commands(a *app) []*cobra.Command {
 		newRegistrationsCommand(a),
 		newSessionsCommand(a),
 		newSnapshotsCommand(a),
+		newJournalCommand(a),
+		newHandbackCommand(a),
 		newOutageCommand(a),
 		newElectionCommand(a),
 		newSiteCommand(a),

@@ -104,6 +104,7 @@ func sourceRows(s *screen, r *rows, st wire.Status) {
 	}
 	r.add("Snapshot", snapshot)
 	r.add("Last sync", strings.TrimSuffix(orDash(st.Sync.Outcome)+", "+s.ago(st.Sync.At)+": "+st.Sync.Detail, ": "))
+	journalRow(s, r, st.Journal)
 	gate := s.warn("closed")
 	if st.Gate.Open {
 		gate = s.good("open")
