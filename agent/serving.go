@@ -25,6 +25,7 @@ type serving struct {
 	// and that this was told.
 	publication *peer.Publication
 	oneDisk     atomic.Bool
+	uses        []poolUse // of the loop
 }
 
 // drained reports whether nothing is in flight.

@@ -60,6 +60,7 @@ func (a *Agent) makeStatus(now time.Time, in inputs) wire.Status {
 	if a.serving != nil {
 		stats := a.serving.engine.Stats()
 		s.Registrations, s.Sessions = stats.Registrations, stats.Sessions
+		s.Pools = a.serving.poolStatus(now)
 	}
 	return s
 }

@@ -62,7 +62,8 @@ type Engine struct {
 	early map[site.FQDN]map[string]early
 
 	turns, claims uint64
-	pending       []Record // of what ended by itself, for Expire
+	taken         map[string]int // pooled desktops that launches used up, by group
+	pending       []Record       // of what ended by itself, for Expire
 }
 
 // New returns an engine without registrations (LHC-31).
@@ -75,6 +76,7 @@ func New(o Options, index *site.Index) *Engine {
 		hosts:   map[site.FQDN]*host{},
 		byLease: map[string]*host{},
 		pools:   map[poolKey]*pool{},
+		taken:   map[string]int{},
 		leases: &queue[*host]{
 			less:  func(a, b *host) bool { return a.expires.Before(b.expires) },
 			place: func(h *host) *int { return &h.due },

@@ -101,6 +101,9 @@ func (e *Engine) launched(now time.Time, r Reservation) []Record {
 		}
 		s.launched, s.foreign = true, false
 		e.touchedSession(s)
+		if h.group.Kind == site.Pooled && !e.reuse(h.group) {
+			e.taken[h.group.Name]++
+		}
 	}
 	return []Record{r.record(Launched)}
 }

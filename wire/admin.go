@@ -47,6 +47,9 @@ type Status struct {
 	Mirror MirrorStatus `json:"mirror"`
 	// Journal is how far the records of outages have been handed back.
 	Journal JournalStatus `json:"journal"`
+	// Pools are the pooled desktops that serve one user each, of the connector that
+	// serves.
+	Pools []PoolStatus `json:"pools,omitempty"`
 	// Missing names, in sentences, what would not work in an outage that began now.
 	Missing []string `json:"missing"`
 	// Settings are those in force; SettingsDiffer names keys of the connector's file

@@ -128,7 +128,7 @@ func status() wire.Status {
 		Snapshot:      &wire.SnapshotStatus{Version: site.Version{History: "20300101T000000Z-abcd", Number: 4}, Age: site.Duration(3 * time.Minute), Counts: map[string]int{"machines": 12, "users": 30}},
 		Sync:          wire.SyncStatus{Outcome: "deferred", Detail: "the zone is in HA mode"},
 		Gate:          wire.GateStatus{Mode: site.StoreFrontTraffic, Open: true, Reason: "a StoreFront asked cc02 5s ago"},
-		Registrations: 11, Sessions: 3,
+		Registrations: 11, Sessions: 3, Journal: journalStatus(), Pools: pools(),
 		Missing: []string{"cc03.example.test does not run", "ts4.example.test is in maintenance"},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"understudy/site"
 	"understudy/wire"
 )
 
@@ -66,4 +67,10 @@ func TestHandbackList(t *testing.T) {
 	if code, _, _ := run(t, "handback", "list"); code != 2 {
 		t.Errorf("without a cloud broker: exit code %d, want 2", code)
 	}
+}
+
+// pools are as LHC-34 has them: counted and forecast.
+func pools() []wire.PoolStatus {
+	in := site.Duration(2 * time.Hour)
+	return []wire.PoolStatus{{Group: "A", Machines: 40, Left: 12, EmptyIn: &in}, {Group: "B", Machines: 3}}
 }

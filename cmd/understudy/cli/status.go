@@ -71,7 +71,23 @@ func electionRows(s *screen, r *rows, st wire.Status) {
 		holds += " (" + string(e.Elected) + " has them)"
 	}
 	r.add("Holds", holds)
+	poolRows(s, r, st.Pools)
 	mirrorRows(s, r, st.Mirror)
+}
+
+// poolRows say how long the pooled desktops will do: "pool A: 12 of 40 left, at this
+// rate empty in 2h0m".
+func poolRows(s *screen, r *rows, pools []wire.PoolStatus) {
+	for _, p := range pools {
+		words := fmt.Sprintf("pool %s: %d of %d left", p.Group, p.Left, p.Machines)
+		switch {
+		case p.Left == 0:
+			words = s.bad(words)
+		case p.EmptyIn != nil:
+			words += ", at this rate empty in " + age(p.EmptyIn.D())
+		}
+		r.add("", words)
+	}
 }
 
 // mirrorRows say how far the copy of the serving connector's state is.
