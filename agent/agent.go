@@ -264,7 +264,9 @@ func (a *Agent) bind(ctx context.Context) error {
 			return fmt.Errorf("listen for %s on %s: %w", l.name, l.address, err)
 		}
 		server := a.newServer(l.name, l.handler)
-		a.listeners = append(a.listeners, &listener{name: l.name, net: a.bounded(l.name, bound, server), server: server})
+		a.listeners = append(a.listeners, &listener{
+			name: l.name, net: a.bounded(l.name, bound, server), server: server, drain: env.NewDrain(server),
+		})
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package peer
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"time"
 )
 
@@ -39,7 +38,7 @@ func (f *feed) Read(p []byte) (int, error) {
 func (f *feed) wait() error {
 	select {
 	case <-f.ctx.Done():
-		return io.EOF
+		return f.ctx.Err() // the connection is closed, without an end of the body
 	case <-f.link.fresh:
 	case <-f.next.C:
 	}

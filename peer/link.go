@@ -162,7 +162,7 @@ func (l *link) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	m, opened := l.mesh, time.Now()
 	for {
 		deadline := m.o.Deadline()
-		timer := time.NewTimer(deadline)
+		timer := time.NewTimer(deadline + env.Jitter(m.o.Env.Rand("peer/watch/"+string(l.name)), m.o.Interval/2, 1))
 		select {
 		case <-ctx.Done():
 			timer.Stop()

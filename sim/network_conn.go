@@ -121,11 +121,27 @@ func (e *end) take(p []byte) (int, bool, error) {
 		e.eof, e.queue = true, nil
 		return 0, true, io.EOF
 	}
-	count := copy(p, s.data)
-	if s.data = s.data[count:]; len(s.data) == 0 {
-		e.queue = e.queue[1:]
+	return e.fill(p, t), true, nil
+}
+
+// fill reads all that has arrived, as far as there is room. The end of a connection
+// that came meanwhile is seen a moment later: who reads a request and its end at one
+// moment would do as the scheduler likes.
+func (e *end) fill(p []byte, t int64) int {
+	count := 0
+	for count < len(p) && len(e.queue) > 0 && e.queue[0].data != nil && e.queue[0].at <= t {
+		s := &e.queue[0]
+		n := copy(p[count:], s.data)
+		count += n
+		if s.data = s.data[n:]; len(s.data) == 0 {
+			e.queue = e.queue[1:]
+		}
 	}
-	return count, true, nil
+	if len(e.queue) > 0 && e.queue[0].data == nil && e.queue[0].at <= t {
+		e.queue[0].at = t + int64(nearest)
+		e.latest = max(e.latest, e.queue[0].at)
+	}
+	return count
 }
 
 // arm sets the timer for what a waiting reader waits for. It is called with the
@@ -204,6 +220,8 @@ func (e *end) send(s segment) {
 	switch {
 	case e.owner.paused || e.net.isCut(e.outgoing()) || to.latest == never:
 		s.at = never
+	case s.data == nil: // after all data of its moment, if there is any
+		s.at = max(t+int64(e.net.delay(e.outgoing(), e.tag)+nearest), to.latest+1)
 	case e.written == t && to.latest > t:
 		s.at = to.latest // what is written at one moment arrives at one
 	default:

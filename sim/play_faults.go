@@ -35,6 +35,7 @@ var deeds = map[Kind]func(*run, Fault) error{
 	CloudFlap: (*run).cloudFlap,
 	CloudCut:  func(r *run, f Fault) error { return r.cut(f, both(f.Who, cloudName)) },
 	Force:     (*run).order, Clear: (*run).order,
+	Promote: (*run).electionOrder, Drain: (*run).electionOrder, Undrain: (*run).electionOrder,
 	Standby: (*run).standby, Change: (*run).change, Reboot: (*run).reboot,
 	Launch: (*run).launch, Disconnect: (*run).act, Reconnect: (*run).act, Logoff: (*run).act,
 	Clock: (*run).clock,
@@ -250,6 +251,19 @@ func (r *run) order(f Fault) error {
 			return
 		}
 		r.trace.add(f.Who, fmt.Sprintf("%s is done: record %d", f.Kind, answer.Record.Number))
+	})
+	return nil
+}
+
+// electionOrder gives an order about a connector's part in the election.
+func (r *run) electionOrder(f Fault) error {
+	if r.isDown(f.Who) {
+		return errNotRunning
+	}
+	a := r.world.Agent(site.FQDN(f.Who))
+	r.task(func() {
+		_, err := a.Election(r.ctx, wire.ElectionOrder{Action: string(f.Kind), By: "plan"})
+		r.trace.add(f.Who, fmt.Sprintf("%s: %v", f.Kind, err))
 	})
 	return nil
 }

@@ -97,6 +97,7 @@ type Server struct {
 	resets chan broker.Reset
 	net    net.Listener
 	http   *http.Server
+	drain  *env.Drain
 	closed sync.Once
 }
 
@@ -136,6 +137,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		handler = s.o.Misbehave(handler)
 	}
 	s.http = s.newHTTP(handler)
+	s.drain = env.NewDrain(s.http)
 	if s.net, err = s.o.Env.Listen(ctx, "tcp", s.o.Listen); err != nil {
 		return fmt.Errorf("listen on %s: %w", s.o.Listen, err)
 	}
