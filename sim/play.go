@@ -285,6 +285,6 @@ func (r *run) end() {
 	}
 	r.stop()
 	r.tasks.Wait()
-	_ = r.world.Close() // what was severed has nothing good to say
+	_ = r.world.Close()                                     // what was severed has nothing good to say
 	_ = sleep(context.WithoutCancel(r.ctx), 2*dialPatience) // net/http waits for nobody that dials
 }
