@@ -43,6 +43,9 @@ type core struct {
 
 	// ballot is whom this connector named last, under majority.
 	ballot election.Ballot
+	// final is the last record with which it gave the office away, and since when.
+	final   zone.Record
+	finalAt time.Time
 	// lost is who lost the office to this connector, and when; heardSince is since
 	// when each peer has been present without a break.
 	lost       map[site.FQDN]time.Time
@@ -187,6 +190,9 @@ func (c *core) hold(now time.Time, ch change) {
 	c.office = c.office && c.record.Writer == c.self
 	if before.Open() && !c.record.Open() {
 		c.closed = now
+	}
+	if c.record.Writer == c.self && c.record.Successor != "" {
+		c.final, c.finalAt = c.record, now
 	}
 	if c.record.Writer != c.self {
 		delete(c.lost, c.record.Writer)

@@ -54,16 +54,24 @@ func (c *core) promoted() bool { return c.record.Promotion != nil && c.record.Wr
 
 // leases are until when each word counts that names this connector: one deadline
 // after this one sent the heartbeat that the word echoes, less 5 % because two
-// clocks may drift apart.
+// clocks may drift apart. Who names this connector and has not seen that it gave the
+// office away will name another as soon as it has: such a word does not count.
 func (c *core) leases(in inputs) map[site.FQDN]time.Time {
 	life := in.settings.Deadline.D() * 95 / 100
 	out := map[site.FQDN]time.Time{}
 	for _, p := range in.peers {
-		if p.heard && p.facts.Vote == c.self && !p.facts.Starting && !p.echoed.IsZero() {
+		if p.heard && p.facts.Vote == c.self && !p.facts.Starting && !p.echoed.IsZero() && !c.predates(in, p.facts.Record) {
 			out[p.fqdn] = p.echoed.Add(life)
 		}
 	}
 	return out
+}
+
+// predates reports whether a word with that record may be from before the office was
+// given away. After two deadlines none is: the heartbeat that has the final goes out
+// within one, and what echoes an earlier one counts for another.
+func (c *core) predates(in inputs, r zone.Record) bool {
+	return !c.final.IsZero() && in.now.Sub(c.finalAt) < 2*in.settings.Deadline.D() && zone.Compare(r, c.final) < 0
 }
 
 // cast returns whom this round's heartbeat names, and binds this connector to it.

@@ -27,13 +27,13 @@ func (v View) byMajority(now time.Time) Result {
 	switch named, votes := v.count(running, r.Vote); {
 	case r.Quorum:
 		r.Until, r.Votes = until, v.leases(now, r.Vote)
+	case named != "" && named != v.Self:
+		r.Reason, r.Elected, r.Votes = v.told(choice, named, votes, r.Reason), named, votes
+		r.Successor = ""
 	case v.Promoted && v.Own.candidate():
 		r.Elected, r.Successor, r.Until = v.Self, "", now.Add(v.Deadline)
 		r.Reason = fmt.Sprintf("an operator promoted %s: no majority is present", v.Self)
 		r.Votes = v.leases(now, r.Vote)
-	case named != "" && named != v.Self:
-		r.Reason, r.Elected, r.Votes = v.told(choice, named, votes, r.Reason), named, votes
-		r.Successor = ""
 	default:
 		r.Elected, r.Successor, r.Votes = "", "", votes
 		r.Reason = v.noQuorum(choice, votes, r.Needed, r.Reason)
