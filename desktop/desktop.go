@@ -29,6 +29,9 @@ const (
 	fieldPause     = "pause"
 )
 
+// listenerShare: the listener may have half of the file descriptors.
+const listenerShare = 2
+
 // Agent is the agent of one machine, or of many simulated ones.
 type Agent struct {
 	o        Options
@@ -106,6 +109,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	var serving sync.WaitGroup
 	server := a.server(ctx)
 	drain := env.NewDrain(server)
+	listener = env.Bound(listener, server, listenerShare, func(room int) {
+		a.o.Logger.Warnf("the listener has %d connections, as many as it may have: for each new one the one that was idle for longest is closed", room)
+	})
 	serving.Go(func() { cancel(a.serve(server, listener)) })
 	close(a.listening)
 	a.work(ctx)

@@ -11,11 +11,9 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
-	"github.com/sirupsen/logrus"
 
 	"understudy/broker"
 	"understudy/cloud"
-	"understudy/events"
 	"understudy/site"
 	"understudy/storefront"
 	"understudy/vda"
@@ -128,7 +126,8 @@ func (s *Server) asks(r *http.Request, name string) (site.Connector, error) {
 	return c, nil
 }
 
-// getHealth reads the store: a broker that cannot is not healthy.
+// getHealth reads the store and knows whether it can be written: a broker that
+// cannot do both is not healthy, for it would refuse launches.
 func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
 	version, err := s.store.Version(r.Context())
 	if err != nil {
@@ -136,7 +135,17 @@ func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
 		wire.WriteError(w, err)
 		return
 	}
+	if err := s.store.Writable(r.Context()); err != nil {
+		wire.WriteError(w, diskFailed("the cloud broker's store cannot be written"))
+		return
+	}
 	wire.WriteJSON(w, http.StatusOK, wire.CloudHealth{Site: s.o.Site, Version: version})
+}
+
+func diskFailed(detail string) error {
+	p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeDisk, detail)
+	p.RetryAfter = retry
+	return p
 }
 
 func quoted(tag string) string { return `"` + tag + `"` }
@@ -200,10 +209,8 @@ func (s *Server) unpublished(err error) error {
 	if _, ok := asProblem(err); ok {
 		return err
 	}
-	s.event(events.DiskFailed, logrus.Fields{"reason": err.Error()})
-	p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeDisk, "the cloud broker cannot save the site; the one before it stays")
-	p.RetryAfter = retry
-	return p
+	s.log.WithError(err).Error("the site cannot be saved")
+	return diskFailed("the cloud broker cannot save the site; the one before it stays")
 }
 
 func (s *Server) connectorURLs(zone string) []string {
