@@ -140,6 +140,7 @@ func (c *core) decide(in inputs) (change, bool) {
 	c.see(in)
 	if !c.starting {
 		c.election = election.Elect(in.now, c.view(in))
+		c.turn()
 		// Losing needs no disk, so it comes before what does: a connector that cannot
 		// write must not keep the office for it.
 		steps = []func(inputs) *change{c.lose, c.raise, c.adopt, c.take, c.outrank, c.lapse, c.handOver, c.obey, c.move}

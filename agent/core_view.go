@@ -82,9 +82,6 @@ func (c *core) cast(in inputs) site.FQDN {
 	if c.starting || vote == "" || zone.Compare(c.highestHeard(in), c.record) > 0 {
 		return ""
 	}
-	if vote != c.ballot.Name {
-		c.ballot = election.Ballot{Name: vote}
-	}
 	c.ballot.Last = in.now
 	for _, p := range in.peers {
 		if p.fqdn == vote && p.heard {
@@ -92,6 +89,14 @@ func (c *core) cast(in inputs) site.FQDN {
 		}
 	}
 	return vote
+}
+
+// turn changes whom this connector names as soon as it has decided to: the next
+// decision of the same round must not fall back.
+func (c *core) turn() {
+	if vote := c.election.Vote; vote != "" && vote != c.ballot.Name {
+		c.ballot = election.Ballot{Name: vote}
+	}
 }
 
 // see notes since when each peer is present without a break.

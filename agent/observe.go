@@ -25,6 +25,8 @@ type Observed struct {
 	// Snapshot is the version in use; zero where there is none.
 	Snapshot site.Version
 	Digest   string
+	// Actives are the zone's active connectors in the list in use.
+	Actives []site.FQDN
 }
 
 // Observe shows what requests are answered by now.
@@ -35,6 +37,11 @@ func (a *Agent) Observe() Observed {
 		Accepts: s.judge(time.Now()).engine != nil, Office: s.serving != nil,
 	}
 	o.Snapshot, o.Digest = a.current()
+	for _, c := range a.list.Load().Connectors {
+		if !c.Standby {
+			o.Actives = append(o.Actives, c.FQDN)
+		}
+	}
 	return o
 }
 

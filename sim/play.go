@@ -78,6 +78,7 @@ type run struct {
 	mu       sync.Mutex // guards what follows
 	served   int
 	stopped  map[string]bool // processes that are down, or on their way
+	stopping map[string]bool // those on their way
 	clearing map[string]bool // zones
 }
 
@@ -85,7 +86,7 @@ func newRun(ctx context.Context, p Plan, dir string) (*run, error) {
 	ctx, stop := context.WithCancel(ctx)
 	r := &run{
 		ctx: ctx, stop: stop, plan: p, net: newNetwork(p.Seed), hosts: map[string]*host{}, cloud: &misbehaviour{seed: p.Seed},
-		news: make(chan struct{}, 1), site: makeSite(p.Shape), boots: map[string]int{}, stopped: map[string]bool{}, clearing: map[string]bool{},
+		news: make(chan struct{}, 1), site: makeSite(p.Shape), boots: map[string]int{}, stopped: map[string]bool{}, stopping: map[string]bool{}, clearing: map[string]bool{},
 	}
 	r.trace = &trace{began: time.Now(), heard: r.heard}
 	r.watch = newWatch(r)

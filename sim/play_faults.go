@@ -121,6 +121,19 @@ func (r *run) crash(f Fault) error {
 	return nil
 }
 
+// isStopping reports whether a process is on its way down, and comes up by itself.
+func (r *run) isStopping(who string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopping[who]
+}
+
+func (r *run) setStopping(who string, stopping bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopping[who] = stopping
+}
+
 // restart ends a process in an orderly way first, where it runs.
 func (r *run) restart(f Fault) error {
 	if r.isDown(f.Who) {
@@ -128,10 +141,12 @@ func (r *run) restart(f Fault) error {
 		return nil
 	}
 	r.setDown(f.Who, true)
+	r.setStopping(f.Who, true)
 	r.task(func() {
 		if err := r.world.Stop(processName(f.Who)); err != nil {
 			r.trace.add(f.Who, "stopped with an error: "+err.Error())
 		}
+		r.setStopping(f.Who, false)
 		if sleep(r.ctx, max(f.For, time.Millisecond)) == nil {
 			r.bringUp(f.Who)
 		}
@@ -141,7 +156,7 @@ func (r *run) restart(f Fault) error {
 
 // bringUp starts what is down.
 func (r *run) bringUp(who string) {
-	if !r.isDown(who) || r.world.Runs(processName(who)) {
+	if !r.isDown(who) || r.isStopping(who) || r.world.Runs(processName(who)) {
 		return
 	}
 	var err error

@@ -117,22 +117,17 @@ func (w *watch) minority(v *view, z string, all []site.FQDN) {
 	if settings.Policy != site.Majority {
 		return
 	}
-	active := 0
 	for _, name := range all {
-		if !w.run.isStandby(name) {
-			active++
-		}
-	}
-	for _, name := range all {
+		o := v.connectors[name]
 		near := 0
-		for _, other := range all {
-			if !w.run.isStandby(other) && w.run.reaches(name, other) {
+		for _, other := range o.Actives {
+			if w.run.reaches(name, other) {
 				near++
 			}
 		}
-		alone := v.connectors[name].Accepts && v.connectors[name].State.HA() && 2*near <= active
+		alone := o.Accepts && o.State.HA() && o.Record.Promotion == nil && 2*near <= len(o.Actives)
 		if w.lasting(string(name)+" minority", v.now, alone, settings.Deadline.D()+watchEvery) {
-			w.broken(ruleOneServes, fmt.Sprintf("%s serves in %s with %d of %d active connectors", name, z, near, active))
+			w.broken(ruleOneServes, fmt.Sprintf("%s serves in %s with %d of %d active connectors", name, z, near, len(o.Actives)))
 		}
 	}
 }
@@ -293,8 +288,4 @@ func (r *run) reaches(a, b site.FQDN) bool {
 		return false
 	}
 	return !r.net.isCut(way{string(a), string(b)}) && !r.net.isCut(way{string(b), string(a)})
-}
-
-func (r *run) isStandby(name site.FQDN) bool {
-	return slices.ContainsFunc(r.site.Connectors, func(c site.Connector) bool { return c.FQDN == name && c.Standby })
 }
