@@ -239,7 +239,7 @@ func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 		}
 	}
 	if snapshot, ok := a.snapshots.Current(); ok {
-		f.Config, f.ConfigAge = snapshot.Version, site.Duration(in.wall.Sub(snapshot.Imported).Round(time.Second))
+		f.Config, f.ConfigAge = snapshot.Version, ageOf(snapshot.Imported, in.wall)
 		snapshot.Release()
 	}
 	if idle, asked := a.front.idle(now); asked {

@@ -101,10 +101,16 @@ func (a *Agent) healthStatus(now time.Time, in inputs) wire.HealthStatus {
 	return h
 }
 
+// ageOf is the age of what was made at a time, by a wall clock that may have been
+// set back since.
+func ageOf(made, wall time.Time) site.Duration {
+	return site.Duration(max(0, wall.Sub(made)).Round(time.Second))
+}
+
 func (a *Agent) currentSnapshot(wall time.Time) *wire.SnapshotStatus {
 	for _, s := range a.Snapshots() {
 		if s.State == "current" {
-			s.Age = site.Duration(wall.Sub(s.Imported).Round(time.Second))
+			s.Age = ageOf(s.Imported, wall)
 			return &s
 		}
 	}
