@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -75,9 +76,16 @@ func (a *Agent) judgeSelf(now time.Time, in *inputs) {
 	own, usable := a.ownVersion()
 	in.usable = usable
 	newest, holder := own, a.o.FQDN
+	rival := own // the newest of those that could serve instead
 	for _, p := range in.peers {
-		if p.heard && !p.facts.Config.IsZero() && p.facts.Config.Compare(newest) > 0 {
+		if !p.heard || p.facts.Config.IsZero() {
+			continue
+		}
+		if p.facts.Config.Compare(newest) > 0 {
 			newest, holder = p.facts.Config, p.fqdn
+		}
+		if p.facts.Config.Compare(rival) > 0 && in.couldServe(p) {
+			rival = p.facts.Config
 		}
 	}
 	switch {
@@ -87,8 +95,15 @@ func (a *Agent) judgeSelf(now time.Time, in *inputs) {
 		a.behindSince = now
 	}
 	in.ahead = holder
-	in.whyNot = a.whyNot(now, usable, newest, own)
+	in.whyNot = a.whyNot(now, usable, rival, own)
 	in.canServe = in.whyNot == ""
+}
+
+// couldServe: who is behind gives way only to one that could serve instead. To
+// one with a broken disk, say, the whole zone would give way for nothing.
+func (in *inputs) couldServe(p peerWord) bool {
+	promotedOnly := in.settings.Policy == site.Majority && slices.Contains(in.standbys, p.fqdn)
+	return p.facts.CanServe && !p.facts.Leaving && !promotedOnly
 }
 
 func (a *Agent) whyNot(now time.Time, usable bool, newest, own site.Version) string {

@@ -42,6 +42,9 @@ func TestSeed(t *testing.T) {
 		}
 		p = p.Only(kept)
 	}
+	if *saveFlag != "" {
+		keepPlan(t, *saveFlag, p)
+	}
 	o := Play(t, p)
 	t.Logf("seed %d\n%s\n%s", p.Seed, p.Shape, Timeline(p, o, 0))
 	for _, v := range o.Broken {
