@@ -54,35 +54,60 @@ func (c *core) promoted() bool { return c.record.Promotion != nil && c.record.Wr
 
 // leases are until when each word counts that names this connector: one deadline
 // after this one sent the heartbeat that the word echoes, less 5 % because two
-// clocks may drift apart. Who names this connector and has not seen that it gave the
-// office away will name another as soon as it has: such a word does not count.
+// clocks may drift apart.
 func (c *core) leases(in inputs) map[site.FQDN]time.Time {
 	life := in.settings.Deadline.D() * 95 / 100
 	out := map[site.FQDN]time.Time{}
 	for _, p := range in.peers {
-		if p.heard && p.facts.Vote == c.self && !p.facts.Starting && !p.echoed.IsZero() && !c.predates(in, p.facts.Record) {
+		if p.heard && p.facts.Vote == c.self && !p.facts.Starting && !p.echoed.IsZero() && !c.givenUp(in, p.echoed) {
 			out[p.fqdn] = p.echoed.Add(life)
 		}
 	}
 	return out
 }
 
-// predates reports whether a word with that record may be from before the office was
-// given away. After two deadlines none is: the heartbeat that has the final goes out
-// within one, and what echoes an earlier one counts for another.
-func (c *core) predates(in inputs, r zone.Record) bool {
-	return !c.final.IsZero() && in.now.Sub(c.finalAt) < 2*in.settings.Deadline.D() && zone.Compare(r, c.final) < 0
+// givenUp: who stops naming itself lets everybody name another at once, so it gives
+// up the words that echo what it sent before it names itself again. After two
+// deadlines there are none: what it sent before is out within one, and what echoes
+// that counts for another.
+func (c *core) givenUp(in inputs, echoed time.Time) bool {
+	recent := !c.gaveUp.IsZero() && in.now.Sub(c.gaveUp) < 2*in.settings.Deadline.D()
+	return recent && (c.insistedAt.IsZero() || echoed.Before(c.insistedAt))
 }
+
+func (c *core) giveUp(now time.Time) { c.gaveUp, c.insistedAt, c.named = now, time.Time{}, "" }
+
+// heedFinal: the last record of who was named releases who named it.
+func (c *core) heedFinal(now time.Time) {
+	if c.record.Successor == "" {
+		return
+	}
+	if c.record.Writer == c.ballot.Name {
+		c.release()
+	}
+	if c.record.Writer == c.self {
+		c.giveUp(now)
+	}
+}
+
+// release ends what binds this connector to whom it named.
+func (c *core) release() { c.ballot, c.insists = election.Ballot{}, false }
 
 // cast returns whom this round's heartbeat names, and binds this connector to it.
 // Who knows of a record that it has not copied names nobody: it would not know that
 // the one it names has given the office away.
 func (c *core) cast(in inputs) site.FQDN {
 	vote := c.election.Vote
-	if c.starting || vote == "" || zone.Compare(c.highestHeard(in), c.record) > 0 {
+	if c.starting || zone.Compare(c.highestHeard(in), c.record) > 0 {
+		vote = ""
+	}
+	if c.named == c.self && vote != c.self {
+		c.giveUp(in.now)
+	}
+	c.named = vote
+	if vote == "" {
 		return ""
 	}
-	c.ballot.Last = in.now
 	for _, p := range in.peers {
 		if p.fqdn == vote && p.heard {
 			c.ballot.Bound = latest(c.ballot.Bound, p.at.Add(in.settings.Deadline.D()))
@@ -95,7 +120,25 @@ func (c *core) cast(in inputs) site.FQDN {
 // decision of the same round must not fall back.
 func (c *core) turn() {
 	if vote := c.election.Vote; vote != "" && vote != c.ballot.Name {
-		c.ballot = election.Ballot{Name: vote}
+		c.release()
+		c.ballot.Name = vote
+	}
+}
+
+// heed releases this connector from whom it named when that one has named itself
+// and now names another: it has given the office away.
+func (c *core) heed(in inputs) {
+	if c.named == c.self && c.insistedAt.IsZero() {
+		c.insistedAt = in.now
+	}
+	for _, p := range in.peers {
+		switch {
+		case p.fqdn != c.ballot.Name || !p.heard:
+		case p.facts.Vote == p.fqdn:
+			c.insists = true
+		case p.facts.Vote != "" && c.insists:
+			c.release()
+		}
 	}
 }
 

@@ -60,11 +60,10 @@ type View struct {
 	Promoted bool
 }
 
-// Ballot is whom a connector named, when it last did, and until when that binds
-// it: before, it names nobody else.
+// Ballot is whom a connector named, and until when that binds it: before, it names
+// nobody else.
 type Ballot struct {
 	Name  site.FQDN
-	Last  time.Time
 	Bound time.Time
 }
 

@@ -57,10 +57,9 @@ func (v View) noQuorum(choice site.FQDN, votes, needed int, reason string) strin
 }
 
 // ballot: one at a time. Another is named only when the earlier word no longer
-// counts, or when the one that was named has given the office away since.
+// counts.
 func (v View) ballot(now time.Time, choice site.FQDN) site.FQDN {
-	gaveAway := v.Record.Successor != "" && v.Record.Writer == v.Ballot.Name && v.Ballot.Last.Before(v.Held)
-	if choice == v.Ballot.Name || gaveAway || !now.Before(v.Ballot.Bound) {
+	if choice == v.Ballot.Name || !now.Before(v.Ballot.Bound) {
 		return choice
 	}
 	return ""

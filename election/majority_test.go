@@ -45,7 +45,7 @@ func (w words) views() []election.View {
 			Held: now, Deadline: deadline, Leases: map[site.FQDN]time.Time{},
 		}
 		if w.vote[i] != "" {
-			v.Ballot = election.Ballot{Name: w.vote[i], Last: now, Bound: now.Add(time.Second)}
+			v.Ballot = election.Ballot{Name: w.vote[i], Bound: now.Add(time.Second)}
 		}
 		v.Own.Hears = map[site.FQDN]election.Word{}
 		for j, other := range w.list {
@@ -251,15 +251,6 @@ func TestMajorityScenarios(t *testing.T) {
 			says(v, "c2", func(w *election.Word) { w.Vote = "" })
 		}, "", "", "c1", "no_quorum"},
 		{"go on naming the incumbent until its final", nil, "c1", "c0", "c1", "hands the office over"},
-		{"at the final the word is given up", func(v *election.View) {
-			v.Record.Successor, v.Ballot.Last = "c0", now.Add(-1)
-		}, "", "", "c0", "name"},
-		{"but not one renewed since the final", func(v *election.View) {
-			v.Record.Successor, v.Ballot.Last = "c0", now
-		}, "", "", "", "no_quorum"},
-		{"nor one for another than who gave the office away", func(v *election.View) {
-			v.Record.Successor, v.Ballot = "c0", election.Ballot{Name: "c2", Last: now.Add(-1), Bound: now.Add(1)}
-		}, "", "", "", ""},
 		{"a word for another binds until its bound", func(v *election.View) { v.Ballot.Name, v.Ballot.Bound = "c2", now.Add(1); v.Leases = nil }, "", "", "", "no_quorum"},
 		{"and is free at it", func(v *election.View) { v.Ballot.Name, v.Ballot.Bound = "c2", now }, "c1", "c0", "c1", ""},
 		{"after a start name nobody for one deadline", func(v *election.View) { v.Ballot = election.Ballot{Bound: now.Add(1)}; v.Leases = nil }, "", "", "", "no_quorum"},
