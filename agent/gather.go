@@ -222,6 +222,7 @@ func (a *Agent) publish(now time.Time, in inputs) {
 		elected: a.core.election.Elected, outage: a.core.record.Outage, term: a.core.record.Term, record: a.core.record,
 		until: a.core.election.Until, majority: in.settings.Policy == site.Majority,
 		successor: a.core.election.Successor, draining: a.core.draining, highest: a.core.highest,
+		canServe: in.canServe, health: in.health,
 	}
 	if a.core.starting {
 		s.elected = ""

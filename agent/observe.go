@@ -25,6 +25,11 @@ type Observed struct {
 	// Snapshot is the version in use; zero where there is none.
 	Snapshot site.Version
 	Digest   string
+	// Checked says that a health check of the cloud broker has finished since the
+	// start, Healthy that nothing speaks against it since the latest.
+	Checked, Healthy bool
+	// CanServe and Draining are what it says of itself to its peers.
+	CanServe, Draining bool
 	// Actives are the zone's active connectors in the list in use.
 	Actives []site.FQDN
 }
@@ -35,6 +40,7 @@ func (a *Agent) Observe() Observed {
 	o := Observed{
 		State: s.state, Starting: s.starting, Elected: s.elected, Record: s.record, Highest: s.highest,
 		Accepts: s.judge(time.Now()).engine != nil, Office: s.serving != nil,
+		Checked: s.health.checked, Healthy: s.health.healthy, CanServe: s.canServe, Draining: s.draining,
 	}
 	o.Snapshot, o.Digest = a.current()
 	for _, c := range a.list.Load().Connectors {

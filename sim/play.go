@@ -72,13 +72,17 @@ type run struct {
 
 	agenda agenda
 	site   *site.Site // as it was published last
+	first  *site.Site
 	boots  map[string]int
 	quiet  time.Time // when something was last done to the site
+	// ordered is when an operator or an administrator last wanted something.
+	ordered time.Time
 
 	mu       sync.Mutex // guards what follows
 	served   int
 	stopped  map[string]bool // processes that are down, or on their way
 	stopping map[string]bool // those on their way
+	gone     map[string]bool // those that do not come back
 	clearing map[string]bool // zones
 }
 
@@ -86,8 +90,9 @@ func newRun(ctx context.Context, p Plan, dir string) (*run, error) {
 	ctx, stop := context.WithCancel(ctx)
 	r := &run{
 		ctx: ctx, stop: stop, plan: p, net: newNetwork(p.Seed), hosts: map[string]*host{}, cloud: &misbehaviour{seed: p.Seed},
-		news: make(chan struct{}, 1), site: makeSite(p.Shape), boots: map[string]int{}, stopped: map[string]bool{}, stopping: map[string]bool{}, clearing: map[string]bool{},
+		news: make(chan struct{}, 1), site: makeSite(p.Shape), boots: map[string]int{}, stopped: map[string]bool{}, stopping: map[string]bool{}, gone: map[string]bool{}, clearing: map[string]bool{},
 	}
+	r.first = r.site
 	r.trace = &trace{began: time.Now(), heard: r.heard}
 	r.watch = newWatch(r)
 	r.addHosts()
@@ -188,10 +193,11 @@ func (r *run) play() Outcome {
 		r.watch.broken("start", err.Error())
 	} else {
 		r.schedule()
-		r.drive(r.plan.Shape.Length)
-		r.mend()
-		r.settle()
-		r.watch.finish()
+		for _, part := range []func(){func() { r.drive(r.plan.Shape.Length) }, r.mend, r.settle, r.watch.finish} {
+			if !r.over() {
+				part()
+			}
+		}
 	}
 	simulated := time.Since(began)
 	r.trace.close()
@@ -231,10 +237,13 @@ func (r *run) odd(about string, n uint64, limit time.Duration) time.Duration {
 // drive carries the agenda out and looks at the site, for so long.
 func (r *run) drive(d time.Duration) {
 	until := time.Now().Add(d)
-	for time.Now().Before(until) {
+	for time.Now().Before(until) && !r.over() {
 		r.turn(until)
 	}
 }
+
+// over reports whether a brief run has shown what it was to show.
+func (r *run) over() bool { return r.plan.Brief && len(r.watch.violations()) > 0 }
 
 // turn waits for what comes next: something to do, to look at, or an event.
 func (r *run) turn(until time.Time) {
@@ -268,6 +277,9 @@ func (r *run) await(what string, patience time.Duration, why func() string) erro
 	for {
 		reason := why()
 		if reason == "" {
+			return nil
+		}
+		if r.over() {
 			return nil
 		}
 		if !time.Now().Before(deadline) {

@@ -55,6 +55,9 @@ func (r *run) settle() {
 		return
 	}
 	r.trace.add("plan", fmt.Sprintf("the site is well after %s", time.Since(began)))
+	if r.plan.Seed%4 == 0 {
+		r.drive(r.watch.settings().PreemptAfter.D() + 3*r.watch.slack()) // whoever ranks first comes back
+	}
 }
 
 // bound is how long everything may take after the faults.
@@ -72,11 +75,13 @@ func (r *run) clearForces() {
 	for _, z := range r.world.Zones() {
 		for _, c := range r.connectorsOf(z) {
 			a := r.world.Agent(c)
-			if a == nil || !a.Observe().Record.Forced() || !r.beginClear(z) {
+			if a == nil || r.isDown(string(c)) || !a.Observe().Record.Forced() || !r.beginClear(z) {
 				continue
 			}
+			r.watch.gaveOrder(z)
 			r.task(func() {
-				_, err := a.Outage(r.ctx, wire.OutageOrder{Action: "clear", Reason: "the end", By: "plan"})
+				answer, err := a.Outage(r.ctx, wire.OutageOrder{Action: "clear", Reason: "the end", By: "plan"})
+				r.watch.orderDone(z, false, err == nil, answer.Record.Number)
 				r.trace.add(string(c), fmt.Sprintf("the last clear: %v", err))
 				_ = sleep(r.ctx, 5*time.Second)
 				r.mu.Lock()
@@ -110,6 +115,9 @@ func (r *run) connectorsOf(zone string) []site.FQDN {
 // whyNotNormal says what is missing from an ordinary day.
 func (r *run) whyNotNormal() string {
 	for _, c := range r.world.Connectors() {
+		if r.isGone(c.FQDN) {
+			continue
+		}
 		if r.isDown(string(c.FQDN)) {
 			return string(c.FQDN) + " is down"
 		}
@@ -136,6 +144,9 @@ func (r *run) whyNotServing() string {
 	for _, z := range r.world.Zones() {
 		serving, registered := 0, 0
 		for _, c := range r.connectorsOf(z) {
+			if r.isGone(c) {
+				continue
+			}
 			if r.isDown(string(c)) {
 				return string(c) + " is down"
 			}

@@ -24,7 +24,7 @@ func (r *run) schedule() {
 
 // deeds are what each kind of fault does.
 var deeds = map[Kind]func(*run, Fault) error{
-	Crash: (*run).crash, Restart: (*run).restart, Pause: (*run).pause,
+	Crash: (*run).crash, Leave: (*run).leave, Restart: (*run).restart, Pause: (*run).pause,
 	Cut:       func(r *run, f Fault) error { return r.cut(f, both(f.Who, f.Other)) },
 	CutOneWay: func(r *run, f Fault) error { return r.cut(f, []way{{f.Who, f.Other}}) },
 	Heal:      (*run).heal, Slow: (*run).slow, Lossy: (*run).lossy,
@@ -36,7 +36,7 @@ var deeds = map[Kind]func(*run, Fault) error{
 	CloudCut:  func(r *run, f Fault) error { return r.cut(f, both(f.Who, cloudName)) },
 	Force:     (*run).order, Clear: (*run).order,
 	Promote: (*run).electionOrder, Drain: (*run).electionOrder, Undrain: (*run).electionOrder,
-	Standby: (*run).standby, Change: (*run).change, Reboot: (*run).reboot,
+	Standby: (*run).standby, Jump: (*run).standby, Change: (*run).change, Reboot: (*run).reboot,
 	Launch: (*run).launch, Disconnect: (*run).act, Reconnect: (*run).act, Logoff: (*run).act,
 	Clock: (*run).clock,
 }
@@ -50,6 +50,9 @@ func (r *run) carryOut(f Fault) {
 	r.trace.add("plan", describe(f))
 	if r.shakes(f.Kind) {
 		r.disturb(f.For)
+	}
+	if slices.Contains([]Kind{Force, Clear, Promote, Drain, Undrain, Standby, Jump, Change}, f.Kind) {
+		r.ordered = time.Now()
 	}
 	deed := deeds[f.Kind]
 	if deed == nil {
@@ -134,6 +137,24 @@ func (r *run) setStopping(who string, stopping bool) {
 	r.stopping[who] = stopping
 }
 
+// leave takes a connector away for good.
+func (r *run) leave(f Fault) error {
+	r.setGone(f.Who)
+	return r.crash(Fault{Who: f.Who})
+}
+
+func (r *run) setGone(who string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gone[who] = true
+}
+
+func (r *run) isGone(who site.FQDN) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.gone[string(who)] && r.stopped[string(who)]
+}
+
 // restart ends a process in an orderly way first, where it runs.
 func (r *run) restart(f Fault) error {
 	if r.isDown(f.Who) {
@@ -156,7 +177,7 @@ func (r *run) restart(f Fault) error {
 
 // bringUp starts what is down.
 func (r *run) bringUp(who string) {
-	if !r.isDown(who) || r.isStopping(who) || r.world.Runs(processName(who)) {
+	if !r.isDown(who) || r.isStopping(who) || r.isGone(site.FQDN(who)) || r.world.Runs(processName(who)) {
 		return
 	}
 	var err error
@@ -259,8 +280,11 @@ func (r *run) order(f Fault) error {
 		return errNotRunning
 	}
 	a := r.world.Agent(site.FQDN(f.Who))
+	z := r.watch.zoneOf(site.FQDN(f.Who))
+	r.watch.gaveOrder(z)
 	r.task(func() {
 		answer, err := a.Outage(r.ctx, wire.OutageOrder{Action: string(f.Kind), Reason: "drill", By: "plan"})
+		r.watch.orderDone(z, f.Kind == Force, err == nil, answer.Record.Number)
 		if err != nil {
 			r.trace.add(f.Who, fmt.Sprintf("%s is refused: %v", f.Kind, err))
 			return
@@ -286,7 +310,7 @@ func (r *run) electionOrder(f Fault) error {
 func (r *run) standby(f Fault) error {
 	return r.publish(func(s *site.Site) {
 		for i := range s.Connectors {
-			if string(s.Connectors[i].FQDN) == f.Who {
+			if name := string(s.Connectors[i].FQDN); name == f.Who || name == f.Other {
 				s.Connectors[i].Standby = f.N == 1
 			}
 		}

@@ -25,6 +25,9 @@ type watch struct {
 	held    map[string]desktop.Holding
 	highest map[site.FQDN]uint64
 	since   map[string]time.Time // since when something that must pass has been so
+	zones   map[string]*sight
+	moves   moves
+	probe   time.Time // when every connector is asked again
 
 	mu       sync.Mutex // guards what follows
 	broke    []Violation
@@ -33,6 +36,9 @@ type watch struct {
 	boots    map[string]bool // desktops that were rebooted, until that is seen
 	ends     map[string]bool // sessions whose users have logged off
 	answers  []answered
+	pending  []move
+	orders   map[string]standing // by zone
+	underWay map[string]int      // orders that are not answered yet, by zone
 }
 
 // answered is a launch that a user has got an answer to.
@@ -45,7 +51,7 @@ type answered struct {
 
 func newWatch(r *run) *watch {
 	return &watch{
-		run: r, next: time.Now(), last: map[site.FQDN]agent.Observed{}, held: map[string]desktop.Holding{}, highest: map[site.FQDN]uint64{},
+		run: r, next: time.Now(), zones: map[string]*sight{}, moves: newMoves(), orders: map[string]standing{}, underWay: map[string]int{}, last: map[site.FQDN]agent.Observed{}, held: map[string]desktop.Holding{}, highest: map[site.FQDN]uint64{},
 		since: map[string]time.Time{}, told: map[string]bool{}, versions: map[string]bool{}, boots: map[string]bool{}, ends: map[string]bool{},
 	}
 }
@@ -93,6 +99,8 @@ func (w *watch) look() {
 			v.desktops[string(m.Name)], _ = d.Holding(m.Name)
 		}
 	}
+	w.survey(&v)
+	w.judgeMoves(&v)
 	for _, rule := range rules {
 		if rule.look != nil {
 			rule.look(w, &v)
@@ -131,6 +139,7 @@ func (w *watch) heard(who string, fields logrus.Fields) {
 	name, _ := fields["event"].(string)
 	if events.Name(name) == events.StateChanged {
 		w.transition(who, fields)
+		w.moved(who, fields)
 	}
 	if version, ok := fields["version"].(string); ok && who == cloudName {
 		w.mark(w.versions, version)

@@ -25,6 +25,15 @@ const (
 	ruleSessions    = "sessions"
 	ruleLeases      = "leases"
 	ruleLiveness    = "liveness"
+	ruleEntry       = "entry"
+	rulePeriods     = "periods"
+	ruleRecovery    = "recovery"
+	ruleDamping     = "damping"
+	ruleFirst       = "first-elected"
+	ruleRefuses     = "others-refuse"
+	ruleLeftovers   = "leftovers"
+	ruleLists       = "lists"
+	ruleOrders      = "orders"
 )
 
 // rule is one invariant: what is checked at each look, and what in the end. The
@@ -46,6 +55,15 @@ var rules = []rule{
 	{ruleSessions, "no transition, takeover or restart of a broker ends a running session", (*watch).sessions, nil},
 	{ruleLeases, "every desktop's lease is with one broker", (*watch).leases, nil},
 	{ruleLiveness, "after the faults the zone is Normal with all desktops registered, or serving them if the cloud broker is away", nil, nil},
+	{ruleEntry, "a zone enters HA mode only when no present active connector was healthy for the detection period, or by force", nil, nil},
+	{rulePeriods, "InitialHA and PendingRecovery last their periods", nil, nil},
+	{ruleRecovery, "recovery begins, and the outage ends, only while every present active connector is healthy, the latter for the whole period", nil, nil},
+	{ruleDamping, "outages that follow one another raise the level by which the periods grow", nil, nil},
+	{ruleFirst, "in a steady zone everybody takes the first by rank that can serve for elected", (*watch).firstElected, nil},
+	{ruleRefuses, "in HA mode who does not serve refuses a StoreFront's request and names the elected one", (*watch).probes, nil},
+	{ruleLeftovers, "in Normal nothing is left of the outage's registrations", (*watch).leftovers, nil},
+	{ruleLists, "under majority the active connectors in use change one at a time", (*watch).lists, nil},
+	{ruleOrders, "a force or clear that was answered stands while one connector at a time goes away", (*watch).ordersStand, nil},
 }
 
 // oneUser looks at what the desktops themselves hold.
@@ -76,24 +94,21 @@ func (w *watch) electedAccepts(v *view) {
 func (w *watch) oneServes(v *view) {
 	for _, z := range w.run.world.Zones() {
 		all := w.run.connectorsOf(z)
-		serving, able, ha := 0, 0, 0
+		serving, able := 0, 0
 		for _, name := range all {
 			o, up := v.connectors[name]
-			if up && o.State.HA() {
-				ha++
-			}
 			if up && o.Accepts {
 				serving++
 			}
-			if up && w.run.world.Agent(name).Status().Election.CanServe {
+			if up && o.CanServe && (w.settings().Policy != site.Majority || contains(o.Actives, name)) {
 				able++
 			}
 		}
-		whole := v.quiet && w.run.connected(all) && ha == len(all)
+		whole := w.whole(z, v) && w.allHA(z, v)
 		if w.lasting(z+" two", v.now, whole && serving > 1, time.Second) {
 			w.broken(ruleOneServes, fmt.Sprintf("%d connectors serve in the quiet zone %s: %s", serving, z, serve(all, v)))
 		}
-		if w.lasting(z+" none", v.now, whole && serving == 0 && able > 0, w.slack()+2*time.Second) {
+		if w.lasting(z+" none", v.now, whole && w.quorate(z, v) && serving == 0 && able > 0, w.slack()+2*time.Second) {
 			w.broken(ruleOneServes, fmt.Sprintf("nobody serves in the quiet zone %s, though %d could", z, able))
 		}
 		w.minority(v, z, all)
@@ -113,20 +128,18 @@ func serve(all []site.FQDN, v *view) string {
 // minority: under majority nobody serves whom less than half of the active
 // connectors can hear; they may need the deadline to find out.
 func (w *watch) minority(v *view, z string, all []site.FQDN) {
-	settings := w.run.plan.Shape.Settings.WithDefaults()
-	if settings.Policy != site.Majority {
+	if w.settings().Policy != site.Majority {
 		return
 	}
 	for _, name := range all {
-		o := v.connectors[name]
-		near := 0
+		o, near := v.connectors[name], 0
 		for _, other := range o.Actives {
 			if w.run.reaches(name, other) {
 				near++
 			}
 		}
 		alone := o.Accepts && o.State.HA() && o.Record.Promotion == nil && 2*near <= len(o.Actives)
-		if w.lasting(string(name)+" minority", v.now, alone, settings.Deadline.D()+watchEvery) {
+		if w.lasting(string(name)+" minority", v.now, alone, w.settings().Deadline.D()+watchEvery) {
 			w.broken(ruleOneServes, fmt.Sprintf("%s serves in %s with %d of %d active connectors", name, z, near, len(o.Actives)))
 		}
 	}
