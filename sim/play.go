@@ -190,7 +190,7 @@ func (r *run) heard(who string, fields logrus.Fields) {
 func (r *run) play() Outcome {
 	began := time.Now()
 	if err := r.start(); err != nil {
-		r.watch.broken("start", err.Error())
+		r.watch.broken(ruleStart, err.Error())
 	} else {
 		r.schedule()
 		for _, part := range []func(){func() { r.drive(r.plan.Shape.Length) }, r.mend, r.settle, r.watch.finish} {

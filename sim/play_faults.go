@@ -190,7 +190,7 @@ func (r *run) bringUp(who string) {
 		err = r.world.StartDesktop(r.ctx, who)
 	}
 	if err != nil {
-		r.watch.broken("start", fmt.Sprintf("%s does not start: %v", who, err))
+		r.watch.broken(ruleStart, fmt.Sprintf("%s does not start: %v", who, err))
 	}
 	r.setDown(who, false)
 }

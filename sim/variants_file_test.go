@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"understudy/site"
 )
 
 // Where the variants are, and the source that they are of.
@@ -25,7 +27,9 @@ type variant struct {
 	what, rule string
 	// seeds are some that are known to catch it.
 	seeds []uint64
-	edits []edit
+	// policy is the one under which alone it can show; empty: any.
+	policy site.Policy
+	edits  []edit
 }
 
 // edit replaces a text that is in a file exactly once.
@@ -83,6 +87,8 @@ func (v *variant) field(line string) error {
 	switch key {
 	case "what":
 		v.what = value
+	case "policy":
+		v.policy = site.Policy(value)
 	case "rule":
 		v.rule = value
 	case "seeds":
@@ -94,7 +100,7 @@ func (v *variant) field(line string) error {
 			v.seeds = append(v.seeds, n)
 		}
 	default:
-		return fmt.Errorf("%q is not what, rule or seeds", key)
+		return fmt.Errorf("%q is not what, rule, policy or seeds", key)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func TestVariantsAreCaught(t *testing.T) {
 			t.Parallel()
 			free <- struct{}{}
 			defer func() { <-free }()
-			c := hunt(t, v, append(slices.Clone(v.seeds), fresh(v.seeds, otherSeeds)...), 1, 1)
+			c := hunt(t, v, append(slices.Clone(v.seeds), fresh(v, v.seeds, otherSeeds)...), 1, 1)
 			if len(c.caught) == 0 {
 				t.Errorf("%s: none of %d seeds notices; make variants looks for others", v.what, c.played)
 			}
@@ -64,7 +64,7 @@ func TestVariants(t *testing.T) {
 		if *onlyFlag != "" && !slices.Contains(strings.Split(*onlyFlag, ","), v.name) {
 			continue
 		}
-		c := hunt(t, v, fresh(nil, *seedsFlag), keptSeeds, *workersFlag)
+		c := hunt(t, v, fresh(v, nil, *seedsFlag), keptSeeds, *workersFlag)
 		rows[v.name] = c.row(v)
 		fmt.Fprint(os.Stderr, c.row(v))
 		if len(c.caught) == 0 {
@@ -76,11 +76,13 @@ func TestVariants(t *testing.T) {
 	intoDocs(t, rows)
 }
 
-// fresh are the first seeds that are not among the known ones.
-func fresh(known []uint64, n uint64) []uint64 {
+// fresh are the first seeds that are not among the known ones and have the policy
+// that a variant is about.
+func fresh(v variant, known []uint64, n uint64) []uint64 {
 	var seeds []uint64
-	for seed := uint64(1); seed <= n; seed++ {
-		if !slices.Contains(known, seed) {
+	for seed := uint64(1); uint64(len(seeds)) < n; seed++ {
+		policy := NewPlan(seed).Shape.Settings.WithDefaults().Policy
+		if !slices.Contains(known, seed) && (v.policy == "" || v.policy == policy) {
 			seeds = append(seeds, seed)
 		}
 	}
@@ -113,16 +115,19 @@ func hunt(t *testing.T, v variant, seeds []uint64, enough, workers int) catch {
 		if len(seeds) == 0 || len(c.caught) >= enough {
 			return task{}, false
 		}
-		seed := seeds[0]
+		p := NewPlan(seeds[0])
 		seeds = seeds[1:]
-		p := NewPlan(seed)
 		p.Brief = true
 		return task{Plan: p}, true
 	}, func(one task, o Outcome) {
 		if len(c.caught) == 0 {
 			c.played++
 		}
-		if len(o.Broken) == 0 || len(right.play(ctx, one).Broken) > 0 {
+		if len(o.Broken) == 0 {
+			return
+		}
+		if too := right.play(ctx, one); len(too.Broken) > 0 {
+			fmt.Fprintf(os.Stderr, "seed %d breaks with the right product too: %s: %s\n", one.Plan.Seed, too.Broken[0].Rule, too.Broken[0].Text)
 			return
 		}
 		if len(c.caught) == 0 {

@@ -34,6 +34,7 @@ const (
 	ruleLeftovers   = "leftovers"
 	ruleLists       = "lists"
 	ruleOrders      = "orders"
+	ruleStart       = "start"
 )
 
 // rule is one invariant: what is checked at each look, and what in the end. The
@@ -64,6 +65,7 @@ var rules = []rule{
 	{ruleLeftovers, "in Normal nothing is left of the outage's registrations", (*watch).leftovers, nil},
 	{ruleLists, "under majority the active connectors in use change one at a time", (*watch).lists, nil},
 	{ruleOrders, "a force or clear that was answered stands while one connector at a time goes away", (*watch).ordersStand, nil},
+	{ruleStart, "every process starts again with the folder that it had", nil, nil},
 }
 
 // oneUser looks at what the desktops themselves hold.
