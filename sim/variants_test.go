@@ -16,7 +16,7 @@ const (
 	// otherSeeds are played when those that are known to catch a variant no longer do.
 	otherSeeds = 40
 	// keptSeeds are how many of those that catch it are kept.
-	keptSeeds = 2
+	keptSeeds = 1
 )
 
 // Issue 3: the edits of each variant still fit the product.

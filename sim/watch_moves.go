@@ -185,7 +185,7 @@ func (w *watch) steadily(m move, since map[site.FQDN]time.Time, healthy bool, v 
 		if o := v.connectors[other]; !o.Checked || o.Healthy != healthy {
 			continue
 		}
-		if is && m.at.Sub(at) > w.slack() && contains(v.connectors[m.who].Actives, other) {
+		if is && m.at.Sub(at) > w.slack() && slices.Contains(v.connectors[m.who].Actives, other) {
 			return other
 		}
 	}

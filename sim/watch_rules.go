@@ -102,7 +102,7 @@ func (w *watch) oneServes(v *view) {
 			if up && o.Accepts {
 				serving++
 			}
-			if up && o.CanServe && (w.settings().Policy != site.Majority || contains(o.Actives, name)) {
+			if up && o.CanServe && (w.settings().Policy != site.Majority || slices.Contains(o.Actives, name)) {
 				able++
 			}
 		}

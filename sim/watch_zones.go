@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,7 +104,7 @@ func (w *watch) quorate(z string, v *view) bool {
 	for _, name := range w.zones[z].up {
 		near := 0
 		for _, other := range v.connectors[name].Actives {
-			if contains(w.zones[z].up, other) {
+			if slices.Contains(w.zones[z].up, other) {
 				near++
 			}
 		}
@@ -115,15 +116,6 @@ func (w *watch) quorate(z string, v *view) bool {
 }
 
 func (w *watch) settings() site.Settings { return w.run.plan.Shape.Settings.WithDefaults() }
-
-func contains(list []site.FQDN, name site.FQDN) bool {
-	for _, l := range list {
-		if l == name {
-			return true
-		}
-	}
-	return false
-}
 
 func (w *watch) zoneOf(name site.FQDN) string {
 	for _, c := range w.run.world.Connectors() {
@@ -182,12 +174,12 @@ func (w *watch) lists(v *view) {
 func apart(a, b []site.FQDN) int {
 	n := 0
 	for _, name := range a {
-		if !contains(b, name) {
+		if !slices.Contains(b, name) {
 			n++
 		}
 	}
 	for _, name := range b {
-		if !contains(a, name) {
+		if !slices.Contains(a, name) {
 			n++
 		}
 	}
@@ -219,7 +211,7 @@ func (w *watch) first(z string, v *view) site.FQDN {
 	for class := range 3 {
 		for _, name := range w.zones[z].up {
 			o := v.connectors[name]
-			if o.CanServe && !o.Starting && rank(!contains(o.Actives, name), o.Draining) == class {
+			if o.CanServe && !o.Starting && rank(!slices.Contains(o.Actives, name), o.Draining) == class {
 				return name
 			}
 		}
