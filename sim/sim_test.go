@@ -16,7 +16,7 @@ var (
 	onlyFlag     = flag.String("only", "", "the places of the faults that TestSeed plays, such as 0-3,7, or none; the names of the variants for TestVariants")
 	runsFlag     = flag.Uint64("runs", 0, "how many seeds TestMany plays")
 	workersFlag  = flag.Int("workers", cores(), "how many processes play")
-	limitFlag    = flag.Duration("limit", 3*time.Minute, "the real time that one run may take")
+	limitFlag    = flag.Duration("limit", 10*time.Minute, "the real time that one run may take")
 	seedsFlag    = flag.Uint64("seeds", 500, "how many seeds TestVariants plays with each variant")
 	variantsFlag = flag.Bool("variants", false, "look for the seeds that catch each variant")
 	workerFlag   = flag.Bool("worker", false, "be a process of a pool")
