@@ -77,6 +77,7 @@ type run struct {
 	quiet  time.Time // when something was last done to the site
 	// ordered is when an operator or an administrator last wanted something.
 	ordered time.Time
+	people  map[string]chan struct{} // closed when a user has done the latest thing
 
 	mu       sync.Mutex // guards what follows
 	served   int
@@ -90,7 +91,8 @@ func newRun(ctx context.Context, p Plan, dir string) (*run, error) {
 	ctx, stop := context.WithCancel(ctx)
 	r := &run{
 		ctx: ctx, stop: stop, plan: p, net: newNetwork(p.Seed), hosts: map[string]*host{}, cloud: &misbehaviour{seed: p.Seed},
-		news: make(chan struct{}, 1), site: makeSite(p.Shape), boots: map[string]int{}, stopped: map[string]bool{}, stopping: map[string]bool{}, gone: map[string]bool{}, clearing: map[string]bool{},
+		news: make(chan struct{}, 1), site: makeSite(p.Shape), boots: map[string]int{}, people: map[string]chan struct{}{},
+		stopped: map[string]bool{}, stopping: map[string]bool{}, gone: map[string]bool{}, clearing: map[string]bool{},
 	}
 	r.first = r.site
 	r.trace = &trace{began: time.Now(), heard: r.heard}
