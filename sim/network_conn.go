@@ -247,9 +247,12 @@ const controlSize = 17
 
 // trip is how long data takes now. It is called with the lock held.
 func (e *end) trip(size int) time.Duration {
-	if w := e.outgoing(); size > controlSize || e.net.ways[w] != nil {
+	w := e.outgoing()
+	v := e.net.ways[w]
+	switch {
+	case size > controlSize, v != nil && (v.slow > 0 || v.lossy > 0):
 		return e.net.delay(w, e.tag)
-	} else if w.from == cloudName || w.to == cloudName {
+	case w.from == cloudName || w.to == cloudName:
 		return farthest
 	}
 	return nearest
