@@ -229,7 +229,9 @@ func (e *end) send(s segment) {
 		s.at = max(t+int64(e.trip(len(s.data))), to.latest)
 	}
 	s.sent = t
-	e.written, to.latest = t, s.at
+	if to.latest = s.at; len(s.data) > controlSize {
+		e.written = t
+	}
 	if last := len(to.queue) - 1; last >= 0 && s.data != nil && to.queue[last].data != nil && to.queue[last].at == s.at {
 		to.queue[last].data = append(to.queue[last].data, s.data...)
 		return
