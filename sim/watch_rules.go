@@ -136,7 +136,7 @@ func (w *watch) minority(v *view, z string, all []site.FQDN) {
 	for _, name := range all {
 		o, near := v.connectors[name], 0
 		for _, other := range o.Actives {
-			if w.run.reaches(name, other) {
+			if w.run.reaches(name, other) || w.run.isStopping(string(other)) { // who stops votes to its end
 				near++
 			}
 		}
