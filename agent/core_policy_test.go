@@ -130,10 +130,11 @@ func TestWhyNotTaken(t *testing.T) {
 		}
 		return out
 	}
+	used, older := site.Version{History: "h", Number: 7}, site.Version{History: "h", Number: 6}
 	hears := func(names ...site.FQDN) []peerWord {
 		var out []peerWord
 		for _, n := range []site.FQDN{"b", "c", "d", "e"} {
-			word := peerWord{fqdn: n}
+			word := peerWord{fqdn: n, facts: wire.Facts{List: used}}
 			for _, h := range names {
 				word.heard = word.heard || h == n
 			}
@@ -141,7 +142,12 @@ func TestWhyNotTaken(t *testing.T) {
 		}
 		return out
 	}
+	late := hears("b", "c")
+	for i := range late {
+		late[i].facts.List = older
+	}
 	abc := list("a", "b", "c")
+	present := wire.ConnectorList{Version: used, Connectors: []site.Connector{{FQDN: "a"}, {FQDN: "b"}, {FQDN: "c"}, {FQDN: "s", Standby: true}}}
 	for _, c := range []struct {
 		name  string
 		newer map[site.FQDN]bool
@@ -151,13 +157,14 @@ func TestWhyNotTaken(t *testing.T) {
 		{"the same ones, and nobody is heard", abc, hears(), ""},
 		{"one more", list("a", "b", "c", "d"), hears("b"), ""},
 		{"one less", list("a", "b"), hears("b"), ""},
-		{"one more, and no majority is heard", list("a", "b", "c", "d"), hears(), "only 1 of the 3 in use are heard; 2 must be"},
-		{"one more, and only it is heard", list("a", "b", "c", "d"), hears("d"), "only 1 of the 3 in use are heard; 2 must be"},
+		{"one more, and no majority is heard", list("a", "b", "c", "d"), hears(), "only 1 of the 3 in use are heard with this list; 2 must be"},
+		{"one more, and only it is heard", list("a", "b", "c", "d"), hears("d"), "only 1 of the 3 in use are heard with this list; 2 must be"},
+		{"one more, and all others use an older one", list("a", "b", "c", "d"), late, "only 1 of the 3 in use are heard with this list"},
 		{"two more", list("a", "b", "c", "d", "e"), hears("b", "c"), "differ by 2"},
 		{"one for another", list("a", "b", "d"), hears("b", "c"), "differ by 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := whyNotTaken(abc, c.newer, "a", c.peers)
+			got := whyNotTaken(present, c.newer, "a", c.peers)
 			if c.why == "" && got != "" || !strings.Contains(got, c.why) {
 				t.Errorf("got %q, want %q", got, c.why)
 			}

@@ -54,13 +54,17 @@ func (c *core) promoted() bool { return c.record.Promotion != nil && c.record.Wr
 
 // leases are until when each word counts that names this connector: one deadline
 // after this one sent the heartbeat that the word echoes, less 5 % because two
-// clocks may drift apart.
+// clocks may drift apart. While the settings differ it is the shorter deadline: who
+// spoke the word is bound by its own.
 func (c *core) leases(in inputs) map[site.FQDN]time.Time {
-	life := in.settings.Deadline.D() * 95 / 100
 	out := map[site.FQDN]time.Time{}
 	for _, p := range in.peers {
 		if p.heard && p.facts.Vote == c.self && !p.facts.Starting && !p.echoed.IsZero() && !c.givenUp(in, p.echoed) {
-			out[p.fqdn] = p.echoed.Add(life)
+			life := in.settings.Deadline.D()
+			if theirs := p.facts.Deadline.D(); theirs > 0 {
+				life = min(life, theirs)
+			}
+			out[p.fqdn] = p.echoed.Add(life * 95 / 100)
 		}
 	}
 	return out
@@ -190,12 +194,18 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// lapse: an operator's promotion ends when a majority is present again.
-func (c *core) lapse(inputs) *change {
-	if !c.office || !c.promoted() || !c.election.Quorum {
+// lapse: an operator's promotion ends when a majority is present again, or is no
+// longer needed.
+func (c *core) lapse(in inputs) *change {
+	needed := in.settings.Policy == site.Majority
+	if !c.office || !c.promoted() || needed && !c.election.Quorum {
 		return nil
 	}
-	r := c.next("a majority is present again: the promotion has lapsed")
+	reason := "a majority is present again: the promotion has lapsed"
+	if !needed {
+		reason = "the policy needs no majority any more: the promotion has lapsed"
+	}
+	r := c.next(reason)
 	r.Promotion = nil
 	return &change{record: &r, lapsed: true, reason: r.Reason}
 }

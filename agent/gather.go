@@ -84,7 +84,7 @@ func (a *Agent) judgeSelf(now time.Time, in *inputs) {
 		if p.facts.Config.Compare(newest) > 0 {
 			newest, holder = p.facts.Config, p.fqdn
 		}
-		if p.facts.Config.Compare(rival) > 0 && in.couldServe(p) {
+		if p.facts.Config.Compare(rival) > 0 && in.couldServe(a.o.FQDN, p) {
 			rival = p.facts.Config
 		}
 	}
@@ -100,10 +100,14 @@ func (a *Agent) judgeSelf(now time.Time, in *inputs) {
 }
 
 // couldServe: who is behind gives way only to one that could serve instead. To
-// one with a broken disk, say, the whole zone would give way for nothing.
-func (in *inputs) couldServe(p peerWord) bool {
-	promotedOnly := in.settings.Policy == site.Majority && slices.Contains(in.standbys, p.fqdn)
-	return p.facts.CanServe && !p.facts.Leaving && !promotedOnly
+// one with a broken disk, say, the whole zone would give way for nothing. Under
+// majority it is elected only by those that it hears.
+func (in *inputs) couldServe(self site.FQDN, p peerWord) bool {
+	if !p.facts.CanServe || p.facts.Leaving {
+		return false
+	}
+	heard := slices.ContainsFunc(p.facts.Heard, func(h wire.Heard) bool { return h.FQDN == self })
+	return in.settings.Policy != site.Majority || heard && !slices.Contains(in.standbys, p.fqdn)
 }
 
 func (a *Agent) whyNot(now time.Time, usable bool, newest, own site.Version) string {
@@ -244,7 +248,7 @@ func (a *Agent) publish(now time.Time, in inputs) {
 func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 	f := wire.Facts{
 		Version: a.o.Version, Boot: a.boot, State: a.core.state(),
-		Starting: a.core.starting, Leaving: a.core.leaving, Draining: a.core.draining, Vote: a.core.cast(in),
+		Starting: a.core.starting, Leaving: a.core.leaving, Draining: a.core.draining, Vote: a.core.cast(in), Deadline: in.settings.Deadline,
 		Record: a.core.record, Highest: a.core.highest, Checked: in.health.checked, Healthy: in.health.healthy,
 		HealthReason: a.healthSeen.Reason, CanServe: in.canServe, WhyNot: in.whyNot, Elected: a.core.election.Elected,
 		Unsaved: a.unsaved, ClientURL: a.clientURL(a.o.FQDN), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil,

@@ -36,7 +36,7 @@ func (v View) byMajority(now time.Time) Result {
 		r.Votes = v.leases(now, r.Vote)
 	default:
 		r.Elected, r.Successor, r.Votes = "", "", votes
-		r.Reason = v.noQuorum(choice, votes, r.Needed, r.Reason)
+		r.Reason = v.noQuorum(choice, v.naming(running, r.Vote)[choice], r.Needed, r.Reason)
 	}
 	return r
 }
@@ -107,23 +107,28 @@ func (v View) quorum(now time.Time, vote site.FQDN) (time.Time, bool) {
 // count is who is named most among whom I hear, if that is a majority; else how
 // many name the one that is named most.
 func (v View) count(running map[site.FQDN]Word, vote site.FQDN) (site.FQDN, int) {
-	votes := map[site.FQDN]int{}
 	best := 0
+	for named, n := range v.naming(running, vote) {
+		if n >= v.needed() {
+			return named, n
+		}
+		best = max(best, n)
+	}
+	return "", best
+}
+
+// naming is how many active connectors name each.
+func (v View) naming(running map[site.FQDN]Word, vote site.FQDN) map[site.FQDN]int {
+	votes := map[site.FQDN]int{}
 	for name, w := range running {
 		if name == v.Self {
 			w.Vote = vote
 		}
 		if w.Vote != "" && !v.standby(name) {
 			votes[w.Vote]++
-			best = max(best, votes[w.Vote])
 		}
 	}
-	for named, n := range votes {
-		if n >= v.needed() {
-			return named, n
-		}
-	}
-	return "", best
+	return votes
 }
 
 // electable reports whether a majority could name the connector: it hears so many,

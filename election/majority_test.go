@@ -244,6 +244,11 @@ func TestMajorityScenarios(t *testing.T) {
 			v.Own.Hears["c0"] = election.Word{CanServe: true, Hears: v.Own.Hears["c0"].Hears}
 			delete(v.Own.Hears, "c2")
 		}, "", "", "c1", "no_quorum: 1 of 3 active connectors name c1, 2 must"},
+		{"RAS-02 nobody, with the count of who is to be named", func(v *election.View) {
+			v.Record.Successor, v.Leases = "c0", nil
+			says(v, "c2", func(w *election.Word) { w.Vote = "c1" })
+			v.Ballot = election.Ballot{Name: "c1", Bound: now.Add(1)}
+		}, "", "", "", "no_quorum: 0 of 3 active connectors name c0, 2 must"},
 		{"a word counts until its moment", func(v *election.View) { v.Leases = map[site.FQDN]time.Time{"c2": now.Add(1)} }, "c1", "c0", "c1", ""},
 		{"and not at it", func(v *election.View) {
 			v.Leases = map[site.FQDN]time.Time{"c2": now}
