@@ -277,6 +277,7 @@ func (r *run) turn(until time.Time) {
 func (r *run) await(what string, patience time.Duration, why func() string) error {
 	deadline := time.Now().Add(patience)
 	for {
+		synctest.Wait() // what happens at this moment has happened
 		reason := why()
 		if reason == "" {
 			return nil

@@ -10,26 +10,34 @@ import (
 	"understudy/zone"
 )
 
-// mend ends all faults and starts what is down.
+// mend ends all faults and starts what is down, one after the other.
 func (r *run) mend() {
 	r.agenda.clear()
 	r.trace.add("plan", "everything is mended")
 	r.disturb(0)
 	r.net.calm(func(way) bool { return true })
 	r.cloud.set(func(m *misbehaviour) { m.slow, m.errors, m.garbage = 0, 0, 0 })
-	for _, name := range r.names() {
-		r.net.mu.Lock()
-		l := r.hosts[name].life
-		r.net.mu.Unlock()
-		if l != nil {
-			l.wake()
-		}
-		if name != cloudName || !r.plan.Shape.CloudAway {
-			r.bringUp(name)
-		}
+	const gap = 2 * time.Millisecond
+	names, begin := r.names(), time.Now()
+	for i, name := range names {
+		at := begin.Add(time.Duration(i)*gap + r.odd("mend", uint64(i), gap))
+		r.agenda.add(at, func() { r.mendOne(name) })
 	}
-	if r.plan.Shape.CloudAway {
-		_ = r.crash(Fault{Who: cloudName})
+	r.drive(time.Duration(len(names)+1) * gap)
+}
+
+func (r *run) mendOne(name string) {
+	r.disturb(0)
+	r.net.mu.Lock()
+	l := r.hosts[name].life
+	r.net.mu.Unlock()
+	if l != nil {
+		l.wake()
+	}
+	if name != cloudName || !r.plan.Shape.CloudAway {
+		r.bringUp(name)
+	} else {
+		_ = r.crash(Fault{Who: name})
 	}
 }
 

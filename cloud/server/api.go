@@ -188,13 +188,14 @@ func (s *Server) getSite(w http.ResponseWriter, _ *http.Request) {
 	wire.WriteJSON(w, http.StatusOK, cloud.Published{Version: p.version, Digest: p.digest, Site: p.index.Site()})
 }
 
+// putSite publishes a site that has arrived, whether or not who sent it still waits.
 func (s *Server) putSite(w http.ResponseWriter, r *http.Request) {
 	var in site.Site
 	if err := wire.Read(w, r, wire.MaxStream, wire.Refuse, &in); err != nil {
 		wire.WriteError(w, err)
 		return
 	}
-	p, err := s.sites.Put(r.Context(), &in, r.Header.Get("If-Match"), holder(r.Context()).Name)
+	p, err := s.sites.Put(context.WithoutCancel(r.Context()), &in, r.Header.Get("If-Match"), holder(r.Context()).Name)
 	if err != nil {
 		wire.WriteError(w, s.unpublished(err))
 		return
