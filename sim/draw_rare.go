@@ -13,6 +13,12 @@ func (s *script) rare() {
 	if chance(s.Rand, 25) {
 		s.leave()
 	}
+	if chance(s.Rand, 50) {
+		s.blind()
+	}
+	if chance(s.Rand, 50) {
+		s.answered()
+	}
 	if s.settings.Policy != site.Majority || s.shape.Connectors < 3 {
 		return
 	}
@@ -22,6 +28,25 @@ func (s *script) rare() {
 	if chance(s.Rand, 40) {
 		s.abandon()
 	}
+}
+
+// answered lets the one that serves crash just after it has answered many.
+func (s *script) answered() {
+	for _, o := range s.outages {
+		zone := s.zone()
+		at := s.within(o.from+s.settings.Detection.D()+s.settings.VDAInterval.D(), o.to+s.settings.Recovery.D())
+		s.crowd(zone, at)
+		s.takeDown(Crash, zone, s.likely(zone, at), at+s.within(300*time.Millisecond, 900*time.Millisecond), s.brief())
+	}
+}
+
+// blind takes the cloud broker from one connector alone, for long enough that the
+// zone would take over, or could not recover, if that one alone counted.
+func (s *script) blind() {
+	zone := s.zone()
+	at := s.within(0, s.shape.Length*3/4)
+	who := pick(s.Rand, s.likely(zone, at), s.connector(zone))
+	s.add(Fault{At: at, Kind: CloudCut, Who: who, For: s.settings.DetectionMax.D() + s.settings.Detection.D() + s.long()})
 }
 
 // leave takes one connector away for good. Under majority the others must still be

@@ -63,6 +63,7 @@ func (r *run) settle() {
 		return
 	}
 	r.trace.add("plan", fmt.Sprintf("the site is well after %s", time.Since(began)))
+	r.lastLaunch()
 	if r.plan.Seed%4 == 0 {
 		r.drive(r.watch.settings().PreemptAfter.D() + 3*r.watch.slack()) // whoever ranks first comes back
 	}

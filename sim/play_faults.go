@@ -185,6 +185,7 @@ func (r *run) bringUp(who string) {
 	case who == cloudName:
 		err = r.world.StartCloud(r.ctx)
 	case strings.HasPrefix(who, "cc"):
+		r.watch.begins(site.FQDN(who))
 		err = r.world.StartConnector(r.ctx, site.FQDN(who))
 	default:
 		err = r.world.StartDesktop(r.ctx, who)

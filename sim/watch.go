@@ -27,7 +27,9 @@ type watch struct {
 	since   map[string]time.Time // since when something that must pass has been so
 	zones   map[string]*sight
 	moves   moves
-	probe   time.Time // when every connector is asked again
+	// probe is when every connector is asked again, impostor every desktop.
+	probe, impostor time.Time
+	asking          map[site.FQDN]time.Time // since when a connector has been starting
 
 	mu       sync.Mutex // guards what follows
 	broke    []Violation
@@ -51,7 +53,7 @@ type answered struct {
 
 func newWatch(r *run) *watch {
 	return &watch{
-		run: r, next: time.Now(), zones: map[string]*sight{}, moves: newMoves(), orders: map[string]standing{}, underWay: map[string]int{}, last: map[site.FQDN]agent.Observed{}, held: map[string]desktop.Holding{}, highest: map[site.FQDN]uint64{},
+		run: r, next: time.Now(), zones: map[string]*sight{}, moves: newMoves(), asking: map[site.FQDN]time.Time{}, orders: map[string]standing{}, underWay: map[string]int{}, last: map[site.FQDN]agent.Observed{}, held: map[string]desktop.Holding{}, highest: map[site.FQDN]uint64{},
 		since: map[string]time.Time{}, told: map[string]bool{}, versions: map[string]bool{}, boots: map[string]bool{}, ends: map[string]bool{},
 	}
 }
@@ -141,9 +143,19 @@ func (w *watch) heard(who string, fields logrus.Fields) {
 		w.transition(who, fields)
 		w.moved(who, fields)
 	}
+	if events.Name(name) == events.LateWake {
+		w.begins(site.FQDN(who))
+	}
 	if version, ok := fields["version"].(string); ok && who == cloudName {
 		w.mark(w.versions, version)
 	}
+}
+
+// begins takes in that a connector starts to ask its peers.
+func (w *watch) begins(who site.FQDN) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asking[who] = time.Now()
 }
 
 func (w *watch) rebooted(who string) { w.mark(w.boots, who) }

@@ -58,6 +58,9 @@ func (w *watch) judgeMoves(v *view) {
 		return cmp.Or(a.at.Compare(b.at), strings.Compare(string(a.who), string(b.who)))
 	})
 	for _, m := range pending {
+		if m.from == "starting" {
+			w.started(m)
+		}
 		w.judgeMove(m, v)
 		w.moves.entered[m.who] = m.at
 	}
@@ -98,6 +101,17 @@ func (w *watch) judgeMove(m move, v *view) {
 	case statemachine.Recovered:
 		w.recovered(m, v)
 	default:
+	}
+}
+
+// started (RAS-06, LHC-25): nobody can have heard a peer sooner than the network is
+// fast.
+func (w *watch) started(m move) {
+	w.mu.Lock()
+	at, known := w.asking[m.who]
+	w.mu.Unlock()
+	if took := m.at.Sub(at); known && took < 2*nearest && w.run.plan.Shape.Connectors > 1 {
+		w.broken(ruleAsks, fmt.Sprintf("%s decided %s after its start, before a peer can have answered", m.who, took))
 	}
 }
 

@@ -46,7 +46,8 @@ func (w *watch) ask(z string, name site.FQDN, at time.Time) {
 	}
 	a := r.world.Agent(name)
 	before := a.Observe()
-	err := r.request(z, name)
+	c, _ := site.NewIndex(r.first).Connector(name)
+	err := r.request(storeName(z), c.ClientURL+"/storefront/v1/resources", wire.ResourcesRequest{User: userName(1)})
 	if r.isDown(string(name)) || r.world.Agent(name) != a || r.isPaused(name) || r.ctx.Err() != nil {
 		return
 	}
@@ -83,27 +84,26 @@ func wrongAnswer(o agent.Observed, err error) string {
 	return ""
 }
 
-// request is one request of a zone's StoreFront host to one connector.
-func (r *run) request(z string, name site.FQDN) error {
+// request is one request of a zone's StoreFront host.
+func (r *run) request(z, url string, in any) error {
 	ctx, cancel := context.WithTimeout(r.ctx, probePatience)
 	defer cancel()
-	c, _ := site.NewIndex(r.first).Connector(name)
-	body, err := json.Marshal(wire.ResourcesRequest{User: userName(1)})
+	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, c.ClientURL+"/storefront/v1/resources", bytes.NewReader(body))
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	q.Header.Set("Content-Type", "application/json")
-	client := http.Client{Transport: &http.Transport{DialContext: r.hosts[storeName(z)].life.dial, DisableKeepAlives: true}}
+	client := http.Client{Transport: &http.Transport{DialContext: r.hosts[z].life.dial, DisableKeepAlives: true}}
 	answer, err := client.Do(q)
 	if err != nil {
 		return err
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
+	if answer.StatusCode/100 != 2 {
 		return wire.ReadProblem(answer)
 	}
 	return nil

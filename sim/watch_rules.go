@@ -35,6 +35,9 @@ const (
 	ruleLists       = "lists"
 	ruleOrders      = "orders"
 	ruleStart       = "start"
+	ruleAsks        = "asks-first"
+	ruleStale       = "stale-refused"
+	ruleServed      = "users-served"
 )
 
 // rule is one invariant: what is checked at each look, and what in the end. The
@@ -66,6 +69,9 @@ var rules = []rule{
 	{ruleLists, "under majority the active connectors in use change one at a time", (*watch).lists, nil},
 	{ruleOrders, "a force or clear that was answered stands while one connector at a time goes away", (*watch).ordersStand, nil},
 	{ruleStart, "every process starts again with the folder that it had", nil, nil},
+	{ruleAsks, "who starts, or wakes late, decides nothing before its peers have answered or the wait for them is over", nil, nil},
+	{ruleStale, "a desktop refuses a prepare with another lease than its current one, or of a lower term than it has seen", (*watch).impostors, nil},
+	{ruleServed, "in a zone that is well again a user gets a desktop", nil, nil},
 }
 
 // oneUser looks at what the desktops themselves hold.
