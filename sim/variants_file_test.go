@@ -27,6 +27,8 @@ type variant struct {
 	what, rule string
 	// seeds are some that are known to catch it.
 	seeds []uint64
+	// plan is one of testdata/plans that is known to catch it, made for that.
+	plan string
 	// policy is the one under which alone it can show; empty: any.
 	policy site.Policy
 	edits  []edit
@@ -91,6 +93,8 @@ func (v *variant) field(line string) error {
 		v.policy = site.Policy(value)
 	case "rule":
 		v.rule = value
+	case "plan":
+		v.plan = value
 	case "seeds":
 		for seed := range strings.FieldsSeq(value) {
 			n, err := strconv.ParseUint(seed, 10, 64)
@@ -100,7 +104,7 @@ func (v *variant) field(line string) error {
 			v.seeds = append(v.seeds, n)
 		}
 	default:
-		return fmt.Errorf("%q is not what, rule, policy or seeds", key)
+		return fmt.Errorf("%q is not what, rule, policy, plan or seeds", key)
 	}
 	return nil
 }

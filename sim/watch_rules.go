@@ -38,6 +38,8 @@ const (
 	ruleAsks        = "asks-first"
 	ruleStale       = "stale-refused"
 	ruleServed      = "users-served"
+	ruleAgree       = "agree"
+	ruleCalm        = "calm-office"
 )
 
 // rule is one invariant: what is checked at each look, and what in the end. The
@@ -72,6 +74,8 @@ var rules = []rule{
 	{ruleAsks, "who starts, or wakes late, decides nothing before its peers have answered or the wait for them is over", nil, nil},
 	{ruleStale, "a desktop refuses a prepare with another lease than its current one, or of a lower term than it has seen", (*watch).impostors, nil},
 	{ruleServed, "in a zone that is well again a user gets a desktop", nil, nil},
+	{ruleAgree, "in a steady zone all who hear of each other go by the same zone record", (*watch).agree, nil},
+	{ruleCalm, "in a steady zone nobody takes the office from the first by rank that can serve", (*watch).calm, nil},
 }
 
 // oneUser looks at what the desktops themselves hold.

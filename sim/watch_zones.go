@@ -21,6 +21,8 @@ type sight struct {
 	// nobody starting and no delay or loss.
 	pattern string
 	settled time.Time
+	// office is who had it last in the steady zone.
+	office site.FQDN
 	// double is when more than one connector was last away.
 	double time.Time
 }
