@@ -405,3 +405,17 @@ func TestPromotedGivesWayToWhomItSees(t *testing.T) {
 	delete(z.cut, [2]int{2, 0})
 	z.until("c0 gives way", 5*time.Second, z.served("c1"))
 }
+
+// Policies that differ while a change of the site is under way, also for a whole
+// outage: who goes by `available` names whom it elects, so one that goes by
+// `majority` already can serve.
+func TestPoliciesThatDiffer(t *testing.T) {
+	z := newSim(t, 3, 5)
+	z.until("c0 is elected", 10*time.Second, func() bool { return slices.Equal(z.offices(), z.list[:1]) && z.agree() })
+	own := z.settings
+	own.Policy = site.Majority
+	z.nodes[0].settings = &own
+	z.crash(2)
+	z.cloud(false)
+	z.until("c0 serves with the word of one that goes by available", 12*time.Second, z.served("c0"))
+}

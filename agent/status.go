@@ -69,8 +69,11 @@ func (a *Agent) electionStatus(in inputs) wire.ElectionStatus {
 	s := wire.ElectionStatus{
 		Elected: a.core.election.Elected, Since: a.elected.since, Reason: a.core.election.Reason,
 		Serving: a.core.office && a.serving != nil && a.core.closing == nil, CanServe: in.canServe, WhyNot: in.whyNot,
-		Successor: c.election.Successor, Policy: in.settings.Policy, Vote: c.election.Vote, Votes: c.election.Votes, Needed: c.election.Needed,
+		Successor: c.election.Successor, Policy: in.settings.Policy,
 		Tolerates: c.view(in).Tolerates(), Draining: c.draining, Standby: slices.Contains(in.standbys, c.self), Promotion: c.record.Promotion,
+	}
+	if in.settings.Policy == site.Majority {
+		s.Vote, s.Votes, s.Needed = c.election.Vote, c.election.Votes, c.election.Needed
 	}
 	for name, wait := range c.stillWaiting(in) {
 		if slices.Contains(in.list, name) {
@@ -180,6 +183,9 @@ func (a *Agent) makePeers(now time.Time, in inputs, s wire.Status) []wire.PeerSt
 	for _, p := range a.sights {
 		status := peerStatus(now, in.wall, p)
 		status.Standby = slices.Contains(in.standbys, p.FQDN)
+		if in.settings.Policy != site.Majority {
+			status.Vote = ""
+		}
 		out = append(out, status)
 	}
 	return out

@@ -94,6 +94,8 @@ func Elect(now time.Time, v View) Result {
 	}
 	r := v.choose(now, v.running())
 	r.Until = now.Add(v.Deadline)
+	// For those of the zone that go by a majority already.
+	r.Vote = v.ballot(now, r.Elected)
 	return r
 }
 

@@ -69,7 +69,7 @@ func TestVariants(t *testing.T) {
 		fmt.Fprint(os.Stderr, c.row(v))
 		if len(c.caught) == 0 {
 			t.Errorf("%s: none of %d seeds notices", v.name, c.played)
-		} else if err := v.write(c.seeds()); err != nil {
+		} else if err := v.write(c.seeds(v.made(t))); err != nil {
 			t.Error(err)
 		}
 	}
@@ -154,10 +154,13 @@ func (v variant) made(t *testing.T) []Plan {
 	return []Plan{readPlan(t, filepath.Join(plansDir, v.plan+".json")).Plan}
 }
 
-func (c catch) seeds() []uint64 {
+// seeds are those that have caught it, but for the plan that was made for it.
+func (c catch) seeds(made []Plan) []uint64 {
 	var seeds []uint64
 	for _, f := range c.caught {
-		seeds = append(seeds, f.plan.Seed)
+		if !slices.ContainsFunc(made, func(p Plan) bool { return p.Seed == f.plan.Seed }) {
+			seeds = append(seeds, f.plan.Seed)
+		}
 	}
 	slices.Sort(seeds)
 	return seeds
@@ -173,7 +176,11 @@ func (c catch) row(v variant) string {
 		rules = append(rules, f.outcome.Broken[0].Rule)
 	}
 	slices.Sort(rules)
-	return fmt.Sprintf("| `%s` | %s | %s | %s | %d | %.1f s |\n", v.name, v.what, strings.Trim(fmt.Sprint(c.seeds()), "[]"),
+	by := strings.Trim(fmt.Sprint(c.seeds(nil)), "[]")
+	if v.plan != "" {
+		by = "plan `" + v.plan + "`"
+	}
+	return fmt.Sprintf("| `%s` | %s | %s | %s | %d | %.1f s |\n", v.name, v.what, by,
 		strings.Join(slices.Compact(rules), "; "), c.played, c.after.Seconds())
 }
 
