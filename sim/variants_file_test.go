@@ -37,9 +37,16 @@ type variant struct {
 // edit replaces a text that is in a file exactly once.
 type edit struct{ file, old, new string }
 
-func allVariants(tb testing.TB) []variant {
+// allVariants are those that the instrument catches.
+func allVariants(tb testing.TB) []variant { return variantsIn(tb, variantsDir) }
+
+// openVariants are those that no schedule has shown yet; tests of single packages
+// do.
+func openVariants(tb testing.TB) []variant { return variantsIn(tb, filepath.Join(variantsDir, "open")) }
+
+func variantsIn(tb testing.TB, dir string) []variant {
 	tb.Helper()
-	paths, err := filepath.Glob(filepath.Join(variantsDir, "*.txt"))
+	paths, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	if err != nil || len(paths) == 0 {
 		tb.Fatalf("no variants: %v", err)
 	}
