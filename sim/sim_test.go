@@ -28,7 +28,7 @@ const (
 	fixedSeeds = 200
 	freshSeeds = 40
 	twiceSeeds = 30
-	shortSeeds = 6
+	shortSeeds = 2
 )
 
 // TestSeed plays one seed and shows its timeline: go test ./sim -run Seed -seed 7 -v.

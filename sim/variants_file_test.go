@@ -38,11 +38,17 @@ type variant struct {
 type edit struct{ file, old, new string }
 
 // allVariants are those that the instrument catches.
-func allVariants(tb testing.TB) []variant { return variantsIn(tb, variantsDir) }
+func allVariants(tb testing.TB) []variant {
+	tb.Helper()
+	return variantsIn(tb, variantsDir)
+}
 
 // openVariants are those that no schedule has shown yet; tests of single packages
 // do.
-func openVariants(tb testing.TB) []variant { return variantsIn(tb, filepath.Join(variantsDir, "open")) }
+func openVariants(tb testing.TB) []variant {
+	tb.Helper()
+	return variantsIn(tb, filepath.Join(variantsDir, "open"))
+}
 
 func variantsIn(tb testing.TB, dir string) []variant {
 	tb.Helper()
