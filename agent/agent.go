@@ -269,17 +269,21 @@ func (a *Agent) bind(ctx context.Context) error {
 	for _, l := range []struct {
 		name, address string
 		handler       http.Handler
+		share         int // of the file descriptors: a quarter of them stays for the rest
 	}{
-		{"client", a.o.Listen.Client, a.clientRoutes()},
-		{"peer", a.o.Listen.Peer, a.peerRoutes()},
-		{"admin", a.o.Listen.Admin, admin},
+		{"client", a.o.Listen.Client, a.clientRoutes(), 2},
+		{"peer", a.o.Listen.Peer, a.peerRoutes(), 8},
+		{"admin", a.o.Listen.Admin, admin, 8},
 	} {
 		bound, err := a.listen(ctx, l.name, l.address)
 		if err != nil {
 			return fmt.Errorf("listen for %s on %s: %w", l.name, l.address, err)
 		}
 		server := a.newServer(l.name, l.handler)
-		a.listeners = append(a.listeners, &listener{name: l.name, net: a.bounded(l.name, bound, server), server: server})
+		bound = env.Bound(bound, server, l.share, func(room int) {
+			a.log.raise(events.ConnectionsFull, fmt.Sprintf("the %s listener has %d connections, as many as it may have", l.name, room), logrus.Fields{})
+		})
+		a.listeners = append(a.listeners, &listener{name: l.name, net: bound, server: server, drain: env.NewDrain(server)})
 	}
 	return nil
 }

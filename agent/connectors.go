@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -23,6 +24,7 @@ func (a *Agent) takeList(peers []peerWord, s site.Settings) wire.ConnectorList {
 	}
 	defer snapshot.Release()
 	if snapshot.Version.Compare(list.Version) <= 0 && !list.Version.IsZero() {
+		a.relist = a.relist && newerHeard(peers, list.Version)
 		return list
 	}
 	newer := wire.ConnectorList{Version: snapshot.Version, Connectors: snapshot.Index.Connectors(a.o.Zone)}
@@ -37,15 +39,15 @@ func (a *Agent) takeList(peers []peerWord, s site.Settings) wire.ConnectorList {
 }
 
 // mayTake: under majority two lists in use may differ by one active connector
-// only, and a newer one is taken by who hears a majority of its own: else two
-// majorities that share nobody could be counted.
+// only, and a newer one is taken by who hears a majority of its own that uses that
+// one or a newer: else two majorities that share nobody could be counted.
 func (a *Agent) mayTake(newer wire.ConnectorList, peers []peerWord, s site.Settings) bool {
 	present := a.list.Load()
 	if s.Policy != site.Majority || present.Version.IsZero() || a.relist {
 		a.relist = false
 		return true
 	}
-	why := whyNotTaken(actives(present.Connectors), actives(newer.Connectors), a.o.FQDN, peers)
+	why := whyNotTaken(*present, actives(newer.Connectors), a.o.FQDN, peers)
 	if why == "" {
 		return true
 	}
@@ -66,8 +68,8 @@ func (a *Agent) refuseList(present *wire.ConnectorList, newer site.Version, why 
 
 // whyNotTaken says why a list with other active connectors is not taken; empty: it
 // may be.
-func whyNotTaken(present, newer map[site.FQDN]bool, self site.FQDN, peers []peerWord) string {
-	changed := 0
+func whyNotTaken(in wire.ConnectorList, newer map[site.FQDN]bool, self site.FQDN, peers []peerWord) string {
+	present, changed := actives(in.Connectors), 0
 	for name := range present {
 		if !newer[name] {
 			changed++
@@ -80,7 +82,7 @@ func whyNotTaken(present, newer map[site.FQDN]bool, self site.FQDN, peers []peer
 	}
 	heard := 0
 	for _, p := range peers {
-		if p.heard && present[p.fqdn] {
+		if p.heard && present[p.fqdn] && p.facts.List.Compare(in.Version) >= 0 {
 			heard++
 		}
 	}
@@ -91,7 +93,7 @@ func whyNotTaken(present, newer map[site.FQDN]bool, self site.FQDN, peers []peer
 	case changed > 1:
 		return fmt.Sprintf("its active connectors differ by %d from those in use; under majority they change one at a time", changed)
 	case changed == 1 && heard < needed:
-		return fmt.Sprintf("it changes the active connectors, and only %d of the %d in use are heard; %d must be", heard, len(present), needed)
+		return fmt.Sprintf("it changes the active connectors, and only %d of the %d in use are heard with this list; %d must be", heard, len(present), needed)
 	}
 	return ""
 }
@@ -104,6 +106,12 @@ func actives(list []site.Connector) map[site.FQDN]bool {
 		}
 	}
 	return out
+}
+
+// newerHeard reports whether a peer has a newer list: an order to take the newest
+// waits for that one, not for what an administrator publishes some day.
+func newerHeard(peers []peerWord, than site.Version) bool {
+	return slices.ContainsFunc(peers, func(p peerWord) bool { return p.heard && p.facts.List.Compare(than) > 0 })
 }
 
 // seekList asks a peer that has a newer list of the zone's connectors for it.

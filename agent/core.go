@@ -43,6 +43,13 @@ type core struct {
 
 	// ballot is whom this connector named last, under majority.
 	ballot election.Ballot
+	// insists: the one that it named has named itself.
+	insists bool
+	// named is whom its latest heartbeat named. gaveUp is when it last stopped naming
+	// itself, insistedAt since when it surely does again.
+	named      site.FQDN
+	gaveUp     time.Time
+	insistedAt time.Time
 	// lost is who lost the office to this connector, and when; heardSince is since
 	// when each peer has been present without a break.
 	lost       map[site.FQDN]time.Time
@@ -135,8 +142,10 @@ func (c *core) state() zone.State { return c.machine.State() }
 func (c *core) decide(in inputs) (change, bool) {
 	steps := []func(inputs) *change{c.raise, c.finishStart}
 	c.see(in)
+	c.heed(in)
 	if !c.starting {
 		c.election = election.Elect(in.now, c.view(in))
+		c.turn()
 		// Losing needs no disk, so it comes before what does: a connector that cannot
 		// write must not keep the office for it.
 		steps = []func(inputs) *change{c.lose, c.raise, c.adopt, c.take, c.outrank, c.lapse, c.handOver, c.obey, c.move}
@@ -188,6 +197,7 @@ func (c *core) hold(now time.Time, ch change) {
 	if before.Open() && !c.record.Open() {
 		c.closed = now
 	}
+	c.heedFinal(now)
 	if c.record.Writer != c.self {
 		delete(c.lost, c.record.Writer)
 	} else if ch.office != nil && *ch.office {

@@ -54,36 +54,96 @@ func (c *core) promoted() bool { return c.record.Promotion != nil && c.record.Wr
 
 // leases are until when each word counts that names this connector: one deadline
 // after this one sent the heartbeat that the word echoes, less 5 % because two
-// clocks may drift apart.
+// clocks may drift apart. While the settings differ it is the shorter deadline: who
+// spoke the word is bound by its own.
 func (c *core) leases(in inputs) map[site.FQDN]time.Time {
-	life := in.settings.Deadline.D() * 95 / 100
 	out := map[site.FQDN]time.Time{}
 	for _, p := range in.peers {
-		if p.heard && p.facts.Vote == c.self && !p.facts.Starting && !p.echoed.IsZero() {
-			out[p.fqdn] = p.echoed.Add(life)
+		if p.heard && p.facts.Vote == c.self && !p.facts.Starting && !p.echoed.IsZero() && !c.givenUp(in, p.echoed) {
+			life := in.settings.Deadline.D()
+			if theirs := p.facts.Deadline.D(); theirs > 0 {
+				life = min(life, theirs)
+			}
+			out[p.fqdn] = p.echoed.Add(life * 95 / 100)
 		}
 	}
 	return out
 }
+
+// givenUp: who stops naming itself lets everybody name another at once, so it gives
+// up the words that echo what it sent before it names itself again. After two
+// deadlines there are none: what it sent before is out within one, and what echoes
+// that counts for another.
+func (c *core) givenUp(in inputs, echoed time.Time) bool {
+	recent := !c.gaveUp.IsZero() && in.now.Sub(c.gaveUp) < 2*in.settings.Deadline.D()
+	return recent && (c.insistedAt.IsZero() || echoed.Before(c.insistedAt))
+}
+
+func (c *core) giveUp(now time.Time) { c.gaveUp, c.insistedAt, c.named = now, time.Time{}, "" }
+
+// heedFinal: the last record of who was named releases who named it.
+func (c *core) heedFinal(now time.Time) {
+	if c.record.Successor == "" {
+		return
+	}
+	if c.record.Writer == c.ballot.Name {
+		c.release()
+	}
+	if c.record.Writer == c.self {
+		c.giveUp(now)
+	}
+}
+
+// release ends what binds this connector to whom it named.
+func (c *core) release() { c.ballot, c.insists = election.Ballot{}, false }
 
 // cast returns whom this round's heartbeat names, and binds this connector to it.
 // Who knows of a record that it has not copied names nobody: it would not know that
 // the one it names has given the office away.
 func (c *core) cast(in inputs) site.FQDN {
 	vote := c.election.Vote
-	if c.starting || vote == "" || zone.Compare(c.highestHeard(in), c.record) > 0 {
+	if c.starting || zone.Compare(c.highestHeard(in), c.record) > 0 {
+		vote = ""
+	}
+	if c.named == c.self && vote != c.self {
+		c.giveUp(in.now)
+	}
+	c.named = vote
+	if vote == "" {
 		return ""
 	}
-	if vote != c.ballot.Name {
-		c.ballot = election.Ballot{Name: vote}
-	}
-	c.ballot.Last = in.now
 	for _, p := range in.peers {
 		if p.fqdn == vote && p.heard {
 			c.ballot.Bound = latest(c.ballot.Bound, p.at.Add(in.settings.Deadline.D()))
 		}
 	}
 	return vote
+}
+
+// turn changes whom this connector names as soon as it has decided to: the next
+// decision of the same round must not fall back.
+func (c *core) turn() {
+	if vote := c.election.Vote; vote != "" && vote != c.ballot.Name {
+		c.release()
+		c.ballot.Name = vote
+	}
+}
+
+// heed releases this connector from whom it named when that one has named itself
+// and now names another: it has given the office away.
+func (c *core) heed(in inputs) {
+	if c.named == c.self && c.insistedAt.IsZero() {
+		c.insistedAt = in.now
+	}
+	for _, p := range in.peers {
+		switch {
+		case p.fqdn != c.ballot.Name || !p.heard:
+		case p.facts.Vote == p.fqdn:
+			c.insists = true
+		case p.facts.Vote != "" && c.insists:
+			c.release()
+		}
+	}
 }
 
 // see notes since when each peer is present without a break.
@@ -134,12 +194,18 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// lapse: an operator's promotion ends when a majority is present again.
-func (c *core) lapse(inputs) *change {
-	if !c.office || !c.promoted() || !c.election.Quorum {
+// lapse: an operator's promotion ends when a majority is present again, or is no
+// longer needed.
+func (c *core) lapse(in inputs) *change {
+	needed := in.settings.Policy == site.Majority
+	if !c.office || !c.promoted() || needed && !c.election.Quorum {
 		return nil
 	}
-	r := c.next("a majority is present again: the promotion has lapsed")
+	reason := "a majority is present again: the promotion has lapsed"
+	if !needed {
+		reason = "the policy needs no majority any more: the promotion has lapsed"
+	}
+	r := c.next(reason)
 	r.Promotion = nil
 	return &change{record: &r, lapsed: true, reason: r.Reason}
 }

@@ -48,6 +48,9 @@ func variants() map[string]func(*simZone) {
 		"majority, promotions": func(z *simZone) {
 			z.settings.Policy, z.promotions = site.Majority, true
 		},
+		"majority, deadlines that differ": func(z *simZone) {
+			z.settings.Policy, z.imports = site.Majority, true
+		},
 	}
 }
 
@@ -94,6 +97,14 @@ func (z *simZone) chaos(d time.Duration) {
 func (z *simZone) fault() {
 	i, j := z.rand.IntN(len(z.nodes)), z.rand.IntN(len(z.nodes))
 	n := z.nodes[i]
+	if z.imports && z.rand.IntN(4) == 0 {
+		s := z.settings
+		s.Deadline = site.Duration(time.Duration(5+z.rand.IntN(20)) * simStep)
+		s.JoinWait = s.Deadline
+		n.settings = &s
+		z.note("%s imports a deadline of %s", n.name, s.Deadline.D())
+		return
+	}
 	switch z.rand.IntN(18) {
 	case 0:
 		z.note("%s crashes", n.name)
@@ -156,7 +167,7 @@ func (z *simZone) freeze() {
 		z.cutBoth(link[0], link[1])
 	}
 	for i, n := range z.nodes {
-		n.promote = nil
+		n.promote, n.settings = nil, nil
 		n.dieIn, n.order, n.busy, n.broken, n.paused = 0, nil, false, false, time.Time{}
 		if n.core != nil && n.core.leaving {
 			z.crash(i)

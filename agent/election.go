@@ -42,6 +42,7 @@ func (a *Agent) Election(ctx context.Context, order wire.ElectionOrder) (wire.El
 	if err != nil {
 		return wire.ElectionAnswer{}, err
 	}
+	_ = a.do(ctx, func() {}) // the round that carried it out has shown it
 	s := a.Status()
 	return wire.ElectionAnswer{Connector: s.Connector, State: s.State, Election: s.Election}, nil
 }
@@ -136,12 +137,21 @@ func (a *Agent) drain(ctx context.Context, order wire.ElectionOrder, on bool) er
 	return a.awaitDrained(ctx)
 }
 
+// handsOver reports whether this connector is giving the office away, and nobody has
+// it yet.
+func (s *stance) handsOver() bool {
+	if s.elected == s.self {
+		return s.successor != ""
+	}
+	return s.elected == "" && s.record.Writer == s.self && s.record.Successor != ""
+}
+
 // awaitDrained waits until another connector has the office, or nobody can take
 // it.
 func (a *Agent) awaitDrained(ctx context.Context) error {
 	for {
 		changed := a.rounds.next()
-		if s := a.stance.Load(); s.draining && (s.elected != s.self || s.successor == "") {
+		if s := a.stance.Load(); s.draining && !s.handsOver() {
 			return nil
 		}
 		select {

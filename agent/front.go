@@ -18,11 +18,12 @@ type front struct {
 	zone atomic.Int64
 }
 
-// newFront starts from an idle time that an earlier run left behind.
+// newFront starts from an idle time that an earlier run left behind, by the wall
+// clock.
 func newFront(now time.Time, idle time.Duration, known bool) *front {
 	f := &front{base: now.Add(-365 * 24 * time.Hour)}
 	if known {
-		f.own.Store(int64(now.Add(-idle).Sub(f.base)))
+		f.own.Store(int64(now.Add(-max(0, idle)).Sub(f.base)))
 	}
 	return f
 }

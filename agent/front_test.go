@@ -75,3 +75,13 @@ func TestFrontIdle(t *testing.T) {
 		t.Errorf("after a request: got %s, want 1s", got)
 	}
 }
+
+// A wall clock that was set back since the last run does not hold the gate open for
+// longer than the window.
+func TestGateAfterAClockWasSetBack(t *testing.T) {
+	f := newFront(simNow, -24*time.Hour, true)
+	settings := site.Settings{Participation: site.StoreFrontTraffic, ParticipationWindow: site.Duration(window)}
+	if g := f.gate(simNow.Add(window+time.Second), settings); g.Open {
+		t.Errorf("got %+v, want a closed gate", g)
+	}
+}

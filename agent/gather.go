@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -77,9 +78,16 @@ func (a *Agent) judgeSelf(now time.Time, in *inputs) {
 	in.usable = usable
 	newest, holder := own, a.o.FQDN
 	held := a.heldBy(in.peers)
+	rival := own // the newest of those that could serve instead
 	for _, p := range in.peers {
-		if p.heard && !held[p.facts.Config] && p.facts.Config.Compare(newest) > 0 {
+		if !p.heard || p.facts.Config.IsZero() || held[p.facts.Config] {
+			continue
+		}
+		if p.facts.Config.Compare(newest) > 0 {
 			newest, holder = p.facts.Config, p.fqdn
+		}
+		if p.facts.Config.Compare(rival) > 0 && in.couldServe(a.o.FQDN, p) {
+			rival = p.facts.Config
 		}
 	}
 	switch {
@@ -89,13 +97,24 @@ func (a *Agent) judgeSelf(now time.Time, in *inputs) {
 		a.behindSince = now
 	}
 	in.ahead = holder
-	in.whyNot = a.whyNot(now, usable, newest, own)
+	in.whyNot = a.whyNot(now, usable, rival, own)
 	a.catchingUp = ""
 	if in.whyNot == "" {
 		a.catchingUp = a.notCaughtUp(in)
 		in.whyNot = a.catchingUp
 	}
 	in.canServe = in.whyNot == ""
+}
+
+// couldServe: who is behind gives way only to one that could serve instead. To
+// one with a broken disk, say, the whole zone would give way for nothing. Under
+// majority it is elected only by those that it hears.
+func (in *inputs) couldServe(self site.FQDN, p peerWord) bool {
+	if !p.facts.CanServe || p.facts.Leaving {
+		return false
+	}
+	heard := slices.ContainsFunc(p.facts.Heard, func(h wire.Heard) bool { return h.FQDN == self })
+	return in.settings.Policy != site.Majority || heard && !slices.Contains(in.standbys, p.fqdn)
 }
 
 func (a *Agent) whyNot(now time.Time, usable bool, newest, own site.Version) string {
@@ -215,6 +234,7 @@ func (a *Agent) publish(now time.Time, in inputs) {
 		elected: a.core.election.Elected, outage: a.core.record.Outage, term: a.core.record.Term, record: a.core.record,
 		until: a.core.election.Until, majority: in.settings.Policy == site.Majority,
 		successor: a.core.election.Successor, draining: a.core.draining, highest: a.core.highest,
+		canServe: in.canServe, health: in.health,
 	}
 	if a.core.starting {
 		s.elected = ""
@@ -237,7 +257,7 @@ func (a *Agent) publish(now time.Time, in inputs) {
 func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 	f := wire.Facts{
 		Version: a.o.Version, Boot: a.boot, State: a.core.state(),
-		Starting: a.core.starting, Leaving: a.core.leaving, Draining: a.core.draining, Vote: a.core.cast(in),
+		Starting: a.core.starting, Leaving: a.core.leaving, Draining: a.core.draining, Vote: a.core.cast(in), Deadline: in.settings.Deadline,
 		Record: a.core.record, Highest: a.core.highest, Checked: in.health.checked, Healthy: in.health.healthy,
 		HealthReason: a.healthSeen.Reason, CanServe: in.canServe, WhyNot: in.whyNot, Elected: a.core.election.Elected,
 		Unsaved: a.unsaved, ClientURL: a.clientURL(a.o.FQDN), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil, Mirrored: a.mirroredOutage(),
@@ -251,7 +271,7 @@ func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 	}
 	if snapshot, ok := a.snapshots.Current(); ok {
 		f.Counts = snapshot.Index.Site().Counts()
-		f.Config, f.ConfigAge = snapshot.Version, site.Duration(in.wall.Sub(snapshot.Imported).Round(time.Second))
+		f.Config, f.ConfigAge = snapshot.Version, ageOf(snapshot.Imported, in.wall)
 		snapshot.Release()
 	}
 	if idle, asked := a.front.idle(now); asked {

@@ -100,12 +100,11 @@ func TestMaxConfigAge(t *testing.T) {
 	if w := a.probe(t, path+"1h"); w.Code != 200 {
 		t.Errorf("just imported: got %d %s", w.Code, w.Body)
 	}
-	wall := time.Now().Add(2 * time.Hour)
-	a.o.Env.Now = func() time.Time { return wall }
+	a.o.Env.Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
 	if w := a.probe(t, path+"1h"); w.Code != 503 {
 		t.Errorf("imported 2h ago: got %d %s", w.Code, w.Body)
 	}
-	lately := wall.Add(-time.Minute)
+	lately := time.Now().Add(-time.Minute)
 	a.confirmed.Store(&lately)
 	if w := a.probe(t, path+"1h"); w.Code != 200 {
 		t.Errorf("confirmed a minute ago: got %d %s", w.Code, w.Body)

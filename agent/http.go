@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"understudy/env"
 	"understudy/peer"
 	"understudy/relay"
 	"understudy/site"
@@ -166,6 +167,7 @@ type listener struct {
 	name   string
 	net    net.Listener
 	server *http.Server
+	drain  *env.Drain
 }
 
 func (a *Agent) serveListener(l *listener) error {
@@ -189,9 +191,7 @@ func (a *Agent) closeListeners(ctx context.Context) {
 		if l.name == "peer" {
 			continue
 		}
-		if err := l.server.Shutdown(ctx); err != nil {
-			_ = l.server.Close()
-		}
+		_ = l.drain.Stop(ctx) // what is not done by then is cut
 	}
 }
 

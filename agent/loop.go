@@ -234,7 +234,7 @@ func (a *Agent) passed(from, to site.FQDN) logrus.Fields {
 // settle brings everything else in line with what was decided: the secondary
 // broker, what handlers and peers see.
 func (a *Agent) settle(now time.Time, in inputs) {
-	a.tellElection()
+	a.tellElection(now, in)
 	a.settleServing()
 	a.sweep(now)
 	a.catchUp(in)
@@ -242,10 +242,12 @@ func (a *Agent) settle(now time.Time, in inputs) {
 	a.report(now, in)
 }
 
-// tellElection says once of each election result who it is and why (LHC-24).
-func (a *Agent) tellElection() {
+// tellElection says once of each election result who it is and why (LHC-24). That
+// nobody is elected for the moment of a hand-over is no news.
+func (a *Agent) tellElection(now time.Time, in inputs) {
 	result := a.core.election
-	if a.core.starting || result.Elected == a.elected.who {
+	passing := a.core.record.Successor != "" && now.Sub(a.core.held) <= in.settings.Deadline.D()
+	if a.core.starting || result.Elected == a.elected.who || result.Elected == "" && passing {
 		return
 	}
 	was := a.elected.who

@@ -27,6 +27,13 @@ type Observed struct {
 	Digest   string
 	// Records counts the durable records that are kept.
 	Records int
+	// Checked says that a health check of the cloud broker has finished since the
+	// start, Healthy that nothing speaks against it since the latest.
+	Checked, Healthy bool
+	// CanServe and Draining are what it says of itself to its peers.
+	CanServe, Draining bool
+	// Actives are the zone's active connectors in the list in use.
+	Actives []site.FQDN
 }
 
 // Observe shows what requests are answered by now.
@@ -34,9 +41,15 @@ func (a *Agent) Observe() Observed {
 	s := a.stance.Load()
 	o := Observed{
 		State: s.state, Starting: s.starting, Elected: s.elected, Record: s.record, Highest: s.highest,
-		Accepts: s.judge(time.Now()).engine != nil, Office: s.serving != nil, Records: a.state.JournalRecords(),
+		Accepts: s.judge(time.Now()).engine != nil, Office: s.serving != nil,
+		Checked: s.health.checked, Healthy: s.health.healthy, CanServe: s.canServe, Draining: s.draining, Records: a.state.JournalRecords(),
 	}
 	o.Snapshot, o.Digest = a.current()
+	for _, c := range a.list.Load().Connectors {
+		if !c.Standby {
+			o.Actives = append(o.Actives, c.FQDN)
+		}
+	}
 	return o
 }
 

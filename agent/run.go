@@ -105,7 +105,7 @@ func (a *Agent) awaitHandover(background context.Context) {
 // so that no peer has to find out.
 func (a *Agent) farewell(background context.Context) {
 	select {
-	case <-time.After(peer.DefaultInterval):
+	case <-time.After(peer.DefaultInterval * 5 / 4): // off the beat of the loop
 	case <-a.looped:
 	case <-background.Done():
 	}

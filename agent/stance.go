@@ -42,6 +42,9 @@ type stance struct {
 	// successor is who is to take over from this connector, if somebody is.
 	successor site.FQDN
 	draining  bool
+	// canServe and health are what this connector says of itself to its peers.
+	canServe bool
+	health   health
 }
 
 // verdict is what happens to one request: exactly one field is set.

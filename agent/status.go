@@ -70,8 +70,11 @@ func (a *Agent) electionStatus(in inputs) wire.ElectionStatus {
 	s := wire.ElectionStatus{
 		Elected: a.core.election.Elected, Since: a.elected.since, Reason: a.core.election.Reason,
 		Serving: a.core.office && a.serving != nil && a.core.closing == nil, CanServe: in.canServe, WhyNot: in.whyNot,
-		Successor: c.election.Successor, Policy: in.settings.Policy, Vote: c.election.Vote, Votes: c.election.Votes, Needed: c.election.Needed,
+		Successor: c.election.Successor, Policy: in.settings.Policy,
 		Tolerates: c.view(in).Tolerates(), Draining: c.draining, Standby: slices.Contains(in.standbys, c.self), Promotion: c.record.Promotion,
+	}
+	if in.settings.Policy == site.Majority {
+		s.Vote, s.Votes, s.Needed = c.election.Vote, c.election.Votes, c.election.Needed
 	}
 	for name, wait := range c.stillWaiting(in) {
 		if slices.Contains(in.list, name) {
@@ -102,10 +105,16 @@ func (a *Agent) healthStatus(now time.Time, in inputs) wire.HealthStatus {
 	return h
 }
 
+// ageOf is the age of what was made at a time, by a wall clock that may have been
+// set back since.
+func ageOf(made, wall time.Time) site.Duration {
+	return site.Duration(max(0, wall.Sub(made)).Round(time.Second))
+}
+
 func (a *Agent) currentSnapshot(wall time.Time) *wire.SnapshotStatus {
 	for _, s := range a.Snapshots() {
 		if s.State == "current" {
-			s.Age = site.Duration(wall.Sub(s.Imported).Round(time.Second))
+			s.Age = ageOf(s.Imported, wall)
 			return &s
 		}
 	}
@@ -172,6 +181,9 @@ func (a *Agent) makePeers(now time.Time, in inputs, s wire.Status) []wire.PeerSt
 	for _, p := range a.sights {
 		status := peerStatus(now, in.wall, p)
 		status.Standby = slices.Contains(in.standbys, p.FQDN)
+		if in.settings.Policy != site.Majority {
+			status.Vote = ""
+		}
 		out = append(out, status)
 	}
 	return out

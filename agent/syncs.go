@@ -209,7 +209,8 @@ func (a *Agent) noteSync(r configsync.Result, from site.FQDN) {
 	case configsync.Unchanged, configsync.Held:
 	}
 	if r.Outcome == configsync.Imported || r.Outcome == configsync.Unchanged {
-		a.confirmed.Store(&now)
+		measured := time.Now()
+		a.confirmed.Store(&measured)
 		if a.syncFailing {
 			a.syncFailing = false
 			a.log.raise(events.SyncRecovered, "the sync succeeded", fields)
@@ -240,7 +241,7 @@ func (a *Agent) lastSyncAge() time.Duration {
 	if at == nil {
 		return 1<<63 - 1
 	}
-	return a.o.Env.Now().Sub(*at)
+	return time.Since(*at)
 }
 
 // fetchFrom asks a peer for its newer snapshot, verified as if from the cloud.

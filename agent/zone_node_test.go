@@ -31,7 +31,8 @@ type simNode struct {
 
 	cloud, canServe  bool
 	busy             bool
-	broken           bool // nothing can be made durable
+	broken           bool           // nothing can be made durable
+	settings         *site.Settings // other ones than the zone's: not imported yet
 	checked, healthy bool
 	checkAt          time.Time
 	term             uint64
@@ -73,7 +74,7 @@ func (n *simNode) forget() {
 }
 
 func (n *simNode) round() {
-	if !n.core.starting && n.z.now.Sub(n.last) > n.z.settings.Deadline.D() {
+	if !n.core.starting && n.z.now.Sub(n.last) > n.uses().Deadline.D() {
 		n.z.note("%s wakes late", n.name)
 		n.core.wake(n.z.now)
 		n.forget()
@@ -111,9 +112,16 @@ func (n *simNode) check() {
 	}
 }
 
+func (n *simNode) uses() site.Settings {
+	if n.settings != nil {
+		return *n.settings
+	}
+	return n.z.settings
+}
+
 func (n *simNode) inputs() inputs {
 	in := inputs{
-		now: n.z.now, wall: n.z.now, settings: n.z.settings, list: n.z.list, canServe: n.canServe, usable: true, gateOpen: true,
+		now: n.z.now, wall: n.z.now, settings: n.uses(), list: n.z.list, canServe: n.canServe, usable: true, gateOpen: true,
 		drained: !n.busy, seenTerm: n.term, order: n.order, health: health{checked: n.checked, healthy: n.healthy},
 		newID:    func() string { n.z.outages++; return fmt.Sprintf("outage %d", n.z.outages) },
 		standbys: n.z.standbys, promote: n.promote,
@@ -126,7 +134,7 @@ func (n *simNode) inputs() inputs {
 			continue
 		}
 		down := p.core == nil && !n.z.cut[[2]int{i, n.index}] && !n.z.cut[[2]int{n.index, i}]
-		heard := !down && !n.heardAt[i].IsZero() && n.z.now.Sub(n.heardAt[i]) <= n.z.settings.Deadline.D()
+		heard := !down && !n.heardAt[i].IsZero() && n.z.now.Sub(n.heardAt[i]) <= n.uses().Deadline.D()
 		in.peers = append(in.peers, peerWord{
 			fqdn: p.name, heard: heard, answered: down || n.answered[i], facts: n.facts[i], at: n.heardAt[i], echoed: n.echoed(n.facts[i]),
 		})
@@ -249,7 +257,7 @@ func (n *simNode) own(in inputs) wire.Facts {
 	n.seq++
 	n.sentAt[n.seq] = n.z.now
 	f := wire.Facts{
-		Seq: n.seq, Draining: n.core.draining, Vote: n.core.cast(in),
+		Seq: n.seq, Draining: n.core.draining, Vote: n.core.cast(in), Deadline: n.uses().Deadline,
 		FQDN: n.name, Boot: n.boot, Starting: n.core.starting, Leaving: n.core.leaving, State: n.core.state(), Record: n.core.record,
 		Highest: n.core.highest, Checked: n.checked, Healthy: n.healthy, CanServe: n.canServe, Elected: n.core.election.Elected,
 	}

@@ -39,11 +39,13 @@ type simZone struct {
 	standbys []site.FQDN
 	// promotions: an operator may promote connectors.
 	promotions bool
-	nodes      []*simNode
-	cut        map[[2]int]bool
-	due        map[[2]int]time.Time
-	messages   []simMessage
-	written    map[string]zone.Record
+	// imports: connectors may have other settings than the zone.
+	imports  bool
+	nodes    []*simNode
+	cut      map[[2]int]bool
+	due      map[[2]int]time.Time
+	messages []simMessage
+	written  map[string]zone.Record
 	// desktop is the highest term that the zone's desktops have seen.
 	desktop uint64
 	outages int

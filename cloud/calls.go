@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -56,9 +57,9 @@ type callStream struct {
 func (s *callStream) Read(p []byte) (int, error)  { return s.in.Read(p) }
 func (s *callStream) Write(p []byte) (int, error) { return s.out.Write(p) }
 
-// Close ends both directions; it is safe to call while others read and write.
+// Close breaks both directions off; it is safe to call while others read and write.
 func (s *callStream) Close() error {
-	_ = s.out.Close()
+	_ = s.out.CloseWithError(net.ErrClosed)
 	s.cancel()
 	return s.in.Close()
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -27,6 +28,9 @@ const (
 	fieldTerm      = "term"
 	fieldPause     = "pause"
 )
+
+// listenerShare: the listener may have half of the file descriptors.
+const listenerShare = 2
 
 // Agent is the agent of one machine, or of many simulated ones.
 type Agent struct {
@@ -104,10 +108,14 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer cancel(nil)
 	var serving sync.WaitGroup
 	server := a.server(ctx)
+	drain := env.NewDrain(server)
+	listener = env.Bound(listener, server, listenerShare, func(room int) {
+		a.o.Logger.Warnf("the listener has %d connections, as many as it may have: for each new one the one that was idle for longest is closed", room)
+	})
 	serving.Go(func() { cancel(a.serve(server, listener)) })
 	close(a.listening)
 	a.work(ctx)
-	err = stop(ctx, server)
+	err = stop(ctx, drain)
 	serving.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
 		err = errors.Join(cause, err)
@@ -136,11 +144,11 @@ func (a *Agent) serve(server *http.Server, listener net.Listener) error {
 	return fmt.Errorf("serve brokers: %w", err)
 }
 
-func stop(ctx context.Context, server *http.Server) error {
+func stop(ctx context.Context, drain *env.Drain) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
 	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("finish what brokers asked: %w", err), server.Close())
+	if err := drain.Stop(ctx); err != nil {
+		return fmt.Errorf("serve brokers to the end: %w", err)
 	}
 	return nil
 }

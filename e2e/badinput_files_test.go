@@ -43,7 +43,7 @@ var spoiledConnectors = []spoiled{
 	{"both TLS and insecure", "insecure: true", "tls: {cert_file: a, key_file: b, ca_file: c}\ninsecure: true", []string{`: insecure: is true, but tls names files too`}},
 	{"no such token file", "connector.token", "nobody.token", []string{`:{line}: cloud.token_file: `, "no such file"}},
 	{"duplicate peer", "fqdn: cc03.example.test", "fqdn: CC02.Example.Test.", []string{`:{line}: peers[2].fqdn: "cc02.example.test" is peers[1] already`}},
-	{"policy of a later version", "sync:", "election: {policy: majority}\nsync:", []string{`:{line}: election.policy: "majority" is not supported`}},
+	{"policy of a later version", "sync:", "election: {policy: quorum}\nsync:", []string{`:{line}: election.policy: "quorum" is not available or majority`}},
 }
 
 var spoiledClouds = []spoiled{

@@ -23,7 +23,7 @@ const importUsers = 3000
 // whole snapshot that was published, and a state database that has lost nothing.
 func TestKilledInImports(t *testing.T) {
 	t.Parallel()
-	total, _ := kills(t, 60)
+	total, _ := kills(t, 100)
 	c := castOf(t, 3, "cc01", "cc02", "cc03")
 	e := newEditions(t, c, importUsers)
 	c.startCloud()

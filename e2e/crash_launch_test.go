@@ -26,7 +26,7 @@ import (
 // can be asked again.
 func TestKilledInLaunches(t *testing.T) {
 	t.Parallel()
-	total, _ := kills(t, 40)
+	total, _ := kills(t, 60)
 	c := castOf(t, 24, "cc01", "cc02", "cc03")
 	e := newEditions(t, c, 8)
 	c.startCloud()
@@ -210,7 +210,7 @@ func (p *player) journal() []broker.Record {
 // leaves the old version of the site or the new one, whole.
 func TestKilledInPublications(t *testing.T) {
 	t.Parallel()
-	total, _ := kills(t, 30)
+	total, _ := kills(t, 40)
 	c := castOf(t, 3, "cc01")
 	e := newEditions(t, c, importUsers)
 	c.startCloud()

@@ -204,8 +204,9 @@ func wantText(t testing.TB, text string, want ...string) {
 	}
 }
 
-// A cloud broker whose disk is full refuses a site with a clear problem, and serves
-// the one that it has; with room again it takes the new one.
+// LHC-13, LHC-16: a cloud broker whose disk is full refuses a site with a clear
+// problem and fails its health check, so that the zone takes over; with room again
+// it brokers as ever and takes the new site.
 func TestDiskFullOfTheCloudBroker(t *testing.T) {
 	t.Parallel()
 	c := newCast(t)
@@ -230,16 +231,19 @@ func TestDiskFullOfTheCloudBroker(t *testing.T) {
 		wantText(t, r.Stderr, wire.CodeDisk)
 	}
 	wantText(t, c.cloud.Log(), "full")
-	if _, err := c.launch("bob", "desktop:pool"); !wire.IsCode(err, wire.CodeDisk) {
-		t.Errorf("launch on a full disk: got %v, want %s", err, wire.CodeDisk)
-	}
 	if got := c.siteVersion(c.players[0]); got != before {
 		t.Errorf("got site version %s, want %s", got, before)
 	}
+	c.holds(c.players[0]) // its health check fails, so the zone takes over
+	bob := c.served(act, "bob", "desktop:pool")
+	if n := c.cloud.count(events.DiskFailed); n != 1 {
+		t.Errorf("disk_failed was told %d times, want once", n)
+	}
 
 	disk.free()
+	c.recovered()
 	c.publish()
-	c.served(act, "bob", "desktop:pool")
+	c.back(bob, "bob", "desktop:pool")
 	c.players[0].Shows(act, "the new site", func(s wire.Status) error {
 		if s.Snapshot.Version.String() == before {
 			return errors.New("still the old one")

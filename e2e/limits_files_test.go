@@ -23,11 +23,16 @@ const fewFiles = 128
 // startWith runs the player with so many file descriptors and no more.
 func (c *cast) startWith(p *player, files int) {
 	c.t.Helper()
-	needTool(c.t, "prlimit", "util-linux")
 	c.write(p.name+".yaml", c.connectorFile(p))
-	p.process = start(c.t, command{
-		Name: p.name, Path: "prlimit", Dir: c.dir,
-		Args: []string{fmt.Sprintf("--nofile=%d:%d", files, files), binary(c.t), "connector", "--config", p.name + ".yaml"},
+	p.process = c.runWith(files, p.name, "connector", p.name+".yaml")
+}
+
+func (c *cast) runWith(files int, name, kind, file string) *process {
+	c.t.Helper()
+	needTool(c.t, "prlimit", "util-linux")
+	return start(c.t, command{
+		Name: name, Path: "prlimit", Dir: c.dir,
+		Args: []string{fmt.Sprintf("--nofile=%d:%d", files, files), binary(c.t), kind, "--config", file},
 	})
 }
 
@@ -129,6 +134,33 @@ func TestCrowdAtThePeerPort(t *testing.T) {
 	}
 	c.outage()
 	c.served(act, "bob", "desktop:pool")
+}
+
+// A crowd at a cloud broker or at a desktop host keeps nobody out either: the zone
+// stays in Normal, and users get desktops.
+func TestCrowdAtTheOtherListeners(t *testing.T) {
+	t.Parallel()
+	c := newCast(t)
+	c.players = c.players[:1]
+	c.write("site.yaml", c.siteFile())
+	first := c.players[0]
+	c.cloud = c.runWith(fewFiles, "cloud", "cloud", "cloud.yaml")
+	c.publish()
+	c.start()
+	c.openOne()
+	c.host.Kill()
+	c.host = c.runWith(fewFiles, "desktops", "desktop", "desktops.yaml")
+	c.served(act, "alice", "desktop:office")
+
+	crowd(t, c.cloudAt, 2*fewFiles)
+	crowd(t, c.hostAt, 2*fewFiles)
+	c.cloud.Says(act, `"event":"connections_full"`)
+	c.host.Says(act, "as many as it may have")
+	c.served(act, "bob", "desktop:pool")
+	c.usable(first, first.Reaches(act, "Normal").Term)
+	if got := first.states(); len(got) != 1 {
+		t.Errorf("%s went through %v, want Normal only", first.name, got)
+	}
 }
 
 // Half-open connections cost a bounded amount of memory, and end by themselves.

@@ -24,10 +24,11 @@ import (
 type lossyDisk struct {
 	folder string // where it is mounted
 
-	mu    sync.Mutex // guards what follows
-	live  tree
-	steps []diskStep
-	next  uint64
+	mu      sync.Mutex // guards what follows
+	live    tree
+	steps   []diskStep
+	next    uint64
+	refuses bool // it is read-only
 }
 
 // mountLossy mounts a disk with these files, all durable, for the time of the test.
@@ -72,10 +73,10 @@ func (d *lossyDisk) fill(files map[string][]byte) {
 		if clean != name {
 			folders[clean] = node
 		} else {
-			d.do(diskStep{kind: stepWrite, node: node, data: files[name]})
+			_ = d.do(diskStep{kind: stepWrite, node: node, data: files[name]})
 		}
-		d.do(diskStep{kind: stepSync, node: node})
-		d.do(diskStep{kind: stepSync, node: in})
+		_ = d.do(diskStep{kind: stepSync, node: node})
+		_ = d.do(diskStep{kind: stepSync, node: in})
 	}
 }
 
@@ -93,10 +94,14 @@ func (d *lossyDisk) history() []diskStep {
 	return slices.Clone(d.steps)
 }
 
-func (d *lossyDisk) do(s diskStep) {
+func (d *lossyDisk) do(s diskStep) syscall.Errno {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.refuses {
+		return syscall.EROFS
+	}
 	d.note(s)
+	return fs.OK
 }
 
 // note is called with the lock held.
@@ -105,10 +110,13 @@ func (d *lossyDisk) note(s diskStep) {
 	d.live.apply(s)
 }
 
-// make gives a new node a name.
+// make gives a new node a name, and returns its number: 0 on a read-only disk.
 func (d *lossyDisk) make(in uint64, name string, folder bool) uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.refuses {
+		return 0
+	}
 	d.next++
 	d.note(diskStep{kind: stepMake, node: in, name: name, child: d.next, folder: folder})
 	return d.next
@@ -167,15 +175,20 @@ func (n *lossyNode) attributes(out *fuse.Attr) {
 
 func (n *lossyNode) Setattr(_ context.Context, _ fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
 	if size, ok := in.GetSize(); ok {
-		n.disk.do(diskStep{kind: stepResize, node: n.number, offset: int64(size)})
+		if err := n.disk.do(diskStep{kind: stepResize, node: n.number, offset: int64(size)}); err != fs.OK {
+			return err
+		}
 	}
 	n.attributes(&out.Attr)
 	return fs.OK
 }
 
 func (n *lossyNode) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	if flags&syscall.O_ACCMODE != syscall.O_RDONLY && n.disk.readOnly() {
+		return nil, 0, syscall.EROFS
+	}
 	if flags&syscall.O_TRUNC != 0 {
-		n.disk.do(diskStep{kind: stepResize, node: n.number})
+		_ = n.disk.do(diskStep{kind: stepResize, node: n.number})
 	}
 	return nil, 0, fs.OK
 }
@@ -185,13 +198,14 @@ func (n *lossyNode) Read(_ context.Context, _ fs.FileHandle, into []byte, offset
 }
 
 func (n *lossyNode) Write(_ context.Context, _ fs.FileHandle, data []byte, offset int64) (uint32, syscall.Errno) {
-	n.disk.do(diskStep{kind: stepWrite, node: n.number, offset: offset, data: slices.Clone(data)})
+	if err := n.disk.do(diskStep{kind: stepWrite, node: n.number, offset: offset, data: slices.Clone(data)}); err != fs.OK {
+		return 0, err
+	}
 	return uint32(len(data)), fs.OK
 }
 
 func (n *lossyNode) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
-	n.disk.do(diskStep{kind: stepSync, node: n.number})
-	return fs.OK
+	return n.disk.do(diskStep{kind: stepSync, node: n.number})
 }
 
 // entries are the folder's.
@@ -232,21 +246,25 @@ func (n *lossyNode) node(ctx context.Context, number uint64, mode uint32, out *f
 	return inode
 }
 
-func (n *lossyNode) child(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) *fs.Inode {
-	return n.node(ctx, n.disk.make(n.number, name, mode == syscall.S_IFDIR), mode, out)
+func (n *lossyNode) child(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	number := n.disk.make(n.number, name, mode == syscall.S_IFDIR)
+	if number == 0 {
+		return nil, syscall.EROFS
+	}
+	return n.node(ctx, number, mode, out), fs.OK
 }
 
 func (n *lossyNode) Create(ctx context.Context, name string, _, _ uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
-	return n.child(ctx, name, syscall.S_IFREG, out), nil, 0, fs.OK
+	inode, err := n.child(ctx, name, syscall.S_IFREG, out)
+	return inode, nil, 0, err
 }
 
 func (n *lossyNode) Mkdir(ctx context.Context, name string, _ uint32, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
-	return n.child(ctx, name, syscall.S_IFDIR, out), fs.OK
+	return n.child(ctx, name, syscall.S_IFDIR, out)
 }
 
 func (n *lossyNode) Unlink(_ context.Context, name string) syscall.Errno {
-	n.disk.do(diskStep{kind: stepRemove, node: n.number, name: name})
-	return fs.OK
+	return n.disk.do(diskStep{kind: stepRemove, node: n.number, name: name})
 }
 
 func (n *lossyNode) Rmdir(ctx context.Context, name string) syscall.Errno { return n.Unlink(ctx, name) }
@@ -256,8 +274,7 @@ func (n *lossyNode) Rename(_ context.Context, name string, into fs.InodeEmbedder
 	if !ours || flags != 0 {
 		return syscall.EINVAL
 	}
-	n.disk.do(diskStep{kind: stepRename, node: n.number, name: name, into: folder.number, as: as})
-	return fs.OK
+	return n.disk.do(diskStep{kind: stepRename, node: n.number, name: name, into: folder.number, as: as})
 }
 
 // restore writes files into a folder of the real disk.

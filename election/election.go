@@ -60,11 +60,10 @@ type View struct {
 	Promoted bool
 }
 
-// Ballot is whom a connector named, when it last did, and until when that binds
-// it: before, it names nobody else.
+// Ballot is whom a connector named, and until when that binds it: before, it names
+// nobody else.
 type Ballot struct {
 	Name  site.FQDN
-	Last  time.Time
 	Bound time.Time
 }
 
@@ -95,6 +94,8 @@ func Elect(now time.Time, v View) Result {
 	}
 	r := v.choose(now, v.running())
 	r.Until = now.Add(v.Deadline)
+	// For those of the zone that go by a majority already.
+	r.Vote = v.ballot(now, r.Elected)
 	return r
 }
 

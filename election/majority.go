@@ -27,16 +27,16 @@ func (v View) byMajority(now time.Time) Result {
 	switch named, votes := v.count(running, r.Vote); {
 	case r.Quorum:
 		r.Until, r.Votes = until, v.leases(now, r.Vote)
+	case named != "" && named != v.Self:
+		r.Reason, r.Elected, r.Votes = v.told(choice, named, votes, r.Reason), named, votes
+		r.Successor = ""
 	case v.Promoted && v.Own.candidate():
 		r.Elected, r.Successor, r.Until = v.Self, "", now.Add(v.Deadline)
 		r.Reason = fmt.Sprintf("an operator promoted %s: no majority is present", v.Self)
 		r.Votes = v.leases(now, r.Vote)
-	case named != "" && named != v.Self:
-		r.Reason, r.Elected, r.Votes = v.told(choice, named, votes, r.Reason), named, votes
-		r.Successor = ""
 	default:
 		r.Elected, r.Successor, r.Votes = "", "", votes
-		r.Reason = v.noQuorum(choice, votes, r.Needed, r.Reason)
+		r.Reason = v.noQuorum(choice, v.naming(running, r.Vote)[choice], r.Needed, r.Reason)
 	}
 	return r
 }
@@ -57,10 +57,9 @@ func (v View) noQuorum(choice site.FQDN, votes, needed int, reason string) strin
 }
 
 // ballot: one at a time. Another is named only when the earlier word no longer
-// counts, or when the one that was named has given the office away since.
+// counts.
 func (v View) ballot(now time.Time, choice site.FQDN) site.FQDN {
-	gaveAway := v.Record.Successor != "" && v.Record.Writer == v.Ballot.Name && v.Ballot.Last.Before(v.Held)
-	if choice == v.Ballot.Name || gaveAway || !now.Before(v.Ballot.Bound) {
+	if choice == v.Ballot.Name || !now.Before(v.Ballot.Bound) {
 		return choice
 	}
 	return ""
@@ -108,23 +107,28 @@ func (v View) quorum(now time.Time, vote site.FQDN) (time.Time, bool) {
 // count is who is named most among whom I hear, if that is a majority; else how
 // many name the one that is named most.
 func (v View) count(running map[site.FQDN]Word, vote site.FQDN) (site.FQDN, int) {
-	votes := map[site.FQDN]int{}
 	best := 0
+	for named, n := range v.naming(running, vote) {
+		if n >= v.needed() {
+			return named, n
+		}
+		best = max(best, n)
+	}
+	return "", best
+}
+
+// naming is how many active connectors name each.
+func (v View) naming(running map[site.FQDN]Word, vote site.FQDN) map[site.FQDN]int {
+	votes := map[site.FQDN]int{}
 	for name, w := range running {
 		if name == v.Self {
 			w.Vote = vote
 		}
 		if w.Vote != "" && !v.standby(name) {
 			votes[w.Vote]++
-			best = max(best, votes[w.Vote])
 		}
 	}
-	for named, n := range votes {
-		if n >= v.needed() {
-			return named, n
-		}
-	}
-	return "", best
+	return votes
 }
 
 // electable reports whether a majority could name the connector: it hears so many,

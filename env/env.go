@@ -1,7 +1,8 @@
 // Package env holds what a process takes from the world and what a simulator
 // must be able to own: dialling, listening, the wall clock, randomness and the
-// gate that every loop passes before it acts. It opens nothing itself; agent,
-// desktop and cloud/server take an Env in their Options.
+// gate that every loop passes before it acts; and what keeps a crowd from using up
+// its listeners. It opens nothing itself; agent, desktop and cloud/server take an Env
+// in their Options.
 package env
 
 import (

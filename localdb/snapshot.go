@@ -117,7 +117,7 @@ func describe(st wire.SnapshotStatus, state string, now time.Time) wire.Snapshot
 	st.State = state
 	st.Counts = maps.Clone(st.Counts)
 	if !st.Imported.IsZero() {
-		st.Age = site.Duration(now.Sub(st.Imported))
+		st.Age = site.Duration(max(0, now.Sub(st.Imported))) // the clock may have been set back
 	}
 	return st
 }

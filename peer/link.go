@@ -90,16 +90,30 @@ func (l *link) redialNow() {
 
 func (l *link) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		wait := l.judge(l.stream(ctx))
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-l.again:
-		case <-timer.C:
+		if wait := l.judge(l.stream(ctx)); wait > 0 {
+			l.wait(ctx, wait)
 		}
-		timer.Stop()
+		l.settle()
 	}
 	l.requests.CloseIdleConnections()
+}
+
+func (l *link) wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-l.again:
+	case <-timer.C:
+	}
+}
+
+// settle takes back that the next redial need not wait.
+func (l *link) settle() {
+	select {
+	case <-l.again:
+	default:
+	}
 }
 
 // stream sends our facts until the connection ends. The answer comes only when
@@ -124,9 +138,12 @@ func (l *link) stream(parent context.Context) error {
 }
 
 func (l *link) post(ctx context.Context) error {
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got100Continue: l.accepted})
+	open, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	traced := context.WithValue(ctx, hangUpKey{}, hangUp)
+	traced = httptrace.WithClientTrace(traced, &httptrace.ClientTrace{Got100Continue: l.accepted})
 	target := l.url + factsPath + "?site=" + url.QueryEscape(l.mesh.o.Site)
-	req, err := http.NewRequestWithContext(traced, http.MethodPost, target, newFeed(ctx, l))
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, target, &feed{ctx: open, link: l})
 	if err != nil {
 		return fmt.Errorf("make a facts request: %w", err)
 	}
@@ -145,8 +162,10 @@ func (l *link) post(ctx context.Context) error {
 	return wire.ReadProblem(resp)
 }
 
-// accepted is called when the peer begins to read.
+// accepted is called when the peer begins to read. That it was heard before is no
+// reason any more to redial at once when this stream ends.
 func (l *link) accepted() {
+	l.settle()
 	l.mesh.note(func(now time.Time, b book) bool { return b.accepted(now, l.name) })
 }
 
@@ -162,7 +181,7 @@ func (l *link) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	m, opened := l.mesh, time.Now()
 	for {
 		deadline := m.o.Deadline()
-		timer := time.NewTimer(deadline)
+		timer := time.NewTimer(deadline + env.Jitter(m.o.Env.Rand("peer/watch/"+string(l.name)), m.o.Interval/2, 1))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -238,7 +257,8 @@ func (l *link) dial(ctx context.Context, network, address string) (net.Conn, err
 	if c, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
 		_ = c.SetWriteBuffer(sendBuffer)
 	}
-	return &boundedConn{Conn: conn, limit: l.mesh.o.Deadline}, nil
+	hangUp, _ := ctx.Value(hangUpKey{}).(context.CancelFunc)
+	return &boundedConn{Conn: conn, limit: l.mesh.o.Deadline, hangUp: hangUp}, nil
 }
 
 // patience is how long one attempt to connect may take.
@@ -246,10 +266,22 @@ func (l *link) patience() time.Duration {
 	return min(max(l.mesh.o.Deadline(), 250*time.Millisecond), 2*time.Second)
 }
 
-// boundedConn gives each write a deadline.
+// hangUpKey is for what ends the feed of the stream that a connection is for.
+type hangUpKey struct{}
+
+// boundedConn gives each write a deadline. Its end is the end of the feed: net/http
+// waits for that, and it would be noticed only when there is something to say.
 type boundedConn struct {
 	net.Conn
-	limit func() time.Duration
+	limit  func() time.Duration
+	hangUp context.CancelFunc
+}
+
+func (c *boundedConn) Close() error {
+	if c.hangUp != nil {
+		c.hangUp()
+	}
+	return c.Conn.Close()
 }
 
 func (c *boundedConn) Write(p []byte) (int, error) {

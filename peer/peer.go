@@ -91,6 +91,7 @@ type Mesh struct {
 	epoch     uint64 // counts Restarts: streams of an earlier one are dead
 	facts     wire.Facts
 	published time.Time
+	spoken    spoken
 	sent      sentLog
 }
 
@@ -110,6 +111,7 @@ func New(o Options) (*Mesh, error) {
 // too, and takes no more.
 func (m *Mesh) Run(ctx context.Context) error {
 	var links sync.WaitGroup
+	links.Go(func() { m.beat(ctx) })
 	for ctx.Err() == nil {
 		m.startLinks(ctx, &links)
 		select {
@@ -197,27 +199,10 @@ func (m *Mesh) Publish(f wire.Facts) {
 	m.mu.Lock()
 	changed := m.published.IsZero() || differ(m.facts, f)
 	m.facts, m.published = f, time.Now()
-	links := m.linkList()
+	if changed {
+		m.speak()
+	}
 	m.mu.Unlock()
-	if !changed {
-		return
-	}
-	for _, l := range links {
-		notify(l.fresh)
-	}
-}
-
-// latest returns the facts to send now, if there are any.
-func (m *Mesh) latest(now time.Time) (wire.Facts, bool) {
-	deadline := m.o.Deadline()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.published.IsZero() || now.Sub(m.published) > deadline {
-		return wire.Facts{}, false
-	}
-	f := m.facts
-	f.Seq = m.sent.next(now, deadline)
-	return f, true
 }
 
 // Restart drops all streams both ways and forgets everything heard: only what is
@@ -225,6 +210,7 @@ func (m *Mesh) latest(now time.Time) (wire.Facts, bool) {
 func (m *Mesh) Restart() {
 	m.mu.Lock()
 	m.epoch++
+	m.spoken = spoken{}
 	m.book.forget(time.Now())
 	m.dropInbound()
 	for _, l := range m.links {
@@ -274,15 +260,6 @@ func (m *Mesh) note(change func(now time.Time, b book) bool) {
 	if changed {
 		m.o.OnChange()
 	}
-}
-
-// linkList is called with the lock held.
-func (m *Mesh) linkList() []*link {
-	out := make([]*link, 0, len(m.links))
-	for _, l := range m.links {
-		out = append(out, l)
-	}
-	return out
 }
 
 func (m *Mesh) link(name site.FQDN) *link {

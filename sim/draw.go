@@ -38,6 +38,7 @@ func NewPlan(seed uint64) Plan {
 			part.draw()
 		}
 	}
+	s.rare()
 	return Plan{Seed: seed, Shape: s.shape, Faults: inOrder(s.faults)}
 }
 

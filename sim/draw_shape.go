@@ -15,7 +15,7 @@ func drawShape(r *rand.Rand) Shape {
 		Connectors: pick(r, 2, 3, 3, 3, 4, 5),
 		Desktops:   between(r, 5, 14),
 		Users:      between(r, 3, 9),
-		CloudAway:  chance(r, 15),
+		CloudAway:  chance(r, 30),
 		Settings:   shortSettings(r),
 		Length:     time.Duration(between(r, 40, 160)) * time.Second,
 	}

@@ -79,6 +79,7 @@ func (l *life) jump() time.Duration {
 // awake holds the caller while the process is paused, and for good what has crashed
 // does nothing. Who was held is not let go all at once.
 func (l *life) awake(ctx context.Context) error {
+	since := now()
 	for {
 		l.net.mu.Lock()
 		if l.dead || !l.paused {
@@ -96,16 +97,16 @@ func (l *life) awake(ctx context.Context) error {
 		if err := waitFor(ctx, woken); err != nil {
 			return err
 		}
-		if err := sleep(ctx, stagger(callers)); err != nil {
+		if err := sleep(ctx, stagger(callers, since)); err != nil {
 			return err
 		}
 	}
 }
 
-// stagger is how long after a wake one goes on that was held there in the program:
-// each place has a moment of its own, in every build.
-func stagger(callers [4]uintptr) time.Duration {
-	var h uint64
+// stagger is how long after a wake one goes on that was held there in the program
+// since then: each has a moment of its own, in every build.
+func stagger(callers [4]uintptr, since int64) time.Duration {
+	h := hash(uint64(since))
 	frames := runtime.CallersFrames(callers[:])
 	for {
 		f, more := frames.Next()
@@ -150,7 +151,7 @@ func (l *life) wake() {
 	t := now()
 	for _, e := range l.net.ends {
 		if e.owner == l {
-			e.notBefore = t + 1 + int64(hash(e.tag)%uint64(time.Millisecond))
+			e.notBefore = t + 1 + int64(hash(e.tag, hashText(e.remoteHost), e.waits())%uint64(time.Millisecond))
 			e.arm()
 		}
 	}

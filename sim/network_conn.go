@@ -41,6 +41,7 @@ type end struct {
 // reset.
 type segment struct {
 	at    int64
+	sent  int64
 	data  []byte
 	reset bool
 }
@@ -121,11 +122,27 @@ func (e *end) take(p []byte) (int, bool, error) {
 		e.eof, e.queue = true, nil
 		return 0, true, io.EOF
 	}
-	count := copy(p, s.data)
-	if s.data = s.data[count:]; len(s.data) == 0 {
-		e.queue = e.queue[1:]
+	return e.fill(p, t), true, nil
+}
+
+// fill reads all that has arrived, as far as there is room. The end of a connection
+// that came meanwhile is seen a moment later: who reads a request and its end at one
+// moment would do as the scheduler likes.
+func (e *end) fill(p []byte, t int64) int {
+	count := 0
+	for count < len(p) && len(e.queue) > 0 && e.queue[0].data != nil && e.queue[0].at <= t {
+		s := &e.queue[0]
+		n := copy(p[count:], s.data)
+		count += n
+		if s.data = s.data[n:]; len(s.data) == 0 {
+			e.queue = e.queue[1:]
+		}
 	}
-	return count, true, nil
+	if len(e.queue) > 0 && e.queue[0].data == nil && e.queue[0].at <= t {
+		e.queue[0].at = t + int64(nearest)
+		e.latest = max(e.latest, e.queue[0].at)
+	}
+	return count
 }
 
 // arm sets the timer for what a waiting reader waits for. It is called with the
@@ -204,12 +221,17 @@ func (e *end) send(s segment) {
 	switch {
 	case e.owner.paused || e.net.isCut(e.outgoing()) || to.latest == never:
 		s.at = never
+	case s.data == nil: // after all data of its moment, if there is any
+		s.at = max(t+int64(e.net.delay(e.outgoing(), e.tag)+nearest), to.latest+1)
 	case e.written == t && to.latest > t:
 		s.at = to.latest // what is written at one moment arrives at one
 	default:
-		s.at = max(t+int64(e.net.delay(e.outgoing(), e.tag)), to.latest+1)
+		s.at = max(t+int64(e.trip(len(s.data))), to.latest)
 	}
-	e.written, to.latest = t, s.at
+	s.sent = t
+	if to.latest = s.at; len(s.data) > controlSize {
+		e.written = t
+	}
 	if last := len(to.queue) - 1; last >= 0 && s.data != nil && to.queue[last].data != nil && to.queue[last].at == s.at {
 		to.queue[last].data = append(to.queue[last].data, s.data...)
 		return
@@ -218,6 +240,24 @@ func (e *end) send(s segment) {
 	if len(to.queue) == 1 {
 		to.arm()
 	}
+}
+
+// controlSize is that of the small frames of HTTP/2. Whether a client resets a
+// stream that its server has ended is an accident, and nothing may follow from it:
+// they take the shortest way and hold up nothing.
+const controlSize = 17
+
+// trip is how long data takes now. It is called with the lock held.
+func (e *end) trip(size int) time.Duration {
+	w := e.outgoing()
+	v := e.net.ways[w]
+	switch {
+	case size > controlSize, v != nil && (v.slow > 0 || v.lossy > 0):
+		return e.net.delay(w, e.tag)
+	case w.from == cloudName || w.to == cloudName:
+		return farthest
+	}
+	return nearest
 }
 
 // bounce is the reset that answers what is sent to nobody. It is called with the
@@ -251,7 +291,7 @@ func (e *end) resend() {
 	if e.latest != never || e.closed || e.peer.owner.paused || e.net.isCut(e.incoming()) {
 		return
 	}
-	at := now() + int64(e.net.delay(e.incoming(), e.tag)) + int64(resent)/4
+	at := now() + int64(e.net.delay(e.incoming(), hash(e.tag, e.waits()))) + int64(resent)/4
 	for i := range e.queue {
 		if e.queue[i].at == never {
 			e.queue[i].at = at
@@ -262,6 +302,15 @@ func (e *end) resend() {
 		e.queue = append(e.queue, segment{reset: true, at: at})
 	}
 	e.arm()
+}
+
+// waits is when the first of what is under way was sent: it tells apart connections
+// that are used for the same. It is called with the lock held.
+func (e *end) waits() uint64 {
+	if len(e.queue) == 0 {
+		return 0
+	}
+	return uint64(e.queue[0].sent)
 }
 
 func (e *end) broke() bool { return len(e.queue) > 0 && e.queue[len(e.queue)-1].reset }

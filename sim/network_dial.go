@@ -121,7 +121,7 @@ func (l *life) dial(ctx context.Context, _, address string) (net.Conn, error) {
 }
 
 func (l *life) reach(ctx context.Context, address string) (net.Conn, error) {
-	tag := hashText(address)
+	tag := hash(hashText(address), uint64(now())) // who began at another moment arrives at another one
 	for {
 		if err := l.awake(ctx); err != nil {
 			return nil, err

@@ -11,6 +11,8 @@ type Plan struct {
 	Seed   uint64
 	Shape  Shape
 	Faults []Fault
+	// Brief says that the run ends with the first invariant that breaks.
+	Brief bool
 }
 
 // Shape is the site of a plan, and how its run ends.
@@ -39,6 +41,8 @@ const (
 	Crash Kind = "crash"
 	// Restart ends Who in an orderly way, and starts it again after For.
 	Restart Kind = "restart"
+	// Leave ends Who as Crash does, for good.
+	Leave Kind = "leave"
 	// Pause stops Who at its next step, for For.
 	Pause Kind = "pause"
 	// Cut breaks the network between Who and Other, both ways; CutOneWay only
@@ -83,6 +87,9 @@ const (
 	// again; Change one that differs elsewhere, chosen by N.
 	Standby Kind = "standby"
 	Change  Kind = "change"
+	// Jump publishes a site in which both Who and Other are standbys (N is 1) or
+	// active again.
+	Jump Kind = "jump"
 )
 
 // The kinds of desktops, users and clocks.

@@ -72,12 +72,18 @@ type run struct {
 
 	agenda agenda
 	site   *site.Site // as it was published last
+	first  *site.Site
 	boots  map[string]int
 	quiet  time.Time // when something was last done to the site
+	// ordered is when an operator or an administrator last wanted something.
+	ordered time.Time
+	people  map[string]chan struct{} // closed when a user has done the latest thing
 
 	mu       sync.Mutex // guards what follows
 	served   int
 	stopped  map[string]bool // processes that are down, or on their way
+	stopping map[string]bool // those on their way
+	gone     map[string]bool // those that do not come back
 	clearing map[string]bool // zones
 }
 
@@ -85,8 +91,10 @@ func newRun(ctx context.Context, p Plan, dir string) (*run, error) {
 	ctx, stop := context.WithCancel(ctx)
 	r := &run{
 		ctx: ctx, stop: stop, plan: p, net: newNetwork(p.Seed), hosts: map[string]*host{}, cloud: &misbehaviour{seed: p.Seed},
-		news: make(chan struct{}, 1), site: makeSite(p.Shape), boots: map[string]int{}, stopped: map[string]bool{}, clearing: map[string]bool{},
+		news: make(chan struct{}, 1), site: makeSite(p.Shape), boots: map[string]int{}, people: map[string]chan struct{}{},
+		stopped: map[string]bool{}, stopping: map[string]bool{}, gone: map[string]bool{}, clearing: map[string]bool{},
 	}
+	r.first = r.site
 	r.trace = &trace{began: time.Now(), heard: r.heard}
 	r.watch = newWatch(r)
 	r.addHosts()
@@ -184,13 +192,14 @@ func (r *run) heard(who string, fields logrus.Fields) {
 func (r *run) play() Outcome {
 	began := time.Now()
 	if err := r.start(); err != nil {
-		r.watch.broken("start", err.Error())
+		r.watch.broken(ruleStart, err.Error())
 	} else {
 		r.schedule()
-		r.drive(r.plan.Shape.Length)
-		r.mend()
-		r.settle()
-		r.watch.finish()
+		for _, part := range []func(){func() { r.drive(r.plan.Shape.Length) }, r.mend, r.settle, r.watch.finish} {
+			if !r.over() {
+				part()
+			}
+		}
 	}
 	simulated := time.Since(began)
 	r.trace.close()
@@ -230,10 +239,13 @@ func (r *run) odd(about string, n uint64, limit time.Duration) time.Duration {
 // drive carries the agenda out and looks at the site, for so long.
 func (r *run) drive(d time.Duration) {
 	until := time.Now().Add(d)
-	for time.Now().Before(until) {
+	for time.Now().Before(until) && !r.over() {
 		r.turn(until)
 	}
 }
+
+// over reports whether a brief run has shown what it was to show.
+func (r *run) over() bool { return r.plan.Brief && len(r.watch.violations()) > 0 }
 
 // turn waits for what comes next: something to do, to look at, or an event.
 func (r *run) turn(until time.Time) {
@@ -265,8 +277,12 @@ func (r *run) turn(until time.Time) {
 func (r *run) await(what string, patience time.Duration, why func() string) error {
 	deadline := time.Now().Add(patience)
 	for {
+		synctest.Wait() // what happens at this moment has happened
 		reason := why()
 		if reason == "" {
+			return nil
+		}
+		if r.over() {
 			return nil
 		}
 		if !time.Now().Before(deadline) {
@@ -285,7 +301,6 @@ func (r *run) end() {
 	}
 	r.stop()
 	r.tasks.Wait()
-	_ = r.world.Close() // what was severed has nothing good to say
-	// A transport goes on dialling for who has given up; the bubble ends after that.
-	_ = sleep(context.Background(), dialPatience)
+	_ = r.world.Close()                                     // what was severed has nothing good to say
+	_ = sleep(context.WithoutCancel(r.ctx), 2*dialPatience) // net/http waits for nobody that dials
 }

@@ -10,26 +10,34 @@ import (
 	"understudy/zone"
 )
 
-// mend ends all faults and starts what is down.
+// mend ends all faults and starts what is down, one after the other.
 func (r *run) mend() {
 	r.agenda.clear()
 	r.trace.add("plan", "everything is mended")
 	r.disturb(0)
 	r.net.calm(func(way) bool { return true })
 	r.cloud.set(func(m *misbehaviour) { m.slow, m.errors, m.garbage = 0, 0, 0 })
-	for _, name := range r.names() {
-		r.net.mu.Lock()
-		l := r.hosts[name].life
-		r.net.mu.Unlock()
-		if l != nil {
-			l.wake()
-		}
-		if name != cloudName || !r.plan.Shape.CloudAway {
-			r.bringUp(name)
-		}
+	const gap = 2 * time.Millisecond
+	names, begin := r.names(), time.Now()
+	for i, name := range names {
+		at := begin.Add(time.Duration(i)*gap + r.odd("mend", uint64(i), gap))
+		r.agenda.add(at, func() { r.mendOne(name) })
 	}
-	if r.plan.Shape.CloudAway {
-		_ = r.crash(Fault{Who: cloudName})
+	r.drive(time.Duration(len(names)+1) * gap)
+}
+
+func (r *run) mendOne(name string) {
+	r.disturb(0)
+	r.net.mu.Lock()
+	l := r.hosts[name].life
+	r.net.mu.Unlock()
+	if l != nil {
+		l.wake()
+	}
+	if name != cloudName || !r.plan.Shape.CloudAway {
+		r.bringUp(name)
+	} else {
+		_ = r.crash(Fault{Who: name})
 	}
 }
 
@@ -59,6 +67,10 @@ func (r *run) settle() {
 		return
 	}
 	r.trace.add("plan", fmt.Sprintf("the site is well after %s", time.Since(began)))
+	r.lastLaunch()
+	if r.plan.Seed%4 == 0 {
+		r.drive(r.watch.settings().PreemptAfter.D() + 3*r.watch.slack()) // whoever ranks first comes back
+	}
 }
 
 // bound is how long everything may take after the faults.
@@ -76,11 +88,13 @@ func (r *run) clearForces() {
 	for _, z := range r.world.Zones() {
 		for _, c := range r.connectorsOf(z) {
 			a := r.world.Agent(c)
-			if a == nil || !a.Observe().Record.Forced() || !r.beginClear(z) {
+			if a == nil || r.isDown(string(c)) || !a.Observe().Record.Forced() || !r.beginClear(z) {
 				continue
 			}
+			r.watch.gaveOrder(z)
 			r.task(func() {
-				_, err := a.Outage(r.ctx, wire.OutageOrder{Action: "clear", Reason: "the end", By: "plan"})
+				answer, err := a.Outage(r.ctx, wire.OutageOrder{Action: "clear", Reason: "the end", By: "plan"})
+				r.watch.orderDone(z, false, err == nil, answer.Record.Number)
 				r.trace.add(string(c), fmt.Sprintf("the last clear: %v", err))
 				_ = sleep(r.ctx, 5*time.Second)
 				r.mu.Lock()
@@ -114,6 +128,9 @@ func (r *run) connectorsOf(zone string) []site.FQDN {
 // whyNotNormal says what is missing from an ordinary day.
 func (r *run) whyNotNormal() string {
 	for _, c := range r.world.Connectors() {
+		if r.isGone(c.FQDN) {
+			continue
+		}
 		if r.isDown(string(c.FQDN)) {
 			return string(c.FQDN) + " is down"
 		}
@@ -140,6 +157,9 @@ func (r *run) whyNotServing() string {
 	for _, z := range r.world.Zones() {
 		serving, registered := 0, 0
 		for _, c := range r.connectorsOf(z) {
+			if r.isGone(c) {
+				continue
+			}
 			if r.isDown(string(c)) {
 				return string(c) + " is down"
 			}

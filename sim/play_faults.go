@@ -24,7 +24,7 @@ func (r *run) schedule() {
 
 // deeds are what each kind of fault does.
 var deeds = map[Kind]func(*run, Fault) error{
-	Crash: (*run).crash, Restart: (*run).restart, Pause: (*run).pause,
+	Crash: (*run).crash, Leave: (*run).leave, Restart: (*run).restart, Pause: (*run).pause,
 	Cut:       func(r *run, f Fault) error { return r.cut(f, both(f.Who, f.Other)) },
 	CutOneWay: func(r *run, f Fault) error { return r.cut(f, []way{{f.Who, f.Other}}) },
 	Heal:      (*run).heal, Slow: (*run).slow, Lossy: (*run).lossy,
@@ -35,7 +35,8 @@ var deeds = map[Kind]func(*run, Fault) error{
 	CloudFlap: (*run).cloudFlap,
 	CloudCut:  func(r *run, f Fault) error { return r.cut(f, both(f.Who, cloudName)) },
 	Force:     (*run).order, Clear: (*run).order,
-	Standby: (*run).standby, Change: (*run).change, Reboot: (*run).reboot,
+	Promote: (*run).electionOrder, Drain: (*run).electionOrder, Undrain: (*run).electionOrder,
+	Standby: (*run).standby, Jump: (*run).standby, Change: (*run).change, Reboot: (*run).reboot,
 	Launch: (*run).launch, Disconnect: (*run).act, Reconnect: (*run).act, Logoff: (*run).act,
 	Clock: (*run).clock,
 }
@@ -49,6 +50,9 @@ func (r *run) carryOut(f Fault) {
 	r.trace.add("plan", describe(f))
 	if r.shakes(f.Kind) {
 		r.disturb(f.For)
+	}
+	if slices.Contains([]Kind{Force, Clear, Promote, Drain, Undrain, Standby, Jump, Change}, f.Kind) {
+		r.ordered = time.Now()
 	}
 	deed := deeds[f.Kind]
 	if deed == nil {
@@ -120,6 +124,37 @@ func (r *run) crash(f Fault) error {
 	return nil
 }
 
+// isStopping reports whether a process is on its way down, and comes up by itself.
+func (r *run) isStopping(who string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopping[who]
+}
+
+func (r *run) setStopping(who string, stopping bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopping[who] = stopping
+}
+
+// leave takes a connector away for good.
+func (r *run) leave(f Fault) error {
+	r.setGone(f.Who)
+	return r.crash(Fault{Who: f.Who})
+}
+
+func (r *run) setGone(who string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gone[who] = true
+}
+
+func (r *run) isGone(who site.FQDN) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.gone[string(who)] && r.stopped[string(who)]
+}
+
 // restart ends a process in an orderly way first, where it runs.
 func (r *run) restart(f Fault) error {
 	if r.isDown(f.Who) {
@@ -127,10 +162,12 @@ func (r *run) restart(f Fault) error {
 		return nil
 	}
 	r.setDown(f.Who, true)
+	r.setStopping(f.Who, true)
 	r.task(func() {
 		if err := r.world.Stop(processName(f.Who)); err != nil {
 			r.trace.add(f.Who, "stopped with an error: "+err.Error())
 		}
+		r.setStopping(f.Who, false)
 		if sleep(r.ctx, max(f.For, time.Millisecond)) == nil {
 			r.bringUp(f.Who)
 		}
@@ -140,7 +177,7 @@ func (r *run) restart(f Fault) error {
 
 // bringUp starts what is down.
 func (r *run) bringUp(who string) {
-	if !r.isDown(who) || r.world.Runs(processName(who)) {
+	if !r.isDown(who) || r.isStopping(who) || r.isGone(site.FQDN(who)) || r.world.Runs(processName(who)) {
 		return
 	}
 	var err error
@@ -148,12 +185,13 @@ func (r *run) bringUp(who string) {
 	case who == cloudName:
 		err = r.world.StartCloud(r.ctx)
 	case strings.HasPrefix(who, "cc"):
+		r.watch.begins(site.FQDN(who))
 		err = r.world.StartConnector(r.ctx, site.FQDN(who))
 	default:
 		err = r.world.StartDesktop(r.ctx, who)
 	}
 	if err != nil {
-		r.watch.broken("start", fmt.Sprintf("%s does not start: %v", who, err))
+		r.watch.broken(ruleStart, fmt.Sprintf("%s does not start: %v", who, err))
 	}
 	r.setDown(who, false)
 }
@@ -243,8 +281,11 @@ func (r *run) order(f Fault) error {
 		return errNotRunning
 	}
 	a := r.world.Agent(site.FQDN(f.Who))
+	z := r.watch.zoneOf(site.FQDN(f.Who))
+	r.watch.gaveOrder(z)
 	r.task(func() {
 		answer, err := a.Outage(r.ctx, wire.OutageOrder{Action: string(f.Kind), Reason: "drill", By: "plan"})
+		r.watch.orderDone(z, f.Kind == Force, err == nil, answer.Record.Number)
 		if err != nil {
 			r.trace.add(f.Who, fmt.Sprintf("%s is refused: %v", f.Kind, err))
 			return
@@ -254,10 +295,23 @@ func (r *run) order(f Fault) error {
 	return nil
 }
 
+// electionOrder gives an order about a connector's part in the election.
+func (r *run) electionOrder(f Fault) error {
+	if r.isDown(f.Who) {
+		return errNotRunning
+	}
+	a := r.world.Agent(site.FQDN(f.Who))
+	r.task(func() {
+		_, err := a.Election(r.ctx, wire.ElectionOrder{Action: string(f.Kind), By: "plan"})
+		r.trace.add(f.Who, fmt.Sprintf("%s: %v", f.Kind, err))
+	})
+	return nil
+}
+
 func (r *run) standby(f Fault) error {
 	return r.publish(func(s *site.Site) {
 		for i := range s.Connectors {
-			if string(s.Connectors[i].FQDN) == f.Who {
+			if name := string(s.Connectors[i].FQDN); name == f.Who || name == f.Other {
 				s.Connectors[i].Standby = f.N == 1
 			}
 		}

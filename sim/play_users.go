@@ -14,10 +14,24 @@ import (
 // userPatience is how long a user waits for anything.
 const userPatience = 40 * time.Second
 
+// person is a task of a user, who does one thing after the other. The driver calls
+// it, so the order is that of the plan.
+func (r *run) person(user string, do func()) {
+	before, done := r.people[user], make(chan struct{})
+	r.people[user] = done
+	r.task(func() {
+		defer close(done)
+		if before != nil {
+			<-before
+		}
+		do()
+	})
+}
+
 // launch is what a user does at a StoreFront: look, and take something.
 func (r *run) launch(f Fault) error {
 	store := r.world.StoreOf(f.Other)
-	r.task(func() {
+	r.person(f.Who, func() {
 		ctx, cancel := context.WithTimeout(r.ctx, userPatience)
 		defer cancel()
 		shown, err := store.Resources(ctx, wire.ResourcesRequest{User: f.Who})
@@ -79,7 +93,7 @@ func (r *run) act(f Fault) error {
 	}
 	s := list[f.N%len(list)]
 	if f.Kind == Reconnect {
-		r.task(func() {
+		r.person(f.Who, func() {
 			ctx, cancel := context.WithTimeout(r.ctx, userPatience)
 			defer cancel()
 			r.take(ctx, f, s.session.Resource)

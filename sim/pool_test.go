@@ -167,7 +167,7 @@ func (w *worker) start() error {
 	defer answersOut.Close()
 	w.said = &tail{}
 	w.cmd = exec.Command(w.pool.binary, append([]string{"-test.run=^TestWorker$", "-test.timeout=0", "-worker"}, w.pool.args...)...)
-	w.cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=400", "TMPDIR="+w.pool.dir)
+	w.cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1", "GOGC=400", "TMPDIR="+w.pool.dir)
 	w.cmd.Stdout, w.cmd.Stderr, w.cmd.ExtraFiles = w.said, w.said, []*os.File{answersOut}
 	w.cmd.WaitDelay = time.Second
 	tasks, err := w.cmd.StdinPipe()

@@ -16,7 +16,7 @@ var (
 	onlyFlag     = flag.String("only", "", "the places of the faults that TestSeed plays, such as 0-3,7, or none; the names of the variants for TestVariants")
 	runsFlag     = flag.Uint64("runs", 0, "how many seeds TestMany plays")
 	workersFlag  = flag.Int("workers", cores(), "how many processes play")
-	limitFlag    = flag.Duration("limit", 3*time.Minute, "the real time that one run may take")
+	limitFlag    = flag.Duration("limit", 10*time.Minute, "the real time that one run may take")
 	seedsFlag    = flag.Uint64("seeds", 500, "how many seeds TestVariants plays with each variant")
 	variantsFlag = flag.Bool("variants", false, "look for the seeds that catch each variant")
 	workerFlag   = flag.Bool("worker", false, "be a process of a pool")
@@ -28,7 +28,7 @@ const (
 	fixedSeeds = 200
 	freshSeeds = 40
 	twiceSeeds = 30
-	shortSeeds = 6
+	shortSeeds = 2
 )
 
 // TestSeed plays one seed and shows its timeline: go test ./sim -run Seed -seed 7 -v.
@@ -41,6 +41,9 @@ func TestSeed(t *testing.T) {
 			t.Fatal(err)
 		}
 		p = p.Only(kept)
+	}
+	if *saveFlag != "" {
+		keepPlan(t, *saveFlag, p)
 	}
 	o := Play(t, p)
 	t.Logf("seed %d\n%s\n%s", p.Seed, p.Shape, Timeline(p, o, 0))

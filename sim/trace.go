@@ -95,6 +95,14 @@ func (h hook) Fire(e *logrus.Entry) error {
 var said = map[string]bool{"event": true, "reason": true, "connector": true, "zone": true, "code": true, "site": true}
 
 func lineOf(e *logrus.Entry) string {
+	return sameThing.Replace(describeLine(e))
+}
+
+// sameThing makes one word of two that net/http has for a lost connection: which
+// of its goroutines finds out first decides.
+var sameThing = strings.NewReplacer("http2: client conn is closed", "http2: client connection lost")
+
+func describeLine(e *logrus.Entry) string {
 	var b strings.Builder
 	if name, ok := e.Data["event"]; ok {
 		fmt.Fprint(&b, name)

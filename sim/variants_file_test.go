@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"understudy/site"
 )
 
 // Where the variants are, and the source that they are of.
@@ -25,15 +27,32 @@ type variant struct {
 	what, rule string
 	// seeds are some that are known to catch it.
 	seeds []uint64
-	edits []edit
+	// plan is one of testdata/plans that is known to catch it, made for that.
+	plan string
+	// policy is the one under which alone it can show; empty: any.
+	policy site.Policy
+	edits  []edit
 }
 
 // edit replaces a text that is in a file exactly once.
 type edit struct{ file, old, new string }
 
+// allVariants are those that the instrument catches.
 func allVariants(tb testing.TB) []variant {
 	tb.Helper()
-	paths, err := filepath.Glob(filepath.Join(variantsDir, "*.txt"))
+	return variantsIn(tb, variantsDir)
+}
+
+// openVariants are those that no schedule has shown yet; tests of single packages
+// do.
+func openVariants(tb testing.TB) []variant {
+	tb.Helper()
+	return variantsIn(tb, filepath.Join(variantsDir, "open"))
+}
+
+func variantsIn(tb testing.TB, dir string) []variant {
+	tb.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	if err != nil || len(paths) == 0 {
 		tb.Fatalf("no variants: %v", err)
 	}
@@ -83,8 +102,12 @@ func (v *variant) field(line string) error {
 	switch key {
 	case "what":
 		v.what = value
+	case "policy":
+		v.policy = site.Policy(value)
 	case "rule":
 		v.rule = value
+	case "plan":
+		v.plan = value
 	case "seeds":
 		for seed := range strings.FieldsSeq(value) {
 			n, err := strconv.ParseUint(seed, 10, 64)
@@ -94,7 +117,7 @@ func (v *variant) field(line string) error {
 			v.seeds = append(v.seeds, n)
 		}
 	default:
-		return fmt.Errorf("%q is not what, rule or seeds", key)
+		return fmt.Errorf("%q is not what, rule, policy, plan or seeds", key)
 	}
 	return nil
 }

@@ -27,6 +27,11 @@ type watch struct {
 	since   map[string]time.Time // since when something that must pass has been so
 	offices map[string]*office   // by zone
 	kept    *kept
+	zones   map[string]*sight
+	moves   moves
+	// probe is when every connector is asked again, impostor every desktop.
+	probe, impostor time.Time
+	asking          map[site.FQDN]time.Time // since when a connector has been starting
 
 	mu       sync.Mutex // guards what follows
 	broke    []Violation
@@ -35,6 +40,9 @@ type watch struct {
 	boots    map[string]bool // desktops that were rebooted, until that is seen
 	ends     map[string]bool // sessions whose users have logged off
 	answers  []answered
+	pending  []move
+	orders   map[string]standing // by zone
+	underWay map[string]int      // orders that are not answered yet, by zone
 }
 
 // answered is a launch that a user has got an answer to.
@@ -47,8 +55,8 @@ type answered struct {
 
 func newWatch(r *run) *watch {
 	return &watch{
-		run: r, next: time.Now(), last: map[site.FQDN]agent.Observed{}, held: map[string]desktop.Holding{}, highest: map[site.FQDN]uint64{},
-		since: map[string]time.Time{}, offices: map[string]*office{}, told: map[string]bool{}, versions: map[string]bool{}, boots: map[string]bool{}, ends: map[string]bool{}, kept: newKept(),
+		run: r, next: time.Now(), zones: map[string]*sight{}, moves: newMoves(), asking: map[site.FQDN]time.Time{}, orders: map[string]standing{}, underWay: map[string]int{}, last: map[site.FQDN]agent.Observed{}, held: map[string]desktop.Holding{}, highest: map[site.FQDN]uint64{},
+		since: map[string]time.Time{}, told: map[string]bool{}, versions: map[string]bool{}, boots: map[string]bool{}, ends: map[string]bool{}, offices: map[string]*office{}, kept: newKept(),
 	}
 }
 
@@ -95,6 +103,8 @@ func (w *watch) look() {
 			v.desktops[string(m.Name)], _ = d.Holding(m.Name)
 		}
 	}
+	w.survey(&v)
+	w.judgeMoves(&v)
 	for _, rule := range rules {
 		if rule.look != nil {
 			rule.look(w, &v)
@@ -133,10 +143,21 @@ func (w *watch) heard(who string, fields logrus.Fields) {
 	name, _ := fields["event"].(string)
 	if events.Name(name) == events.StateChanged {
 		w.transition(who, fields)
+		w.moved(who, fields)
+	}
+	if events.Name(name) == events.LateWake {
+		w.begins(site.FQDN(who))
 	}
 	if version, ok := fields["version"].(string); ok && who == cloudName {
 		w.mark(w.versions, version)
 	}
+}
+
+// begins takes in that a connector starts to ask its peers.
+func (w *watch) begins(who site.FQDN) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asking[who] = time.Now()
 }
 
 func (w *watch) rebooted(who string) { w.mark(w.boots, who) }

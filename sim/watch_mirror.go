@@ -117,15 +117,6 @@ func since(was *office, other site.FQDN) (time.Time, bool) {
 	return at, ok
 }
 
-func (w *watch) zoneOf(connector site.FQDN) string {
-	for _, c := range w.run.world.Connectors() {
-		if c.FQDN == connector {
-			return c.Zone
-		}
-	}
-	return ""
-}
-
 func leasesOf(a *agent.Agent) map[site.FQDN]string {
 	out := map[site.FQDN]string{}
 	for _, r := range a.Registrations().Items {

@@ -25,6 +25,21 @@ const (
 	ruleSessions    = "sessions"
 	ruleLeases      = "leases"
 	ruleLiveness    = "liveness"
+	ruleEntry       = "entry"
+	rulePeriods     = "periods"
+	ruleRecovery    = "recovery"
+	ruleDamping     = "damping"
+	ruleFirst       = "first-elected"
+	ruleRefuses     = "others-refuse"
+	ruleLeftovers   = "leftovers"
+	ruleLists       = "lists"
+	ruleOrders      = "orders"
+	ruleStart       = "start"
+	ruleAsks        = "asks-first"
+	ruleStale       = "stale-refused"
+	ruleServed      = "users-served"
+	ruleAgree       = "agree"
+	ruleCalm        = "calm-office"
 	ruleHandback    = "hand-back"
 )
 
@@ -44,11 +59,26 @@ var rules = []rule{
 	{ruleTransitions, "transitions are only those of the table, and each has a reason", nil, nil},
 	{ruleSnapshots, "no snapshot is in use that the cloud broker did not publish, and none is swapped in HA mode", (*watch).snapshots, nil},
 	{ruleDurable, "what was acknowledged as durable is there after any crash", (*watch).numbers, (*watch).journals},
-	{ruleHandback, "every durable record is with the cloud broker once in the end, and assignments are the site's or reported", (*watch).records, (*watch).handedBack},
 	{ruleSessions, "no transition, takeover or restart of a broker ends a running session", (*watch).sessions, nil},
 	{ruleLeases, "every desktop's lease is with one broker", (*watch).leases, nil},
-	{ruleMirror, "who takes over in an outage knows the leases of the one before it, if it could mirror that one", (*watch).takeovers, nil},
 	{ruleLiveness, "after the faults the zone is Normal with all desktops registered, or serving them if the cloud broker is away", nil, nil},
+	{ruleEntry, "a zone enters HA mode only when no present active connector was healthy for the detection period, or by force", nil, nil},
+	{rulePeriods, "InitialHA and PendingRecovery last their periods", nil, nil},
+	{ruleRecovery, "recovery begins, and the outage ends, only while every present active connector is healthy, the latter for the whole period", nil, nil},
+	{ruleDamping, "outages that follow one another raise the level by which the periods grow", nil, nil},
+	{ruleFirst, "in a steady zone everybody takes the first by rank that can serve for elected", (*watch).firstElected, nil},
+	{ruleRefuses, "in HA mode who does not serve refuses a StoreFront's request and names the elected one", (*watch).probes, nil},
+	{ruleLeftovers, "in Normal nothing is left of the outage's registrations", (*watch).leftovers, nil},
+	{ruleLists, "under majority the active connectors in use change one at a time", (*watch).lists, nil},
+	{ruleOrders, "a force or clear that was answered stands while one connector at a time goes away", (*watch).ordersStand, nil},
+	{ruleStart, "every process starts again with the folder that it had", nil, nil},
+	{ruleAsks, "who starts, or wakes late, decides nothing before its peers have answered or the wait for them is over", nil, nil},
+	{ruleStale, "a desktop refuses a prepare with another lease than its current one, or of a lower term than it has seen", (*watch).impostors, nil},
+	{ruleServed, "in a zone that is well again a user gets a desktop", nil, nil},
+	{ruleAgree, "in a steady zone all who hear of each other go by the same zone record", (*watch).agree, nil},
+	{ruleCalm, "in a steady zone nobody takes the office from the first by rank that can serve", (*watch).calm, nil},
+	{ruleHandback, "every durable record is with the cloud broker once in the end, and assignments are the site's or reported", (*watch).records, (*watch).handedBack},
+	{ruleMirror, "who takes over in an outage knows the leases of the one before it, if it could mirror that one", (*watch).takeovers, nil},
 }
 
 // oneUser looks at what the desktops themselves hold.
@@ -79,24 +109,21 @@ func (w *watch) electedAccepts(v *view) {
 func (w *watch) oneServes(v *view) {
 	for _, z := range w.run.world.Zones() {
 		all := w.run.connectorsOf(z)
-		serving, able, ha := 0, 0, 0
+		serving, able := 0, 0
 		for _, name := range all {
 			o, up := v.connectors[name]
-			if up && o.State.HA() {
-				ha++
-			}
 			if up && o.Accepts {
 				serving++
 			}
-			if up && w.run.world.Agent(name).Status().Election.CanServe {
+			if up && o.CanServe && (w.settings().Policy != site.Majority || slices.Contains(o.Actives, name)) {
 				able++
 			}
 		}
-		whole := v.quiet && w.run.connected(all) && ha == len(all)
+		whole := w.whole(z, v) && w.allHA(z, v)
 		if w.lasting(z+" two", v.now, whole && serving > 1, time.Second) {
 			w.broken(ruleOneServes, fmt.Sprintf("%d connectors serve in the quiet zone %s: %s", serving, z, serve(all, v)))
 		}
-		if w.lasting(z+" none", v.now, whole && serving == 0 && able > 0, w.slack()+2*time.Second) {
+		if w.lasting(z+" none", v.now, whole && w.quorate(z, v) && serving == 0 && able > 0, w.slack()+2*time.Second) {
 			w.broken(ruleOneServes, fmt.Sprintf("nobody serves in the quiet zone %s, though %d could", z, able))
 		}
 		w.minority(v, z, all)
@@ -116,26 +143,19 @@ func serve(all []site.FQDN, v *view) string {
 // minority: under majority nobody serves whom less than half of the active
 // connectors can hear; they may need the deadline to find out.
 func (w *watch) minority(v *view, z string, all []site.FQDN) {
-	settings := w.run.plan.Shape.Settings.WithDefaults()
-	if settings.Policy != site.Majority {
+	if w.settings().Policy != site.Majority {
 		return
 	}
-	active := 0
 	for _, name := range all {
-		if !w.run.isStandby(name) {
-			active++
-		}
-	}
-	for _, name := range all {
-		near := 0
-		for _, other := range all {
-			if !w.run.isStandby(other) && w.run.reaches(name, other) {
+		o, near := v.connectors[name], 0
+		for _, other := range o.Actives {
+			if w.run.reaches(name, other) || w.run.isStopping(string(other)) { // who stops votes to its end
 				near++
 			}
 		}
-		alone := v.connectors[name].Accepts && v.connectors[name].State.HA() && 2*near <= active
-		if w.lasting(string(name)+" minority", v.now, alone, settings.Deadline.D()+watchEvery) {
-			w.broken(ruleOneServes, fmt.Sprintf("%s serves in %s with %d of %d active connectors", name, z, near, active))
+		alone := o.Accepts && o.State.HA() && o.Record.Promotion == nil && 2*near <= len(o.Actives)
+		if w.lasting(string(name)+" minority", v.now, alone, w.settings().Deadline.D()+watchEvery) {
+			w.broken(ruleOneServes, fmt.Sprintf("%s serves in %s with %d of %d active connectors", name, z, near, len(o.Actives)))
 		}
 	}
 }
@@ -296,8 +316,4 @@ func (r *run) reaches(a, b site.FQDN) bool {
 		return false
 	}
 	return !r.net.isCut(way{string(a), string(b)}) && !r.net.isCut(way{string(b), string(a)})
-}
-
-func (r *run) isStandby(name site.FQDN) bool {
-	return slices.ContainsFunc(r.site.Connectors, func(c site.Connector) bool { return c.FQDN == name && c.Standby })
 }

@@ -47,9 +47,11 @@ type Facts struct {
 	WhyNot   string    `json:"why_not,omitempty"`
 	Serving  bool      `json:"serving"`
 	Elected  site.FQDN `json:"elected,omitempty"`
-	// Vote is whom it names under the policy majority.
-	Vote      site.FQDN `json:"vote,omitempty"`
-	ClientURL string    `json:"client_url"`
+	// Vote is whom it names under the policy majority, Deadline for how long after
+	// the heartbeat that it echoes this binds it.
+	Vote      site.FQDN     `json:"vote,omitempty"`
+	Deadline  site.Duration `json:"deadline"`
+	ClientURL string        `json:"client_url"`
 
 	// Config is the snapshot it uses, List the version of the connector list.
 	Config    site.Version  `json:"config"`

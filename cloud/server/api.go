@@ -11,11 +11,9 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
-	"github.com/sirupsen/logrus"
 
 	"understudy/broker"
 	"understudy/cloud"
-	"understudy/events"
 	"understudy/site"
 	"understudy/storefront"
 	"understudy/vda"
@@ -130,7 +128,8 @@ func (s *Server) asks(r *http.Request, name string) (site.Connector, error) {
 	return c, nil
 }
 
-// getHealth reads the store: a broker that cannot is not healthy.
+// getHealth reads the store and knows whether it can be written: a broker that
+// cannot do both is not healthy, for it would refuse launches.
 func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
 	version, err := s.store.Version(r.Context())
 	if err != nil {
@@ -138,7 +137,17 @@ func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
 		wire.WriteError(w, err)
 		return
 	}
+	if err := s.store.Writable(r.Context()); err != nil {
+		wire.WriteError(w, diskFailed("the cloud broker's store cannot be written"))
+		return
+	}
 	wire.WriteJSON(w, http.StatusOK, wire.CloudHealth{Site: s.o.Site, Version: version})
+}
+
+func diskFailed(detail string) error {
+	p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeDisk, detail)
+	p.RetryAfter = retry
+	return p
 }
 
 func quoted(tag string) string { return `"` + tag + `"` }
@@ -201,13 +210,14 @@ func (s *Server) getSite(w http.ResponseWriter, _ *http.Request) {
 	wire.WriteJSON(w, http.StatusOK, cloud.Published{Version: p.version, Digest: p.digest, Site: p.index.Site()})
 }
 
+// putSite publishes a site that has arrived, whether or not who sent it still waits.
 func (s *Server) putSite(w http.ResponseWriter, r *http.Request) {
 	var in site.Site
 	if err := wire.Read(w, r, wire.MaxStream, wire.Refuse, &in); err != nil {
 		wire.WriteError(w, err)
 		return
 	}
-	p, err := s.sites.Put(r.Context(), &in, r.Header.Get("If-Match"), holder(r.Context()).Name)
+	p, err := s.sites.Put(context.WithoutCancel(r.Context()), &in, r.Header.Get("If-Match"), holder(r.Context()).Name)
 	if err != nil {
 		wire.WriteError(w, s.unpublished(err))
 		return
@@ -222,10 +232,8 @@ func (s *Server) unpublished(err error) error {
 	if _, ok := asProblem(err); ok {
 		return err
 	}
-	s.event(events.DiskFailed, logrus.Fields{"reason": err.Error()})
-	p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeDisk, "the cloud broker cannot save the site; the one before it stays")
-	p.RetryAfter = retry
-	return p
+	s.log.WithError(err).Error("the site cannot be saved")
+	return diskFailed("the cloud broker cannot save the site; the one before it stays")
 }
 
 func (s *Server) connectorURLs(zone string) []string {

@@ -19,7 +19,10 @@ import (
 	"understudy/wire"
 )
 
-var errEnded = errors.New("the call stream has ended")
+var (
+	errEnded    = errors.New("the call stream has ended")
+	errNoAnswer = errors.New("the connector sent what is no answer")
+)
 
 // callStream is one connector's call stream: calls go down, answers come up.
 type callStream struct {
@@ -28,6 +31,7 @@ type callStream struct {
 	out       chan wire.Call
 	done      chan struct{} // closed when the stream has ended
 	once      sync.Once
+	why       string // it ended; may be read once done is closed
 
 	mu      sync.Mutex // guards waiting and last
 	waiting map[string]chan wire.CallAnswer
@@ -41,7 +45,8 @@ func newCallStream(c site.Connector, keepAlive time.Duration) *callStream {
 	}
 }
 
-func (s *callStream) end() { s.once.Do(func() { close(s.done) }) }
+// end ends the stream; the first reason counts.
+func (s *callStream) end(why string) { s.once.Do(func() { s.why = why; close(s.done) }) }
 
 func (s *callStream) silence() time.Duration { return 3 * s.keepAlive }
 
@@ -112,8 +117,8 @@ func (s *Server) takeCalls(w http.ResponseWriter, r *http.Request) {
 	defer s.hub.remove(stream)
 	log := s.log.WithFields(logrus.Fields{"connector": string(c.FQDN), "zone": c.Zone})
 	log.Info("a call stream is up")
-	err = s.keepCalls(r.Context(), stream, w, r.Body)
-	log.WithField("reason", err.Error()).Info("a call stream is down")
+	s.keepCalls(r.Context(), stream, w, r.Body)
+	log.WithField("reason", stream.why).Info("a call stream is down")
 }
 
 func (s *Server) mayCall(r *http.Request) (site.Connector, error) {
@@ -123,23 +128,32 @@ func (s *Server) mayCall(r *http.Request) (site.Connector, error) {
 	return s.asks(r, chi.URLParam(r, "fqdn"))
 }
 
-// keepCalls reads answers and writes calls; it returns when both have ended, with
-// the reason.
-func (s *Server) keepCalls(ctx context.Context, stream *callStream, w http.ResponseWriter, body io.ReadCloser) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+// keepCalls reads answers and writes calls; it returns when both have ended.
+func (s *Server) keepCalls(ctx context.Context, stream *callStream, w http.ResponseWriter, body io.ReadCloser) {
 	var reading sync.WaitGroup
-	reading.Go(func() { cancel(s.readAnswers(stream, body)); stream.end() })
-	err := stream.write(ctx, w)
-	stream.end()
-	cancel(err)
+	reading.Go(func() { stream.end(whyEnded(s.readAnswers(stream, body))) })
+	_ = stream.write(ctx, w)
+	stream.end(gone)
 	_ = body.Close()
 	reading.Wait()
-	return context.Cause(ctx)
+}
+
+// gone is why a stream ends most often: reading or writing finds out first.
+const gone = "the connection to the connector has ended"
+
+func whyEnded(err error) string {
+	if errors.Is(err, errNoAnswer) {
+		return err.Error()
+	}
+	return gone
 }
 
 // readAnswers returns when the stream breaks or falls silent.
 func (s *Server) readAnswers(stream *callStream, body io.ReadCloser) error {
-	watchdog := time.AfterFunc(stream.silence(), func() { stream.end(); _ = body.Close() })
+	watchdog := time.AfterFunc(stream.silence(), func() {
+		stream.end(fmt.Sprintf("nothing was heard for %s", stream.silence()))
+		_ = body.Close()
+	})
 	defer watchdog.Stop()
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, wire.MaxObject)
@@ -147,7 +161,7 @@ func (s *Server) readAnswers(stream *callStream, body io.ReadCloser) error {
 		watchdog.Reset(stream.silence())
 		var a wire.CallAnswer
 		if err := json.Unmarshal(lines.Bytes(), &a); err != nil {
-			return fmt.Errorf("the connector sent what is no answer: %w", err)
+			return fmt.Errorf("%w: %w", errNoAnswer, err)
 		}
 		s.engine.Observe(stream.connector.Zone, a.Term)
 		if a.ID != "" {

@@ -36,7 +36,7 @@ func (h *hub) add(s *callStream) bool {
 		return false
 	}
 	if old := h.streams[s.connector.FQDN]; old != nil {
-		old.end()
+		old.end("the connector has opened a new one")
 	}
 	h.streams[s.connector.FQDN] = s
 	return true
@@ -55,7 +55,7 @@ func (h *hub) close() {
 	defer h.mu.Unlock()
 	h.closed = true
 	for _, s := range h.streams {
-		s.end()
+		s.end("the cloud broker stops")
 	}
 }
 

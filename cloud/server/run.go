@@ -93,12 +93,7 @@ func (s *Server) stop() error {
 	s.hub.close()
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err == nil {
-		return nil
-	}
-	if err := s.http.Close(); err != nil {
-		return fmt.Errorf("stop serving: %w", err)
-	}
+	_ = s.drain.Stop(ctx) // what is not done by then is cut
 	return nil
 }
 

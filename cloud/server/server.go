@@ -21,6 +21,7 @@ import (
 	"understudy/broker"
 	"understudy/datadir"
 	"understudy/env"
+	"understudy/events"
 	"understudy/site"
 )
 
@@ -29,6 +30,8 @@ const (
 	DefaultListen    = ":7443"
 	DefaultKeepAlive = 2 * time.Second
 	stopTime         = 5 * time.Second
+	// listenerShare: the listener may have half of the file descriptors.
+	listenerShare = 2
 )
 
 // Options are what a Server needs.
@@ -97,6 +100,7 @@ type Server struct {
 	resets chan broker.Reset
 	net    net.Listener
 	http   *http.Server
+	drain  *env.Drain
 	closed sync.Once
 }
 
@@ -125,6 +129,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.store, err = openStore(ctx, s.o); err != nil {
 		return err
 	}
+	s.store.pulse.tell = func(err error) { s.event(events.DiskFailed, logrus.Fields{"reason": err.Error()}) }
 	if err := s.startEngine(ctx); err != nil {
 		return err
 	}
@@ -136,9 +141,14 @@ func (s *Server) open(ctx context.Context) (err error) {
 		handler = s.o.Misbehave(handler)
 	}
 	s.http = s.newHTTP(handler)
-	if s.net, err = s.o.Env.Listen(ctx, "tcp", s.o.Listen); err != nil {
+	s.drain = env.NewDrain(s.http)
+	bound, err := s.o.Env.Listen(ctx, "tcp", s.o.Listen)
+	if err != nil {
 		return fmt.Errorf("listen on %s: %w", s.o.Listen, err)
 	}
+	s.net = env.Bound(bound, s.http, listenerShare, func(room int) {
+		s.event(events.ConnectionsFull, logrus.Fields{"reason": fmt.Sprintf("the listener has %d connections, as many as it may have", room)})
+	})
 	return nil
 }
 

@@ -53,7 +53,8 @@ type store struct {
 	gate    func(context.Context) error
 	site    string
 	history string     // of the versions
-	writing sync.Mutex // one writer at a time, so that nobody waits inside SQLite
+	turn    sync.Mutex // one writer at a time, so that nobody waits inside SQLite
+	pulse   pulse
 }
 
 // published is one version of the site, ready to be served. It never changes.
@@ -164,25 +165,6 @@ func (st *store) upgrade(ctx context.Context) error {
 		_, err := tx.ExecContext(ctx, recordTables+fmt.Sprintf("PRAGMA user_version = %d", storeSchema))
 		return err
 	})
-}
-
-// write runs do in a transaction that is on disk when write returns. It passes the
-// gate before it takes any lock.
-func (st *store) write(ctx context.Context, do func(tx *sql.Tx) error) error {
-	if err := st.gate(ctx); err != nil {
-		return err
-	}
-	st.writing.Lock()
-	defer st.writing.Unlock()
-	tx, err := st.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
-	if err := do(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
 }
 
 // Close closes the database.

@@ -45,8 +45,9 @@ func (c *Client) Launch(ctx context.Context, in wire.LaunchRequest) (wire.Launch
 	zones := c.zones[in.Resource]
 	c.mu.Unlock()
 	var out wire.LaunchAnswer
+	key := env.Token(c.o.Env.Rand("storefront/launch/" + in.User + "/" + in.Resource))
 	err := c.send(ctx, request{
-		path: "/storefront/v1/sessions", key: env.Token(c.o.Env.Rand("storefront/launch")), zones: zones, in: in, out: &out,
+		path: "/storefront/v1/sessions", key: key, zones: zones, in: in, out: &out,
 	})
 	return out, err
 }

@@ -37,7 +37,12 @@ type app struct {
 
 // Run carries out one command line and returns its exit code.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	a := &app{env: env.Real(), getenv: os.Getenv, stdin: os.Stdin, stdout: stdout, stderr: stderr}
+	return RunIn(ctx, env.Real(), args, stdout, stderr)
+}
+
+// RunIn is Run in a world that the caller hands in.
+func RunIn(ctx context.Context, world env.Env, args []string, stdout, stderr io.Writer) int {
+	a := &app{env: world, getenv: os.Getenv, stdin: os.Stdin, stdout: stdout, stderr: stderr}
 	return a.run(ctx, args)
 }
 

@@ -49,7 +49,7 @@ func policyRows(s *screen, r *rows, e wire.ElectionStatus) {
 	}
 	words := string(e.Policy)
 	if e.Policy == site.Majority {
-		words += fmt.Sprintf(", %d of %d votes needed", e.Votes, e.Needed)
+		words += fmt.Sprintf(", votes %d, needed %d", e.Votes, e.Needed)
 	}
 	left := tolerance(e)
 	switch {
@@ -64,6 +64,8 @@ func policyRows(s *screen, r *rows, e wire.ElectionStatus) {
 // tolerance says how many more connectors may fail.
 func tolerance(e wire.ElectionStatus) string {
 	switch {
+	case e.Tolerates < 0 && e.Promotion != nil && e.Elected != "":
+		return "the zone serves by the promotion only, it has no majority"
 	case e.Tolerates < 0 && e.Policy == site.Majority:
 		return "the zone could not serve now, it has no majority"
 	case e.Tolerates < 0:
@@ -93,7 +95,7 @@ func partRows(s *screen, r *rows, e wire.ElectionStatus) {
 		r.add("Promoted", s.bad("the zone is served without a majority, "+promoted(s, *e.Promotion)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Waiting)) {
-		r.add("Waiting", fmt.Sprintf("%s ranks before it and takes over in %s, if it stays present", name, age(e.Waiting[name].D())))
+		r.add("Waiting", fmt.Sprintf("%s lost the office: it may take it over again when it has been present for %s more", name, age(e.Waiting[name].D())))
 	}
 }
 

@@ -77,9 +77,9 @@ func TestToleranceInOneSentence(t *testing.T) {
 		policy    site.Policy
 		want      string
 	}{
-		{-1, site.Majority, "majority, 1 of 2 votes needed: the zone could not serve now, it has no majority"},
+		{-1, site.Majority, "majority, votes 1, needed 2: the zone could not serve now, it has no majority"},
 		{-1, site.Available, "available: the zone could not serve now"},
-		{0, site.Majority, "majority, 1 of 2 votes needed: no further connector may fail"},
+		{0, site.Majority, "majority, votes 1, needed 2: no further connector may fail"},
 		{1, site.Available, "available: the zone can still serve after the failure of 1 more connector"},
 		{2, site.Available, "available: the zone can still serve after the failure of 2 more connectors"},
 	}
@@ -90,6 +90,16 @@ func TestToleranceInOneSentence(t *testing.T) {
 		if !strings.Contains(out, " "+tt.want+"\n") {
 			t.Errorf("%d under %s: got\n%s\nwant a line with %q", tt.tolerates, tt.policy, out, tt.want)
 		}
+	}
+}
+
+// RAS-02: who is promoted serves, and has no majority.
+func TestToleranceOfThePromoted(t *testing.T) {
+	st := broken()
+	st.Election.Tolerates = -1
+	_, out, _ := run(t, "election", "status", "--connector", (&connector{status: st}).serve(t, "unix"))
+	if want := ": the zone serves by the promotion only, it has no majority\n"; !strings.Contains(out, want) {
+		t.Errorf("got\n%s\nwant a line with %q", out, want)
 	}
 }
 

@@ -1,8 +1,6 @@
-package agent
+package env
 
-import (
-	"testing"
-)
+import "testing"
 
 // A full listener gives the place of whoever was idle for longest to the next one,
 // and never that of one that is being served.
@@ -36,16 +34,17 @@ func TestCrowdMakesRoom(t *testing.T) {
 	}
 }
 
-// Three listeners together leave file descriptors to the rest of the process.
-func TestSharesOfDescriptors(t *testing.T) {
+// The listeners of a connector, with shares of 2, 8 and 8, leave file descriptors to
+// the rest of the process.
+func TestRoomOfListeners(t *testing.T) {
 	for _, of := range []int{128, 1024, 20_000, 1 << 30} {
 		sum := 0
-		for _, name := range []string{"client", "peer", "admin"} {
-			share := shareOf(name, of)
-			if share < 1 || share > mostConnections {
-				t.Errorf("%s of %d: got %d", name, of, share)
+		for _, share := range []int{2, 8, 8} {
+			room := roomOf(share, of)
+			if room < 1 || room > mostConnections {
+				t.Errorf("1/%d of %d: got %d", share, of, room)
 			}
-			sum += share
+			sum += room
 		}
 		if sum > of*3/4 {
 			t.Errorf("the listeners may have %d of %d", sum, of)

@@ -1,33 +1,48 @@
-package agent
+package env
 
 import (
 	"container/list"
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/sirupsen/logrus"
-
-	"understudy/events"
 )
 
 // mostConnections bounds a listener where the process may have more file
 // descriptors than anybody needs: it bounds the memory of a crowd.
 const mostConnections = 16_384
 
-// shareOf is how many connections a listener may have: together they leave a
-// quarter of the file descriptors to the disk, the cloud broker and the desktops.
-func shareOf(name string, descriptors int) int {
-	part := map[string]int{"client": 2, "peer": 8, "admin": 8}[name]
-	return min(mostConnections, max(1, descriptors/part))
+// crowdQuiet is how long nothing more is said about a listener that was full.
+const crowdQuiet = 10 * time.Minute
+
+// Bound gives a listener and its server, whose handler is set, at most the part
+// 1/share of the file descriptors that this process may have, so that those who ask
+// nothing cannot use up what other listeners, the disk and the peers need. When it
+// is full, a new connection takes the place of the one that has been idle for
+// longest, and full is told now and then how many there may be.
+func Bound(l net.Listener, s *http.Server, share int, full func(room int)) net.Listener {
+	s.ConnContext, s.Handler = know, attend(s.Handler)
+	room := roomOf(share, descriptors())
+	return newCrowd(l, room, seldom(func() { full(room) }))
 }
 
-// crowd is a listener with a bounded number of connections, so that those who ask
-// nothing cannot use up what other listeners, the disk and the peers need. When it
-// is full, a new one takes the place of the one that has been idle for longest.
+func roomOf(share, descriptors int) int {
+	return min(mostConnections, max(1, descriptors/share))
+}
+
+// seldom is for a function that one goroutine calls.
+func seldom(do func()) func() {
+	var told time.Time
+	return func() {
+		if now := time.Now(); told.IsZero() || now.Sub(told) >= crowdQuiet {
+			told = now
+			do()
+		}
+	}
+}
+
+// crowd is a listener with a bounded number of connections.
 type crowd struct {
 	net.Listener
 	room int
@@ -146,18 +161,4 @@ func attend(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// bounded puts a bound on the connections of a listener and its server.
-func (a *Agent) bounded(name string, l net.Listener, s *http.Server) net.Listener {
-	s.ConnContext, s.Handler = know, attend(s.Handler)
-	c := newCrowd(l, shareOf(name, descriptors()), nil)
-	var told time.Time // only Accept, which one goroutine calls, uses it
-	c.full = func() {
-		if now := time.Now(); told.IsZero() || now.Sub(told) >= refusalQuiet {
-			told = now
-			a.log.raise(events.ConnectionsFull, fmt.Sprintf("the %s listener has %d connections, as many as it may have", name, c.room), logrus.Fields{})
-		}
-	}
-	return c
 }

@@ -1,0 +1,73 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"understudy/site"
+	"understudy/wire"
+)
+
+// impostorEvery is how often somebody who is not its broker wants something of each
+// desktop.
+const impostorEvery = 20 * time.Second
+
+// impostors send desktops what a broker would that is not theirs any more: with
+// another lease, and with a term lower than they have seen (LHC-25).
+func (w *watch) impostors(v *view) {
+	if v.now.Before(w.impostor) {
+		return
+	}
+	w.impostor = v.now.Add(impostorEvery)
+	for _, m := range w.run.site.Machines {
+		h, runs := v.desktops[string(m.Name)]
+		if !runs || h.Lease == "" {
+			continue
+		}
+		w.run.task(func() {
+			w.impose(m, wire.Prepare{Lease: "impostor", Term: h.Term + 1})
+			if h.Term > 0 {
+				w.impose(m, wire.Prepare{Lease: h.Lease, Term: h.Term - 1})
+			}
+		})
+	}
+}
+
+func (w *watch) impose(m site.Machine, p wire.Prepare) {
+	r := w.run
+	p.Session, p.User, p.Resource, p.Reuse, p.Life = "impostor-"+string(m.Name), userName(1), "desktop:"+m.Group, true, site.Duration(time.Second)
+	p.Single = m.Group != "shared"
+	if sleep(r.ctx, r.odd("impostor "+string(m.Name), p.Term, 20*time.Millisecond)) != nil {
+		return
+	}
+	url := "http://" + r.hosts[string(m.Name)].ip.String() + ":" + desktopPort + "/m/" + string(m.Name)
+	if err := r.request(storeName(m.Zone), url+"/v1/sessions", p); err == nil {
+		w.broken(ruleStale, fmt.Sprintf("%s takes a prepare with the lease %.8q and term %d", m.Name, p.Lease, p.Term))
+	}
+}
+
+// lastLaunch asks for a desktop in each zone that is well again, as a user does.
+func (r *run) lastLaunch() {
+	for _, z := range r.world.Zones() {
+		got := make(chan error, 1)
+		r.task(func() {
+			ctx, cancel := context.WithTimeout(r.ctx, userPatience)
+			defer cancel()
+			_, err := r.world.StoreOf(z).Launch(ctx, wire.LaunchRequest{User: userName(1), Resource: "desktop:shared"})
+			got <- err
+		})
+		var err error
+		wait := r.await("an answer", userPatience+time.Second, func() string {
+			select {
+			case err = <-got:
+				return ""
+			default:
+				return "none yet"
+			}
+		})
+		if wait != nil || err != nil {
+			r.watch.broken(ruleServed, fmt.Sprintf("%s gets no desktop in %s, which is well: %v", userName(1), z, err))
+		}
+	}
+}
