@@ -18,6 +18,7 @@ func (m *machine) routes(r chi.Router) {
 		r.Post("/v1/sessions", m.postSession)
 		r.Delete("/v1/sessions/{session}", m.deleteSession)
 		r.Post("/v1/reset", m.postReset)
+		r.Post("/v1/reregister", m.postReregister)
 	})
 }
 
@@ -58,6 +59,15 @@ func (m *machine) postReset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusAccepted, m.askReset(r.Context(), reset))
+}
+
+func (m *machine) postReregister(w http.ResponseWriter, r *http.Request) {
+	var i wire.Invitation
+	if err := wire.Read(w, r, wire.MaxRegistration, wire.Ignore, &i); err != nil {
+		wire.WriteError(w, err)
+		return
+	}
+	answer(w, http.StatusAccepted, m.invite(i))
 }
 
 func (m *machine) act(event wire.SessionEvent) http.HandlerFunc {

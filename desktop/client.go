@@ -27,11 +27,14 @@ type rounds struct {
 	// present is the connector that answered last, notBefore who asked for a pause.
 	present   string
 	notBefore map[string]time.Time
+	// resume is when the broker behind all of them wants to be asked again.
+	resume time.Time
 }
 
 // do tries the connectors in order. A connector that names the elected one is
 // followed at once, for one hop. A refusal that the caller must act on (404
-// lease_unknown) ends the round; any other failure leads to the next connector.
+// lease_unknown), or a broker's that has too many requests, ends the round; any
+// other failure leads to the next connector.
 func (r *rounds) do(ctx context.Context, addresses []string, q request) error {
 	var failures []error
 	tried, hopped := map[string]bool{}, false
@@ -51,6 +54,10 @@ func (r *rounds) do(ctx context.Context, addresses []string, q request) error {
 			return ctx.Err()
 		}
 		failures = append(failures, fmt.Errorf("%s: %w", address, err))
+		if p, ok := errors.AsType[*wire.Problem](err); ok && p.Status == http.StatusTooManyRequests {
+			r.resume = time.Now().Add(min(p.RetryAfter, longestAfter))
+			break
+		}
 		if next := elected(err, address, addresses); next != "" && !hopped {
 			hopped = true
 			todo = append([]string{next}, todo...)

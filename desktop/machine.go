@@ -35,11 +35,13 @@ type machine struct {
 	resetAt time.Time
 	// toTell wakes the registration loop, toExpire the one that ends reservations.
 	toTell, toExpire chan struct{}
+	called           *callIn
 }
 
 func newMachine(m *machine, state State) *machine {
 	m.turn, m.resets = make(chan struct{}, 1), make(chan struct{}, 1)
 	m.toTell, m.toExpire = make(chan struct{}, 1), make(chan struct{}, 1)
+	m.called = newCallIn()
 	m.state.Store(&state)
 	return m
 }

@@ -34,6 +34,7 @@ type registrar struct {
 	interval   time.Duration
 	due        time.Time // of the next heartbeat
 	synced     int       // the resync that brokers have heard of
+	named      []string  // connectors of the invitation that is followed
 	backoff    backoff
 }
 
@@ -42,9 +43,11 @@ type registrar struct {
 func (r *registrar) run(ctx context.Context) error {
 	pause, failing := r.start, false
 	for r.pauseFor(ctx, pause, failing) == nil && r.gate(ctx) == nil {
-		err := r.tell(ctx)
+		err := r.tellOrFollow(ctx)
 		switch {
 		case ctx.Err() != nil:
+		case errors.Is(err, errCalled):
+			pause, err = 0, nil
 		case err != nil:
 			pause = r.failed(err, failing)
 		default:
@@ -57,7 +60,8 @@ func (r *registrar) run(ctx context.Context) error {
 	return nil
 }
 
-// pauseFor waits; news cuts the wait short, except after a failure.
+// pauseFor waits; an invitation cuts the wait short, and so does news, except after a
+// failure.
 func (r *registrar) pauseFor(ctx context.Context, d time.Duration, failing bool) error {
 	news := r.toTell
 	if failing || !r.registered {
@@ -70,12 +74,52 @@ func (r *registrar) pauseFor(ctx context.Context, d time.Duration, failing bool)
 		return ctx.Err()
 	case <-timer.C:
 	case <-news:
+	case <-r.called.news:
 	}
 	return nil
 }
 
+// tellOrFollow brings the broker up to date, and gives that up when an invitation
+// comes: whoever is asked may hang.
+func (r *registrar) tellOrFollow(ctx context.Context) error {
+	within, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	i, called := r.called.begin(func() { stop(errCalled) })
+	defer r.called.end()
+	if called {
+		r.follow(i)
+	}
+	err := r.tell(within)
+	if err != nil && errors.Is(context.Cause(within), errCalled) {
+		return errCalled
+	}
+	return err
+}
+
+// follow has the next request be a registration with who invites. The lease stays
+// until another one replaces it.
+func (r *registrar) follow(i wire.Invitation) {
+	r.registered, r.named = false, r.asSafe(i.Connectors)
+	if len(r.named) > 0 {
+		r.present = base(r.named[0])
+		delete(r.notBefore, r.present)
+	}
+	r.resume = time.Time{}
+	r.backoff.reset()
+	r.log.WithFields(logrus.Fields{fieldTerm: i.Term, fieldConnector: r.present}).Info("called in")
+}
+
+// asSafe are the addresses that are reached as those of the configuration are.
+func (r *registrar) asSafe(addresses []string) []string {
+	own := scheme(slices.Concat(r.groups...)[0])
+	return slices.DeleteFunc(slices.Clone(addresses), func(a string) bool { return scheme(a) != own })
+}
+
 func (r *registrar) failed(err error, again bool) time.Duration {
 	pause := max(r.backoff.next(r.random, r.interval), r.pause(r.addresses()))
+	if wait := time.Until(r.resume); wait > 0 {
+		pause = wait + env.Jitter(r.random, turnSpread, 1)
+	}
 	log := r.log.WithError(err).WithField(fieldPause, pause.Round(time.Millisecond).String())
 	if again {
 		log.Debug("still no broker takes it")
@@ -123,7 +167,8 @@ func (r *registrar) register(ctx context.Context) error {
 	if err := r.granted(ctx, lease); err != nil {
 		return err
 	}
-	r.registered, r.synced = true, s.resync
+	r.registered, r.synced, r.named = true, s.resync, nil
+	r.called.done()
 	if !slices.Equal(body.Sessions, r.now().sessions()) {
 		r.synced-- // a prepare of the former broker crossed the registration
 	}
@@ -202,9 +247,13 @@ func (r *registrar) leave(ctx context.Context) {
 }
 
 func (r *registrar) addresses() []string {
-	return order(r.random, r.present, r.groups, r.now().Connectors)
+	return order(r.random, r.present, r.groups, slices.Concat(r.named, r.now().Connectors))
 }
 
 func leasePath(lease string) string { return registrationsPath + "/" + url.PathEscape(lease) }
 
 const leaveTime = 2 * time.Second
+
+// turnSpread is how far hosts that the broker asked to come later stray, either way,
+// from a moment after that: Retry-After has whole seconds only.
+const turnSpread = 500 * time.Millisecond

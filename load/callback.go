@@ -85,28 +85,26 @@ func (f *fleet) booted(m *machine) {
 	f.news(m)
 }
 
-// invitation asks a desktop to register anew (design 11).
-type invitation struct {
-	Term uint64 `json:"term"`
-}
-
 // takeInvitation ignores one that is not for a higher term.
 func (f *fleet) takeInvitation(w http.ResponseWriter, r *http.Request, m *machine) {
-	var call invitation
+	var call wire.Invitation
 	if err := wire.Read(w, r, wire.MaxRegistration, wire.Ignore, &call); err != nil {
 		wire.WriteError(w, err)
 		return
 	}
 	m.mu.Lock()
-	stale := call.Term <= m.state.Term
-	if !stale {
-		m.registered = false
+	err := m.state.Invited(call)
+	known := call.Term <= m.invited
+	if err == nil && !known {
+		m.follow(call)
 	}
 	m.mu.Unlock()
-	if stale {
-		wire.WriteError(w, wire.NewProblem(http.StatusConflict, "stale_term", "the desktop has seen a term as high"))
+	if err != nil {
+		wire.WriteError(w, err)
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
-	f.wake(m)
+	if !known {
+		f.wake(m)
+	}
 }

@@ -111,6 +111,9 @@ func (f *fleet) round(ctx context.Context, m *machine) {
 	pause := time.Until(m.due)
 	if err != nil {
 		pause = backoff(f.dice, m.failures, m.interval)
+		if wait := asksForTime(err); wait > 0 {
+			pause = wait + env.Jitter(f.dice, time.Second/2, 1)
+		}
 		m.failures++
 	} else {
 		m.failures = 0

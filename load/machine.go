@@ -2,6 +2,7 @@ package load
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,8 +26,18 @@ type machine struct {
 	due        time.Time // of the next heartbeat
 	present    string    // the connector that answered last
 	failures   int
-	busy       bool // its round is on
-	again      bool // something to tell came up in the round
+	busy       bool   // its round is on
+	again      bool   // something to tell came up in the round
+	invited    uint64 // the term of the latest invitation
+}
+
+// follow has the next request be a registration with who invites. It is called with
+// the lock held.
+func (m *machine) follow(i wire.Invitation) {
+	m.registered, m.invited, m.failures = false, i.Term, 0
+	if len(i.Connectors) > 0 {
+		m.present = strings.TrimSuffix(i.Connectors[0], "/")
+	}
 }
 
 // decide changes the state by a rule of desktops.

@@ -30,13 +30,17 @@ type request struct {
 
 func (f *fleet) register(ctx context.Context, m *machine) error {
 	m.mu.Lock()
-	body := m.registration(f.o.Zone)
+	body, invited := m.registration(f.o.Zone), m.invited
 	m.mu.Unlock()
 	var lease wire.Lease
 	if err := f.do(ctx, m, request{Register, http.MethodPost, registrationsPath, body, &lease}); err != nil {
 		return err
 	}
-	return f.granted(m, lease, len(body.Sessions))
+	err := f.granted(m, lease, len(body.Sessions))
+	m.mu.Lock()
+	m.registered = m.registered && m.invited == invited // else another one came meanwhile
+	m.mu.Unlock()
+	return err
 }
 
 func (f *fleet) beat(ctx context.Context, m *machine) error {
@@ -120,6 +124,9 @@ func (f *fleet) do(ctx context.Context, m *machine, q request) error {
 			return ctx.Err()
 		}
 		last = err
+		if asksForTime(err) > 0 {
+			break
+		}
 		if next := electedURL(err); next != "" && !hopped {
 			hopped = true
 			todo = append([]string{next}, todo...)
@@ -127,6 +134,14 @@ func (f *fleet) do(ctx context.Context, m *machine, q request) error {
 	}
 	f.tally.add(q.kind, time.Since(began), last)
 	return last
+}
+
+// asksForTime is how long the broker behind all connectors wants to be left alone.
+func asksForTime(err error) time.Duration {
+	if p, ok := errors.AsType[*wire.Problem](err); ok && p.Status == http.StatusTooManyRequests {
+		return p.RetryAfter
+	}
+	return 0
 }
 
 func electedURL(err error) string {

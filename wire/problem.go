@@ -53,6 +53,8 @@ const (
 	CodeDisk             = "disk_failed"
 	CodeInProgress       = "in_progress"
 	CodeJournalFull      = "journal_full"
+	CodeStaleTerm        = "stale_term"
+	CodeTooMany          = "too_many_requests"
 )
 
 // Bounds of what a problem from elsewhere says: bytes of its code, seconds to wait.
