@@ -35,6 +35,9 @@ func (a *Agent) adminRoutes() (http.Handler, error) {
 		Registrations: a.Registrations, Sessions: a.Sessions, Outage: a.Outage, Election: a.Election,
 		SnapshotDiff: a.SnapshotDiff, SnapshotOrder: a.OrderSnapshots, Token: token,
 
+		SessionPeaks: func(ctx context.Context, days int) (wire.List[wire.SessionPeak], error) {
+			return a.peaks.List(ctx, days)
+		},
 		Journal: func(ctx context.Context, after uint64, limit int) (wire.JournalPage, error) {
 			return a.handback.Records(ctx, after, limit)
 		},

@@ -46,6 +46,7 @@ type Agent struct {
 	journal   *journal
 	mirror    *mirror
 	handback  *handback
+	peaks     *peaks
 	disk      *disk
 	front     *front
 	listeners []*listener
@@ -154,6 +155,9 @@ func (a *Agent) openData(ctx context.Context) error {
 	a.front = newFront(now, a.o.Env.Now().Sub(saved.FrontActivity), !saved.FrontActivity.IsZero())
 	a.journal = &journal{store: a.state, log: a.log, failed: a.disk.failed}
 	if a.handback, err = a.newHandback(ctx); err != nil {
+		return err
+	}
+	if a.peaks, err = a.newPeaks(ctx); err != nil {
 		return err
 	}
 	a.lastSync.Store(&wire.SyncStatus{Outcome: "never"})

@@ -30,7 +30,7 @@ const (
 // nobody is served from, until this connector is elected (NEW-01, REP-02).
 type mirror struct {
 	ask     func(ctx context.Context, from site.FQDN, r wire.MirrorRequest) (peer.Mirrored, error)
-	keep    func(ctx context.Context, records []broker.Record) error
+	keep    func(ctx context.Context, got peer.Mirrored) error
 	held    func() map[string]uint64
 	fresh   func(ctx context.Context) (*broker.Engine, *site.Index, error)
 	gate    func(context.Context) error
@@ -148,7 +148,7 @@ func (m *mirror) take(ctx context.Context, t mirrorTarget, got peer.Mirrored, cl
 	if got.Outage != t.outage {
 		return fmt.Errorf("%s mirrors outage %s, not %s", t.from, got.Outage, t.outage)
 	}
-	if err := m.keep(ctx, got.Records); err != nil {
+	if err := m.keep(ctx, got); err != nil {
 		return err
 	}
 	var made *shadow

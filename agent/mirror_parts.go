@@ -29,9 +29,10 @@ func (a *Agent) newMirror() *mirror {
 		ask: a.mesh.Mirror, fresh: a.freshEngine, gate: a.o.Env.Gate, changed: a.rounds.next, target: a.mirrorTarget,
 		rand: a.o.Env.Rand("mirror"), log: a.log,
 		held: func() map[string]uint64 { last, _ := a.state.Held(); return last },
-		keep: func(ctx context.Context, records []broker.Record) error {
+		keep: func(ctx context.Context, got peer.Mirrored) error {
+			a.peaks.mirrored(got)
 			begun := time.Now()
-			err := a.state.Mirror(ctx, records)
+			err := a.state.Mirror(ctx, got.Records)
 			if err != nil && ctx.Err() == nil {
 				a.disk.failed(begun, err)
 			}

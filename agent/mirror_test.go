@@ -34,8 +34,8 @@ func newCopying() *copying {
 			c.asked = append(c.asked, r)
 			return c.answer()
 		},
-		keep: func(_ context.Context, records []broker.Record) error {
-			for _, r := range records {
+		keep: func(_ context.Context, got peer.Mirrored) error {
+			for _, r := range got.Records {
 				c.held[r.Journal] = r.Sequence
 			}
 			return c.broken

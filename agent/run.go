@@ -47,6 +47,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 	})
 	running.Go(func() { a.handback.run(background) })
+	running.Go(func() { a.peaks.run(background) })
 	running.Go(func() { a.loop(background) })
 	a.useList(*a.list.Load())
 

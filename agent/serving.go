@@ -34,6 +34,7 @@ func (s *serving) drained() bool { return s == nil || s.inFlight.Load() == 0 }
 // newServing puts the handlers over an engine: one that starts from the snapshot and
 // every durable record that it does not contain (design 7), or from what was mirrored.
 func (a *Agent) newServing(outage string, engine *broker.Engine) (*serving, error) {
+	a.peaks.recall(engine)
 	made := &serving{outage: outage, engine: engine, publication: a.newPublication(outage, engine)}
 	caller := vda.Caller{Client: a.callbacks}
 	desks, err := vda.New(vda.Options{

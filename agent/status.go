@@ -49,6 +49,7 @@ func (a *Agent) makeStatus(now time.Time, in inputs) wire.Status {
 		Election: a.electionStatus(in), Health: a.healthStatus(now, in), Snapshot: a.currentSnapshot(in.wall),
 		Sync: *a.lastSync.Load(), Journal: a.handback.Status(), Mirror: a.mirrorStatus(now), Held: a.holds.Load().List(), Gate: a.gate, Settings: in.settings, SettingsDiffer: a.differing(in.settings),
 	}
+	s.PeakToday = a.peaks.site(a.today())
 	periods := c.timings(now, in.settings)
 	s.Level, s.Detection, s.Recovery = c.level(now, in.settings), site.Duration(periods.Detection), site.Duration(periods.Recovery)
 	if !c.record.Open() {

@@ -61,6 +61,13 @@ func (c *changes) note(m mirrored) {
 	}
 }
 
+// noteAll enters a change of each.
+func (c *changes) noteAll(list []*tally) {
+	for _, t := range list {
+		c.note(t)
+	}
+}
+
 // gone takes a thing out of the log; with an end, who has a copy hears of it.
 func (c *changes) gone(m mirrored, end *ended) {
 	if m.stamped().version == 0 {

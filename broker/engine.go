@@ -141,8 +141,8 @@ func (e *Engine) reindex(h *host) {
 		return
 	}
 	e.leavePool(h)
-	e.counts.add(h.machine.Group, -len(h.sessions))
-	e.counts.add(m.Group, len(h.sessions))
+	e.counted(h.machine.Group, -len(h.sessions))
+	e.counted(m.Group, len(h.sessions))
 	h.machine = m
 	h.group, _ = e.index.Group(m.Group)
 	for _, s := range h.sessions {

@@ -24,6 +24,8 @@ func (e *Engine) Import(now time.Time, items []Item) {
 			e.endHost(i.Machine)
 		case ItemSessionEnded:
 			e.endSession(i.Machine, i.Session.ID)
+		case ItemPeak:
+			e.importPeak(i.Peak)
 		}
 	}
 }

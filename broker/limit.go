@@ -5,24 +5,51 @@ import (
 	"slices"
 )
 
-// counts are the sessions at a time, reservations included, and the most that there
-// were on the present day.
-type counts struct {
-	site  int
-	group map[string]int
-
-	day       string
-	peak      int
-	groupPeak map[string]int
+// tally counts the sessions at a time, reservations included, of one group or of the
+// site, and the most that there were on the present day. Others get the peak too.
+type tally struct {
+	stamp
+	group     string // empty: the whole site
+	now, peak int
 }
 
-func newCounts() counts { return counts{group: map[string]int{}, groupPeak: map[string]int{}} }
+// counts are the tallies and the day of their peaks.
+type counts struct {
+	day     string
+	site    *tally
+	byGroup map[string]*tally
+}
 
-func (c *counts) add(group string, n int) {
-	c.site += n
-	c.group[group] += n
-	c.peak = max(c.peak, c.site)
-	c.groupPeak[group] = max(c.groupPeak[group], c.group[group])
+func newCounts() counts { return counts{site: &tally{}, byGroup: map[string]*tally{}} }
+
+func (c *counts) of(group string) *tally {
+	if group == "" {
+		return c.site
+	}
+	t := c.byGroup[group]
+	if t == nil {
+		t = &tally{group: group}
+		c.byGroup[group] = t
+	}
+	return t
+}
+
+// counted notes that there are so many sessions more in a group.
+func (e *Engine) counted(group string, n int) {
+	e.raise(e.counts.site, n)
+	e.raise(e.counts.of(group), n)
+}
+
+func (e *Engine) raise(t *tally, n int) {
+	t.now += n
+	e.peaked(t, t.now)
+}
+
+func (e *Engine) peaked(t *tally, n int) {
+	if n > t.peak {
+		t.peak = n
+		e.changes.note(t)
+	}
 }
 
 // Peak is the highest number of sessions at a time on one day, of the site or of one
@@ -38,39 +65,85 @@ type Peak struct {
 func (e *Engine) Peaks(day string) []Peak {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	c := &e.counts
-	if c.day == "" {
-		c.day = day
+	var before []Peak
+	switch e.counts.day {
+	case day:
+	case "": // the first of all: what was counted is of this day
+		e.counts.day = day
+		e.changes.noteAll(e.counts.all())
+	default:
+		before = e.counts.peaks()
+		e.begins(day)
 	}
-	list := c.peaks()
-	if day == c.day {
-		return list
+	return append(before, e.counts.peaks()...)
+}
+
+// begins is the first moment of another day: the sessions that there are go on.
+func (e *Engine) begins(day string) {
+	e.counts.day = day
+	for _, t := range e.counts.all() {
+		t.peak = t.now
 	}
-	c.day, c.peak, c.groupPeak = day, c.site, maps.Clone(c.group)
-	return append(list, c.peaks()...)
+	e.changes.noteAll(e.counts.all())
+}
+
+// all are the tallies, the site's first.
+func (c *counts) all() []*tally {
+	list := []*tally{c.site}
+	for _, group := range slices.Sorted(maps.Keys(c.byGroup)) {
+		list = append(list, c.byGroup[group])
+	}
+	return list
 }
 
 func (c *counts) peaks() []Peak {
-	list := []Peak{{Day: c.day, Sessions: c.peak}}
-	for _, group := range slices.Sorted(maps.Keys(c.groupPeak)) {
-		if n := c.groupPeak[group]; n > 0 {
-			list = append(list, Peak{Day: c.day, Group: group, Sessions: n})
+	var list []Peak
+	for _, t := range c.all() {
+		if t.peak > 0 {
+			list = append(list, Peak{Day: c.day, Group: t.group, Sessions: t.peak})
 		}
 	}
 	return list
 }
 
+// item is the peak: it goes to others in every failover mode, for it is no state of
+// any session.
+func (t *tally) item(e *Engine, _ instant) (Item, bool) {
+	return Item{Kind: ItemPeak, Peak: Peak{Day: e.counts.day, Group: t.group, Sessions: t.peak}}, e.counts.day != ""
+}
+
+// importPeak takes over a peak of the broker that serves: its word and its day count.
+func (e *Engine) importPeak(p Peak) {
+	if p.Day != e.counts.day {
+		e.begins(p.Day)
+	}
+	t := e.counts.of(p.Group)
+	t.peak = p.Sessions
+	e.changes.note(t)
+}
+
+// Recall goes on from peaks that are known of the present day.
+func (e *Engine) Recall(peaks []Peak) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range peaks {
+		if p.Day == e.counts.day {
+			e.peaked(e.counts.of(p.Group), p.Sessions)
+		}
+	}
+}
+
 // belowLimits returns those of the groups that may have one more session, or which
 // limit there is none for (VPN-05).
 func (e *Engine) belowLimits(groups []string) ([]string, error) {
-	if limit := e.index.Site().MaxSessions; limit > 0 && e.counts.site >= limit {
-		return nil, refuse(CodeSessionLimit, "the site has %d sessions and its max_sessions is %d", e.counts.site, limit)
+	if limit, n := e.index.Site().MaxSessions, e.counts.site.now; limit > 0 && n >= limit {
+		return nil, refuse(CodeSessionLimit, "the site has %d sessions and its max_sessions is %d", n, limit)
 	}
 	var below []string
 	var full error
 	for _, name := range groups {
 		g, _ := e.index.Group(name)
-		if n := e.counts.group[name]; g.MaxSessions == 0 || n < g.MaxSessions {
+		if n := e.counts.of(name).now; g.MaxSessions == 0 || n < g.MaxSessions {
 			below = append(below, name)
 		} else if full == nil {
 			full = refuse(CodeSessionLimit, "group %s has %d sessions and its max_sessions is %d", name, n, g.MaxSessions)

@@ -18,10 +18,11 @@ const (
 	ItemTicket
 	ItemHostEnded
 	ItemSessionEnded
+	ItemPeak
 )
 
 // Item is one thing of an engine's soft state as others keep a copy of it (NEW-01):
-// a registration, a session, a ticket, or the end of one. Durations count from when
+// a registration, a session, a ticket, or the end of one; or the peak of a day. Durations count from when
 // the item was made, so that no two clocks are compared.
 type Item struct {
 	Kind    ItemKind
@@ -42,6 +43,8 @@ type Item struct {
 	ID     string
 	Ticket Ticket
 	Spent  bool
+
+	Peak Peak
 }
 
 // ended is the end of a registration or of a session.

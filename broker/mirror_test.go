@@ -65,7 +65,7 @@ func state(e *broker.Engine, now time.Time) []broker.Item {
 		items[n].Reported = nil
 	}
 	slices.SortFunc(items, func(a, b broker.Item) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Machine, b.Machine), cmp.Compare(a.Session.ID, b.Session.ID), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Machine, b.Machine), cmp.Compare(a.Session.ID, b.Session.ID), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Peak.Group, b.Peak.Group))
 	})
 	return items
 }
@@ -107,6 +107,9 @@ func TestStateAndTailAreTheEngine(t *testing.T) {
 			"ticket":     c.ticket,
 			"read":       c.read,
 			"begin anew": func(*rapid.T) { c.restart() },
+			"day": func(t *rapid.T) {
+				c.Peaks(rapid.SampledFrom([]string{"2026-01-01", "2026-01-02"}).Draw(t, "day"))
+			},
 			"time": func(*rapid.T) {
 				c.now = c.now.Add(time.Millisecond)
 				c.Expire(c.now)

@@ -37,7 +37,7 @@ func (s *session) committed() bool {
 func (e *Engine) begin(h *host, s Session, until time.Time) *session {
 	n := &session{Session: s, host: h, until: until, claims: map[uint64]bool{}}
 	if h.sessions[s.ID] == nil {
-		e.counts.add(h.machine.Group, 1)
+		e.counted(h.machine.Group, 1)
 	}
 	h.sessions[s.ID] = n
 	e.count(n)
@@ -56,7 +56,7 @@ func (e *Engine) end(s *session) {
 	if s.host.sessions[s.ID] == s {
 		e.uncount(s)
 		delete(s.host.sessions, s.ID)
-		e.counts.add(s.host.machine.Group, -1)
+		e.counted(s.host.machine.Group, -1)
 	}
 	key := site.UserKey(s.User)
 	delete(e.byUser[key], s)

@@ -99,5 +99,8 @@ func (e *Engine) Retire() {
 	e.asides = fresh.asides
 	e.byUser, e.reserved, e.used, e.owners, e.owned = fresh.byUser, fresh.reserved, fresh.used, fresh.owners, fresh.owned
 	e.pending, e.early, e.changes = nil, fresh.early, changes{}
-	e.counts, e.seats = fresh.counts, fresh.seats
+	e.seats = fresh.seats
+	for _, t := range e.counts.all() {
+		t.now = 0 // the peaks stay: who records them may not have come yet
+	}
 }

@@ -49,6 +49,12 @@ func TestClientGetsEveryAnswer(t *testing.T) {
 			if _, err := c.Sessions(ctx); err != nil {
 				t.Error(err)
 			}
+			if l, err := c.SessionPeaks(ctx, 7); err != nil || len(l.Items) != 1 || l.Items[0].Sessions != 7 {
+				t.Errorf("peaks %+v, %v", l, err)
+			}
+			if _, err := c.SessionPeaks(ctx, 401); !wire.IsCode(err, wire.CodeBadRequest) {
+				t.Errorf("401 days: %v", err)
+			}
 			if _, err := c.Snapshots(ctx); err != nil {
 				t.Error(err)
 			}

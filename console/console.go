@@ -27,6 +27,8 @@ type Options struct {
 	Snapshots     func() wire.List[wire.SnapshotStatus]
 	Registrations func() wire.List[wire.RegistrationStatus]
 	Sessions      func() wire.List[wire.SessionStatus]
+	// SessionPeaks are the most sessions at a time, of the latest days.
+	SessionPeaks func(ctx context.Context, days int) (wire.List[wire.SessionPeak], error)
 	// Journal is a page of the durable records after a sequence.
 	Journal func(ctx context.Context, after uint64, limit int) (wire.JournalPage, error)
 	// Outage carries out an operator's order; what it returns as *wire.Problem is
@@ -56,6 +58,7 @@ func (o Options) validate() error {
 		{"Snapshots", o.Snapshots == nil},
 		{"Registrations", o.Registrations == nil},
 		{"Sessions", o.Sessions == nil},
+		{"SessionPeaks", o.SessionPeaks == nil},
 		{"Journal", o.Journal == nil},
 		{"Outage", o.Outage == nil},
 		{"Election", o.Election == nil},
@@ -96,6 +99,7 @@ func (c *Console) Routes(r chi.Router) {
 		r.Post("/snapshots", obey(c.o.SnapshotOrder))
 		r.Get("/registrations", get(c.o.Registrations))
 		r.Get("/sessions", get(c.o.Sessions))
+		r.Get("/sessions/peaks", c.peaks)
 		r.Get("/events", c.events)
 		r.Get("/journal", c.journal)
 		r.Post("/outage", obey(c.o.Outage))

@@ -66,6 +66,9 @@ func options(s *story) console.Options {
 			}
 			return page, nil
 		},
+		SessionPeaks: func(_ context.Context, days int) (wire.List[wire.SessionPeak], error) {
+			return wire.List[wire.SessionPeak]{Items: sessionPeaks(days)}, nil
+		},
 		Sessions: func() wire.List[wire.SessionStatus] {
 			return wire.List[wire.SessionStatus]{Items: []wire.SessionStatus{}}
 		},
@@ -92,6 +95,10 @@ func options(s *story) console.Options {
 		},
 		Token: token, Poll: 5 * time.Millisecond,
 	}
+}
+
+func sessionPeaks(days int) []wire.SessionPeak {
+	return []wire.SessionPeak{{Day: "2026-01-02", Sessions: days}}
 }
 
 // serve returns the address of a console on a TCP port or a Unix socket.

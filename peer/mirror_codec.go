@@ -110,6 +110,10 @@ func (e *encoder) item(i broker.Item) {
 		e.ticket(i)
 	case broker.ItemSessionEnded:
 		e.text(i.Session.ID)
+	case broker.ItemPeak:
+		e.text(i.Peak.Day)
+		e.text(i.Peak.Group)
+		e.number(uint64(i.Peak.Sessions))
 	case broker.ItemHostEnded:
 	}
 }
@@ -213,6 +217,8 @@ func (d *decoder) item() broker.Item {
 		i.Ticket = broker.Ticket{Session: d.text(), User: d.text(), Machine: d.name(), Zone: d.text(), Address: d.text(), Port: int(d.signed())}
 	case broker.ItemSessionEnded:
 		i.Session.ID = d.text()
+	case broker.ItemPeak:
+		i.Peak = broker.Peak{Day: d.text(), Group: d.text(), Sessions: int(d.number())}
 	case broker.ItemHostEnded:
 	default:
 		d.bad = true

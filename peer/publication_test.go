@@ -218,6 +218,7 @@ func TestMirroredOnTheWire(t *testing.T) {
 		{Kind: broker.ItemTicket, ID: "t", Spent: true, Ticket: broker.Ticket{Session: "i", User: "u", Machine: "h", Zone: "z", Address: "a", Port: 80}},
 		{Kind: broker.ItemSessionEnded, Machine: "h", Session: broker.Session{ID: "k"}},
 		{Kind: broker.ItemHostEnded, Machine: "g"},
+		{Kind: broker.ItemPeak, Peak: broker.Peak{Day: "2026-01-02", Group: "g", Sessions: 300}},
 	}, Records: []broker.Record{{Journal: "own", Sequence: 1, Kind: broker.Launched}}}
 	b, err := m.encode()
 	if err != nil {

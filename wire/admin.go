@@ -42,6 +42,8 @@ type Status struct {
 
 	Registrations int `json:"registrations"`
 	Sessions      int `json:"sessions"`
+	// PeakToday is the most sessions at a time that the zone had in HA mode today.
+	PeakToday int `json:"peak_today"`
 	// Mirror is how far the copy of the serving connector's state is, here or at the
 	// peers.
 	Mirror MirrorStatus `json:"mirror"`
@@ -214,6 +216,17 @@ type SessionStatus struct {
 	Session
 	Machine site.FQDN `json:"machine"`
 	Group   string    `json:"group"`
+}
+
+// MaxPeakDays is how many days a list of peaks may have.
+const MaxPeakDays = 400
+
+// SessionPeak is the most sessions at a time on one day, of the site as far as the
+// zone knows it, or of one group (GET /admin/v1/sessions/peaks).
+type SessionPeak struct {
+	Day      string `json:"day"` // UTC
+	Group    string `json:"group,omitempty"`
+	Sessions int    `json:"sessions"`
 }
 
 // List wraps the lists of the admin API.

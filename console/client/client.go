@@ -115,6 +115,11 @@ func (c *Client) Sessions(ctx context.Context) (wire.List[wire.SessionStatus], e
 	return get[wire.List[wire.SessionStatus]](ctx, c, "sessions")
 }
 
+// SessionPeaks returns the most sessions at a time on each of the latest days.
+func (c *Client) SessionPeaks(ctx context.Context, days int) (wire.List[wire.SessionPeak], error) {
+	return get[wire.List[wire.SessionPeak]](ctx, c, "sessions/peaks?days="+strconv.Itoa(days))
+}
+
 // Journal returns at most limit durable records after a sequence.
 func (c *Client) Journal(ctx context.Context, after uint64, limit int) (wire.JournalPage, error) {
 	values := url.Values{"after": {strconv.FormatUint(after, 10)}, "limit": {strconv.Itoa(limit)}}

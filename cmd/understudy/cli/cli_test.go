@@ -67,6 +67,9 @@ func (c *connector) options() console.Options {
 		Sessions: func() wire.List[wire.SessionStatus] {
 			return wire.List[wire.SessionStatus]{Items: []wire.SessionStatus{{Machine: "ws1", Session: wire.Session{ID: "s-1", User: "ada", State: wire.Active}}}}
 		},
+		SessionPeaks: func(_ context.Context, days int) (wire.List[wire.SessionPeak], error) {
+			return wire.List[wire.SessionPeak]{Items: sessionPeaks(days)}, nil
+		},
 		Journal: journalPage,
 		Outage:  c.outage, Election: c.election,
 		SnapshotDiff: func(context.Context) (wire.SnapshotDiff, error) { return snapshotDiff(), nil },

@@ -116,7 +116,7 @@ func aside(m wire.RegistrationStatus) string {
 }
 
 func newSessionsCommand(a *app) *cobra.Command {
-	return newViewCommand(a, view[wire.List[wire.SessionStatus]]{
+	cmd := newViewCommand(a, view[wire.List[wire.SessionStatus]]{
 		use: "sessions", short: "Show the users' sessions that this connector knows",
 		fetch: func(ctx context.Context, c *client.Client) (wire.List[wire.SessionStatus], error) {
 			return c.Sessions(ctx)
@@ -133,6 +133,8 @@ func newSessionsCommand(a *app) *cobra.Command {
 			s.list(r, l.Note, "No session is known here.")
 		},
 	})
+	cmd.AddCommand(newPeaksCommand(a))
+	return cmd
 }
 
 func mark(is bool) string {

@@ -71,6 +71,9 @@ func electionRows(s *screen, r *rows, st wire.Status) {
 		holds += " (" + string(e.Elected) + " has them)"
 	}
 	r.add("Holds", holds)
+	if st.PeakToday > 0 {
+		r.add("", fmt.Sprintf("at most %d sessions at a time in HA mode today (UTC)", st.PeakToday))
+	}
 	poolRows(s, r, st.Pools)
 	mirrorRows(s, r, st.Mirror)
 }
