@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"understudy/env"
+	"understudy/site"
 	"understudy/wire"
 )
 
@@ -31,6 +32,7 @@ type registrar struct {
 	start  time.Duration // before the first request
 
 	registered bool
+	broker     site.FQDN // whose lease it is, as it said last
 	interval   time.Duration
 	due        time.Time // of the next heartbeat
 	synced     int       // the resync that brokers have heard of
@@ -199,9 +201,18 @@ func (r *registrar) granted(ctx context.Context, lease wire.Lease) error {
 	if err := r.change(ctx, func(s State) (State, error) { return s.Leased(lease), nil }); err != nil {
 		return err
 	}
+	r.served(lease)
 	r.interval = lease.Interval.D()
 	r.due = time.Now().Add(env.Jitter(r.random, r.interval, jitter))
 	return nil
+}
+
+// served tells of a broker that goes on with the lease of another: it had mirrored it.
+func (r *registrar) served(lease wire.Lease) {
+	if r.registered && lease.Broker != r.broker {
+		r.log.WithFields(logrus.Fields{fieldBroker: lease.Broker, fieldConnector: r.present, fieldTerm: lease.Term}).Info("the lease goes on with another broker")
+	}
+	r.broker = lease.Broker
 }
 
 // report sends what is queued, in order. One that the broker refuses for good is

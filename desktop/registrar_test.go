@@ -1,12 +1,15 @@
 package desktop_test
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"understudy/site"
 	"understudy/wire"
@@ -434,4 +437,25 @@ func TestNotALease(t *testing.T) {
 			t.Errorf("got %v, want it to go on registering", lines(log))
 		}
 	})
+}
+
+// NEW-01: "so a new elected broker serves at once": a broker that had mirrored the
+// lease goes on with it, and the host's log says so, once.
+func TestTellsWhoGoesOnWithItsLease(t *testing.T) {
+	var said bytes.Buffer
+	bubble(t, 1, func(r *rig) { r.options.Logger.(*logrus.Logger).SetOutput(&said) }, func(r *rig) {
+		r.zone.set(func(s seen) (int, any, string) {
+			status, body, retry := r.zone.serve(s)
+			if l, ok := body.(wire.Lease); ok {
+				l.Broker, l.Term = "cc02.example.test", 2
+				body = l
+			}
+			return status, body, retry
+		})
+		after(5 * time.Minute)
+	})
+	told := strings.Count(said.String(), "the lease goes on with another broker")
+	if told != 1 || !strings.Contains(said.String(), "broker=cc02.example.test") {
+		t.Errorf("it was told %d times, want once, with the new broker:\n%s", told, &said)
+	}
 }

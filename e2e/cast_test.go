@@ -340,16 +340,21 @@ func (c *cast) recovered() {
 	})
 }
 
-// brokers tells with whom each desktop registered last, from the host's log.
+// brokers tells whose lease each desktop has, from the host's log.
 func (c *cast) brokers() map[string]string {
 	out := map[string]string{}
 	for line := range strings.Lines(c.host.Log()) {
 		var said struct{ Msg, Machine, Broker string }
-		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "registered" {
+		if json.Unmarshal([]byte(line), &said) == nil && tellsBroker(said.Msg) {
 			out[said.Machine] = said.Broker
 		}
 	}
 	return out
+}
+
+// tellsBroker: a broker that had mirrored the lease of another goes on with it.
+func tellsBroker(msg string) bool {
+	return msg == "registered" || msg == "the lease goes on with another broker"
 }
 
 // story is what the player's present process has told.

@@ -160,12 +160,12 @@ func has(broker string, desktops []*unit) error {
 	return nil
 }
 
-// broker is whom the desktop registered with last, from its log.
+// broker is whose lease the desktop has, from its log.
 func (u *unit) broker() string {
 	var at string
 	for line := range strings.Lines(u.Log()) {
 		var said struct{ Msg, Broker string }
-		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "registered" {
+		if json.Unmarshal([]byte(line), &said) == nil && tellsBroker(said.Msg) {
 			at = said.Broker
 		}
 	}
