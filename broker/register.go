@@ -26,13 +26,13 @@ func (e *Engine) Register(now time.Time, lease string, r Registration) (Lease, [
 	return e.grant(h), records, nil
 }
 
-// handedOver are the sessions that a registration brings along. With failover
-// disabled reservations are not among them: they were another broker's (ADC-01).
+// handedOver are the sessions that a host brings along. With failover disabled
+// another broker's reservations are not among them (ADC-01).
 func (h *host) handedOver(list []Session) []Session {
 	if h.group.FailoverMode() != site.Disabled {
 		return list
 	}
-	return slices.DeleteFunc(slices.Clone(list), func(s Session) bool { return s.State == Reserved })
+	return slices.DeleteFunc(slices.Clone(list), func(s Session) bool { return s.State == Reserved && h.sessions[s.ID] == nil })
 }
 
 // admit checks a registration against the site (LHC-33).
@@ -74,7 +74,7 @@ func (e *Engine) Heartbeat(now time.Time, lease string, b Heartbeat) (Lease, []R
 	}
 	e.observe(h.machine.Zone, b.Term)
 	if b.Sessions != nil {
-		e.replace(now, h, *b.Sessions, true)
+		e.replace(now, h, h.handedOver(*b.Sessions), true)
 	}
 	e.alive(h)
 	records := e.told(now, h, b.Load, b.Used, b.AssignedUser)
