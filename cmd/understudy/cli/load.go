@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"understudy/config"
 	"understudy/load"
 	"understudy/site"
 )
@@ -108,7 +107,7 @@ func (p *pressure) complete(a *app) error {
 	if p.site == "" {
 		return &usageError{errors.New("--site FILE says which desktops and users there are")}
 	}
-	s, err := loaded(config.LoadSite, p.site)
+	s, err := a.loadSite(p.site)
 	if err != nil {
 		return err
 	}

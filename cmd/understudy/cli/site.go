@@ -18,7 +18,7 @@ func newSiteCheckCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "check FILE", Short: "Say everything that is wrong with a site, by line and key", Args: wants("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			s, err := loaded(config.LoadSite, args[0])
+			s, err := a.loadSite(args[0])
 			if err != nil {
 				return err
 			}
@@ -27,6 +27,14 @@ func newSiteCheckCommand(a *app) *cobra.Command {
 			})
 		},
 	}
+}
+
+func (a *app) loadSite(file string) (s *site.Site, err error) {
+	err = a.underWay("reading "+file, func() error {
+		s, err = loaded(config.LoadSite, file)
+		return err
+	})
+	return s, err
 }
 
 // siteSizes is how much there is in a site.

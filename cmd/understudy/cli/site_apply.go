@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"understudy/cloud"
-	"understudy/config"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -45,7 +44,7 @@ func newSiteApplyCommand(a *app) *cobra.Command {
 		if o.wait < 0 {
 			return &usageError{fmt.Errorf("--step-wait %s is less than nothing", o.wait)}
 		}
-		s, err := loaded(config.LoadSite, args[0])
+		s, err := a.loadSite(args[0])
 		if err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func newSiteGenerateCommand(a *app) *cobra.Command {
 			if machines < 1 || users < 1 {
 				return &usageError{errors.New("--machines and --users are at least 1")}
 			}
-			return a.writeSite(site.Generate(machines, users, seed))
+			return a.underWay("generating the site", func() error { return a.writeSite(site.Generate(machines, users, seed)) })
 		},
 	}
 	cmd.Flags().IntVar(&machines, "machines", 100, "how many desktop hosts")

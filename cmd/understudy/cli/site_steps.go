@@ -24,7 +24,11 @@ type publisher struct {
 // plan compares the site with the published one. A cloud broker that does not show
 // what is published gets the site as it is.
 func (p *publisher) plan(ctx context.Context, to *site.Site) error {
-	now, err := p.cloud.Site(ctx)
+	var now cloud.Published
+	err := p.app.underWay("reading what is published", func() (err error) {
+		now, err = p.cloud.Site(ctx)
+		return err
+	})
 	if err != nil && !wire.IsCode(err, wire.CodeNotFound) && !wire.IsCode(err, wire.CodeMethod) {
 		return p.refused(err)
 	}
@@ -37,7 +41,7 @@ func (p *publisher) plan(ctx context.Context, to *site.Site) error {
 // before it and nothing else.
 func (p *publisher) publish(ctx context.Context) (cloud.Published, error) {
 	if len(p.steps) == 1 {
-		now, err := p.cloud.PutSite(ctx, p.steps[0].Site, site.Version{})
+		now, err := p.put(ctx, p.steps[0].Site, site.Version{})
 		return now, p.refused(err)
 	}
 	p.say(fmt.Sprintf("Under the policy majority this takes %d steps, %s apart:", len(p.steps), p.wait))
@@ -59,7 +63,7 @@ func (p *publisher) step(ctx context.Context, i int, s *site.Site, last cloud.Pu
 	if i > 0 && !pause(ctx, p.wait) {
 		return last, p.stopped(i, last)
 	}
-	now, err := p.cloud.PutSite(ctx, s, last.Version)
+	now, err := p.put(ctx, s, last.Version)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return last, p.stopped(i, last)
@@ -70,6 +74,14 @@ func (p *publisher) step(ctx context.Context, i int, s *site.Site, last cloud.Pu
 	}
 	p.say(fmt.Sprintf("Step %d of %d is published as version %s.", i+1, len(p.steps), now.Version))
 	return now, nil
+}
+
+func (p *publisher) put(ctx context.Context, s *site.Site, replaces site.Version) (now cloud.Published, err error) {
+	err = p.app.underWay("publishing", func() error {
+		now, err = p.cloud.PutSite(ctx, s, replaces)
+		return err
+	})
+	return now, err
 }
 
 func (p *publisher) stopped(done int, last cloud.Published) error {
