@@ -117,6 +117,7 @@ func (s *State) records(ctx context.Context, query string, args ...any) ([]broke
 	return records, nil
 }
 
+// scanRecord reads a record with the number that it got when it was stored.
 func scanRecord(rows *sql.Rows, r *broker.Record) error {
 	var sequence uint64
 	var line []byte

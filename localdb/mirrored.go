@@ -138,7 +138,7 @@ func (s *State) MissingFrom(ctx context.Context, has map[string]uint64, limit in
 		if journal == s.journal {
 			query, args = "SELECT sequence, record FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?", args[1:]
 		}
-		records, err := collect(ctx, s.reads, query, scanNamed, args...)
+		records, err := collect(ctx, s.reads, query, scanRecord, args...)
 		if err != nil {
 			return nil, fmt.Errorf("read the records that a peer has not: %w", err)
 		}
@@ -155,25 +155,11 @@ SELECT sequence, record FROM (
 	SELECT sequence, record, sequence AS place, 0 AS id FROM journal
 	UNION ALL
 	SELECT sequence, record, after AS place, id FROM mirrored
-) ORDER BY place, id`, scanNamed)
+) ORDER BY place, id`, scanRecord)
 	if err != nil {
 		return nil, fmt.Errorf("read the records: %w", err)
 	}
 	return records, nil
-}
-
-// scanNamed reads a record with the number that it got when it was stored.
-func scanNamed(rows *sql.Rows, r *broker.Record) error {
-	var sequence uint64
-	var line []byte
-	if err := rows.Scan(&sequence, &line); err != nil {
-		return err
-	}
-	if err := json.Unmarshal(line, r); err != nil {
-		return err
-	}
-	r.Sequence = sequence
-	return nil
 }
 
 // MirroredJournals names the journals of others of which there are records.
@@ -190,7 +176,7 @@ func (s *State) MirroredJournals(ctx context.Context) ([]string, error) {
 // most limit.
 func (s *State) MirroredAfter(ctx context.Context, journal string, after uint64, limit int) ([]broker.Record, error) {
 	records, err := collect(ctx, s.reads, "SELECT sequence, record FROM mirrored WHERE journal = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-		scanNamed, journal, int64(after), limit)
+		scanRecord, journal, int64(after), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the mirrored records: %w", err)
 	}
