@@ -32,7 +32,7 @@ func (a *Agent) adminRoutes() (http.Handler, error) {
 		Events:        a.events,
 		Peers:         func() wire.List[wire.PeerStatus] { return wire.List[wire.PeerStatus]{Items: a.Peers()} },
 		Snapshots:     func() wire.List[wire.SnapshotStatus] { return wire.List[wire.SnapshotStatus]{Items: a.Snapshots()} },
-		Registrations: a.Registrations, Sessions: a.Sessions, Outage: a.Outage, Election: a.Election,
+		Registrations: a.Registrations, Sessions: a.Sessions, Groups: a.Groups, Outage: a.Outage, Election: a.Election,
 		SnapshotDiff: a.SnapshotDiff, SnapshotOrder: a.OrderSnapshots, Token: token,
 
 		SessionPeaks: func(ctx context.Context, days int) (wire.List[wire.SessionPeak], error) {

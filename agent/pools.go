@@ -28,7 +28,7 @@ func (s *serving) poolStatus(now time.Time) []wire.PoolStatus {
 	s.sample(now, pools)
 	var list []wire.PoolStatus
 	for _, p := range pools {
-		status := wire.PoolStatus{Group: p.Group, Machines: p.Machines, Left: p.Left}
+		status := wire.PoolStatus{Group: p.Group, Machines: p.Machines, Left: p.Left, Away: p.Away}
 		if in, ok := s.forecast(now, p); ok {
 			rounded := site.Duration(in.Round(time.Minute))
 			status.EmptyIn = &rounded

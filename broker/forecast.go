@@ -14,6 +14,8 @@ type Pool struct {
 	Machines int
 	// Left are registered and free.
 	Left int
+	// Away are not registered, or not yet.
+	Away int
 	// Taken counts those that launches have used up since the engine began.
 	Taken int
 }
@@ -32,6 +34,11 @@ func (e *Engine) Pools() []Pool {
 		p := Pool{Group: g.Name, Machines: n, Taken: e.taken[g.Name]}
 		if of := e.pools[poolKey{g.Name, e.o.Zone}]; of != nil {
 			p.Left = len(of.hosts.items)
+		}
+		for _, m := range e.index.MachinesOf(g.Name, e.o.Zone) {
+			if e.hosts[m.Name] == nil {
+				p.Away++
+			}
 		}
 		list = append(list, p)
 	}

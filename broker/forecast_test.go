@@ -51,10 +51,11 @@ func TestPools(t *testing.T) {
 	}
 	e := broker.New(broker.Options{Broker: "cc1.example", Zone: "z", HA: true}, site.NewIndex(s))
 	now := time.Now()
+	away := 3
 	want := func(left, taken int) {
 		t.Helper()
 		got := e.Pools()
-		if len(got) != 1 || got[0] != (broker.Pool{Group: "A", Machines: 3, Left: left, Taken: taken}) {
+		if len(got) != 1 || got[0] != (broker.Pool{Group: "A", Machines: 3, Left: left, Away: away, Taken: taken}) {
 			t.Errorf("got %+v, want %d left and %d taken", got, left, taken)
 		}
 	}
@@ -64,6 +65,7 @@ func TestPools(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	away = 1
 	want(2, 0)
 	held, err := e.Reserve(now, broker.LaunchRequest{User: "ann", Resource: "desktop:A", Session: "s1"})
 	if err != nil {

@@ -49,6 +49,9 @@ func TestClientGetsEveryAnswer(t *testing.T) {
 			if _, err := c.Sessions(ctx); err != nil {
 				t.Error(err)
 			}
+			if l, err := c.Groups(ctx); err != nil || len(l.Items) != 1 || l.Items[0].Name != "farm" {
+				t.Errorf("groups %+v, %v", l, err)
+			}
 			if l, err := c.SessionPeaks(ctx, 7); err != nil || len(l.Items) != 1 || l.Items[0].Sessions != 7 {
 				t.Errorf("peaks %+v, %v", l, err)
 			}

@@ -27,6 +27,8 @@ type Options struct {
 	Snapshots     func() wire.List[wire.SnapshotStatus]
 	Registrations func() wire.List[wire.RegistrationStatus]
 	Sessions      func() wire.List[wire.SessionStatus]
+	// Groups are the delivery groups of the site with their machines in the zone.
+	Groups func() wire.GroupList
 	// SessionPeaks are the most sessions at a time, of the latest days.
 	SessionPeaks func(ctx context.Context, days int) (wire.List[wire.SessionPeak], error)
 	// Journal is a page of the durable records after a sequence.
@@ -58,6 +60,7 @@ func (o Options) validate() error {
 		{"Snapshots", o.Snapshots == nil},
 		{"Registrations", o.Registrations == nil},
 		{"Sessions", o.Sessions == nil},
+		{"Groups", o.Groups == nil},
 		{"SessionPeaks", o.SessionPeaks == nil},
 		{"Journal", o.Journal == nil},
 		{"Outage", o.Outage == nil},
@@ -99,6 +102,7 @@ func (c *Console) Routes(r chi.Router) {
 		r.Post("/snapshots", obey(c.o.SnapshotOrder))
 		r.Get("/registrations", get(c.o.Registrations))
 		r.Get("/sessions", get(c.o.Sessions))
+		r.Get("/groups", get(c.o.Groups))
 		r.Get("/sessions/peaks", c.peaks)
 		r.Get("/events", c.events)
 		r.Get("/journal", c.journal)

@@ -66,6 +66,7 @@ func options(s *story) console.Options {
 			}
 			return page, nil
 		},
+		Groups: groups,
 		SessionPeaks: func(_ context.Context, days int) (wire.List[wire.SessionPeak], error) {
 			return wire.List[wire.SessionPeak]{Items: sessionPeaks(days)}, nil
 		},
@@ -96,6 +97,8 @@ func options(s *story) console.Options {
 		Token: token, Poll: 5 * time.Millisecond,
 	}
 }
+
+func groups() wire.GroupList { return wire.GroupList{Items: []wire.GroupStatus{{Name: "farm"}}} }
 
 func sessionPeaks(days int) []wire.SessionPeak {
 	return []wire.SessionPeak{{Day: "2026-01-02", Sessions: days}}

@@ -3,7 +3,9 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -231,6 +233,24 @@ func TestMirroredOnTheWire(t *testing.T) {
 	for n := range b {
 		if _, err := decodeMirrored(b[:n]); err == nil {
 			t.Errorf("%d of %d bytes are taken for all", n, len(b))
+		}
+	}
+}
+
+// ADC-04: who writes a connector of their own finds the protocol in the docs: its
+// number, and a row for each kind of item.
+func TestMirrorIsInTheDocs(t *testing.T) {
+	page, err := os.ReadFile("../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"`POST " + mirrorPath + "`", fmt.Sprintf(`"protocols":[%d]`, wire.MirrorProtocol)}
+	for kind := broker.ItemHost; kind <= broker.ItemPeak; kind++ {
+		want = append(want, fmt.Sprintf("\n| %d ", kind))
+	}
+	for _, w := range want {
+		if !strings.Contains(string(page), w) {
+			t.Errorf("docs/api.md does not have %q", w)
 		}
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// defaultCapacity and defaultWeight stand for zero values of machines.
+// DefaultWeight and the capacities stand for zero values of machines.
 const (
 	defaultCapacity     = 1
 	defaultMultiSession = 50
-	defaultWeight       = 100
+	DefaultWeight       = 100
 )
 
 // Index answers look-ups in a site. It never changes and is safe for concurrent
@@ -118,7 +118,7 @@ func (x *Index) setDefaults(m *Machine) {
 		capacity = defaultMultiSession
 	}
 	m.Capacity = or(m.Capacity, capacity)
-	m.Weight = or(m.Weight, defaultWeight)
+	m.Weight = or(m.Weight, DefaultWeight)
 }
 
 func (x *Index) addResources(s *Site) {

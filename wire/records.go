@@ -192,6 +192,8 @@ type PoolStatus struct {
 	Group    string `json:"group"`
 	Machines int    `json:"machines"`
 	Left     int    `json:"left"`
+	// Away are not registered, or not yet.
+	Away int `json:"away"`
 	// EmptyIn is when none will be left at the rate of the last hour; absent where
 	// there is no rate.
 	EmptyIn *site.Duration `json:"empty_in,omitempty"`

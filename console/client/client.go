@@ -115,6 +115,11 @@ func (c *Client) Sessions(ctx context.Context) (wire.List[wire.SessionStatus], e
 	return get[wire.List[wire.SessionStatus]](ctx, c, "sessions")
 }
 
+// Groups returns the delivery groups with their machines in the zone.
+func (c *Client) Groups(ctx context.Context) (wire.GroupList, error) {
+	return get[wire.GroupList](ctx, c, "groups")
+}
+
 // SessionPeaks returns the most sessions at a time on each of the latest days.
 func (c *Client) SessionPeaks(ctx context.Context, days int) (wire.List[wire.SessionPeak], error) {
 	return get[wire.List[wire.SessionPeak]](ctx, c, "sessions/peaks?days="+strconv.Itoa(days))

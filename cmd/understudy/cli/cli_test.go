@@ -67,6 +67,7 @@ func (c *connector) options() console.Options {
 		Sessions: func() wire.List[wire.SessionStatus] {
 			return wire.List[wire.SessionStatus]{Items: []wire.SessionStatus{{Machine: "ws1", Session: wire.Session{ID: "s-1", User: "ada", State: wire.Active}}}}
 		},
+		Groups: groups,
 		SessionPeaks: func(_ context.Context, days int) (wire.List[wire.SessionPeak], error) {
 			return wire.List[wire.SessionPeak]{Items: sessionPeaks(days)}, nil
 		},

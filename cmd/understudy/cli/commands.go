@@ -10,6 +10,7 @@ func commands(a *app) []*cobra.Command {
 		newEventsCommand(a),
 		newRegistrationsCommand(a),
 		newSessionsCommand(a),
+		newGroupCommand(a),
 		newSnapshotsCommand(a),
 		newJournalCommand(a),
 		newHandbackCommand(a),

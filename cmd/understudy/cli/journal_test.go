@@ -69,6 +69,21 @@ func TestHandbackList(t *testing.T) {
 	}
 }
 
+// LHC-34: pooled desktops are "counted and forecast in `status`"; those that have not
+// come yet are told apart from those that are used up.
+func TestStatusOfPools(t *testing.T) {
+	st := status()
+	st.Pools = append(st.Pools, wire.PoolStatus{Group: "C", Machines: 9, Left: 2, Away: 7})
+	code, out, _ := run(t, "--connector="+(&connector{status: st}).serve(t, "unix"), "status")
+	for _, want := range []string{
+		"pool A: 12 of 40 left, at this rate empty in 2h0m\n", "pool B: 0 of 3 left\n", "pool C: 2 of 9 left (7 not registered)\n",
+	} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit %d, no %q in\n%s", code, want, out)
+		}
+	}
+}
+
 // pools are as LHC-34 has them: counted and forecast.
 func pools() []wire.PoolStatus {
 	in := site.Duration(2 * time.Hour)

@@ -83,11 +83,13 @@ func electionRows(s *screen, r *rows, st wire.Status) {
 func poolRows(s *screen, r *rows, pools []wire.PoolStatus) {
 	for _, p := range pools {
 		words := fmt.Sprintf("pool %s: %d of %d left", p.Group, p.Left, p.Machines)
-		switch {
-		case p.Left == 0:
-			words = s.bad(words)
-		case p.EmptyIn != nil:
+		if p.EmptyIn != nil && p.Left > 0 {
 			words += ", at this rate empty in " + age(p.EmptyIn.D())
+		}
+		if p.Away > 0 {
+			words += fmt.Sprintf(" (%d not registered)", p.Away)
+		} else if p.Left == 0 {
+			words = s.bad(words)
 		}
 		r.add("", words)
 	}
