@@ -62,16 +62,6 @@ type Publication struct {
 	acked   chan struct{} // closed at the next acknowledgement
 }
 
-// reader is one peer's progress.
-type reader struct {
-	position uint64
-	held     uint64 // of the own journal
-	asking   int
-	at       time.Time
-	level    time.Time // when it last had everything
-	anew     int       // how often it has been given the state
-}
-
 // NewPublication returns one without readers.
 func NewPublication(o PublicationOptions) *Publication {
 	return &Publication{o: o, readers: map[site.FQDN]*reader{}, acked: make(chan struct{})}
@@ -83,10 +73,7 @@ func (p *Publication) Answer(ctx context.Context, peer site.FQDN, r wire.MirrorR
 	if err := p.refuse(r); err != nil {
 		return Mirrored{}, err
 	}
-	has := map[string]uint64{}
-	for _, m := range r.Held {
-		has[m.Journal] = m.Sequence
-	}
+	has := p.has(peer, r)
 	position := r.Position
 	if r.Stream != p.o.Stream {
 		position = 0
@@ -175,6 +162,9 @@ func (p *Publication) next(ctx context.Context, peer site.FQDN, position uint64,
 		return Mirrored{}, fmt.Errorf("mirror: %w", err)
 	}
 	m.More = m.More || len(m.Records) == mirrorRecords
+	if len(m.Records) < mirrorRecords {
+		p.forgotten(peer, held, has, m.Records)
+	}
 	return m, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -21,9 +22,10 @@ import (
 
 // shelf is a journal in memory.
 type shelf struct {
-	mu   sync.Mutex // guards what follows
-	last map[string]uint64
-	news chan struct{}
+	mu    sync.Mutex // guards what follows
+	last  map[string]uint64
+	first uint64 // that is kept of the own one
+	news  chan struct{}
 }
 
 func (s *shelf) Held() (last map[string]uint64, next <-chan struct{}) {
@@ -36,7 +38,7 @@ func (s *shelf) MissingFrom(_ context.Context, has map[string]uint64, _ int) ([]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []broker.Record
-	for n := has["own"] + 1; n <= s.last["own"]; n++ {
+	for n := max(has["own"]+1, s.first); n <= s.last["own"]; n++ {
 		out = append(out, broker.Record{Journal: "own", Sequence: n, Kind: broker.Launched})
 	}
 	return out, nil
@@ -45,7 +47,8 @@ func (s *shelf) MissingFrom(_ context.Context, has map[string]uint64, _ int) ([]
 func (s *shelf) add() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last = map[string]uint64{"own": s.last["own"] + 1}
+	s.last = maps.Clone(s.last)
+	s.last["own"]++
 	close(s.news)
 	s.news = make(chan struct{})
 }
@@ -265,3 +268,33 @@ func FuzzMirrored(f *testing.F) {
 }
 
 var _ http.Handler = ServeMirror(nil)
+
+// NEW-01: a peer that asks for records which are forgotten, because the cloud broker
+// has them, misses nothing. It is not answered over and over, no launch waits for it,
+// and it can take over.
+func TestForgottenRecordsAreNotMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.shelf.last = map[string]uint64{"own": 100, "old": 50}
+		s.shelf.first = 101
+		state, err := s.Answer(t.Context(), "cc2", wire.MirrorRequest{Protocols: []int{1}, Outage: "o1"})
+		if err != nil || state.More {
+			t.Fatalf("got %+v, %v", state, err)
+		}
+		began := time.Now()
+		if _, err := s.Answer(t.Context(), "cc2", asking(state.To, 0)); err != nil || time.Since(began) != mirrorHold {
+			t.Errorf("got %v after %s, want an answer after %s", err, time.Since(began), mirrorHold)
+		}
+		if !s.Level("cc2") {
+			t.Error("the peer never has everything")
+		}
+		s.await(t, true)
+		s.shelf.add()
+		if s.Level("cc2") {
+			t.Error("the peer has a record that it was not sent")
+		}
+		if got, err := s.Answer(t.Context(), "cc2", asking(state.To, 0)); err != nil || len(got.Records) != 1 || got.Records[0].Sequence != 101 {
+			t.Errorf("got %+v, %v, want the new record", got, err)
+		}
+	})
+}
