@@ -52,12 +52,17 @@ func (c *changes) note(m mirrored) {
 	if _, end := m.(*ended); end {
 		c.ends++
 	}
+	c.tell()
+	if len(c.log) > 2*c.valid+1024 || c.ends > 2*maxEnds {
+		c.compact()
+	}
+}
+
+// tell wakes who waits for a change.
+func (c *changes) tell() {
 	if c.news != nil {
 		close(c.news)
 		c.news = nil
-	}
-	if len(c.log) > 2*c.valid+1024 || c.ends > 2*maxEnds {
-		c.compact()
 	}
 }
 

@@ -86,11 +86,11 @@ type Tail struct {
 
 // Tail returns what changed after a position, at most limit items; after 0 it is
 // the state. It reports false when who stands there has missed ends that are
-// forgotten by now: only the state helps.
+// forgotten by now: only the state helps. A retired engine has not even that.
 func (e *Engine) Tail(now time.Time, after uint64, limit int) (Tail, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.changes.follows(after) {
+	if !e.changes.on || !e.changes.follows(after) {
 		return Tail{}, false
 	}
 	t := Tail{To: e.changes.head}

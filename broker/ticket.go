@@ -98,6 +98,7 @@ func (e *Engine) Retire() {
 	e.hosts, e.byLease, e.pools, e.leases, e.unclean = fresh.hosts, fresh.byLease, fresh.pools, fresh.leases, fresh.unclean
 	e.asides = fresh.asides
 	e.byUser, e.reserved, e.used, e.owners, e.owned = fresh.byUser, fresh.reserved, fresh.used, fresh.owners, fresh.owned
+	e.changes.tell()
 	e.pending, e.early, e.changes = nil, fresh.early, changes{}
 	e.seats = fresh.seats
 	for _, t := range e.counts.all() {

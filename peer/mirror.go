@@ -60,7 +60,11 @@ func answerMirror(w http.ResponseWriter, r *http.Request, serving func() *Public
 	}
 	p := serving()
 	if p == nil {
-		return Mirrored{}, wire.NewProblem(http.StatusServiceUnavailable, wire.CodeNotElected, "this connector does not serve")
+		return Mirrored{}, notServing()
 	}
 	return p.Answer(r.Context(), site.Canonical(r.Header.Get(wire.HeaderConnector)), in)
+}
+
+func notServing() error {
+	return wire.NewProblem(http.StatusServiceUnavailable, wire.CodeNotElected, "this connector does not serve")
 }

@@ -147,7 +147,9 @@ func (p *Publication) next(ctx context.Context, peer site.FQDN, position uint64,
 	tail, ok := p.o.Engine.Tail(time.Now(), position, mirrorItems)
 	if !ok {
 		m.Anew = true
-		tail, _ = p.o.Engine.Tail(time.Now(), 0, mirrorItems)
+		if tail, ok = p.o.Engine.Tail(time.Now(), 0, mirrorItems); !ok {
+			return Mirrored{}, notServing()
+		}
 	}
 	if m.Anew {
 		p.begun(peer)

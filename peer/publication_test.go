@@ -298,3 +298,18 @@ func TestForgottenRecordsAreNotMissed(t *testing.T) {
 		}
 	})
 }
+
+// NEW-01: who serves no longer has nothing to mirror. What a peer has copied of it
+// stays, and is not replaced by an empty state.
+func TestRetiredMirrorsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.register(t, "h1")
+		time.AfterFunc(70*time.Millisecond, s.engine.Retire)
+		began := time.Now()
+		got, err := s.Answer(t.Context(), "cc2", asking(1, 0))
+		if !wire.IsCode(err, wire.CodeNotElected) || time.Since(began) != 70*time.Millisecond {
+			t.Errorf("got %+v, %v after %s", got, err, time.Since(began))
+		}
+	})
+}
