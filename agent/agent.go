@@ -75,6 +75,7 @@ type Agent struct {
 	troubles    sync.Map // kinds of trouble that were told of
 	refused     refusals
 	rounds      *rounds
+	sources     *rounds // in which another is to be mirrored
 	spawn       func(func(ctx context.Context))
 
 	// What follows belongs to the loop.
@@ -112,7 +113,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 		return nil, err
 	}
 	a := &Agent{
-		o: o, authority: o.STA, boot: env.Short(o.Env.Rand("boot"), 12), startedAt: o.Env.Now().UTC(), rounds: newRounds(),
+		o: o, authority: o.STA, boot: env.Short(o.Env.Rand("boot"), 12), startedAt: o.Env.Now().UTC(), rounds: newRounds(), sources: newRounds(),
 		wakeup: make(chan struct{}, 1), commands: make(chan func()), looped: make(chan struct{}), syncNow: make(chan struct{}, 1), syncing: make(chan struct{}, 1),
 		heardBefore: map[site.FQDN]bool{}, behind: map[site.FQDN]bool{},
 	}

@@ -249,10 +249,17 @@ func (a *Agent) publish(now time.Time, in inputs) {
 			s.healthy, s.healthyURL = p.fqdn, p.facts.ClientURL
 		}
 	}
-	a.stance.Store(s)
+	before := a.stance.Swap(s)
 	a.mesh.Publish(a.facts(now, in))
 	a.rounds.announce()
+	if before.mirrors() != s.mirrors() {
+		a.sources.announce()
+	}
 }
+
+// toldAge is how exactly peers are told the age of a snapshot, which is for people
+// alone: a heartbeat that says nothing new costs less.
+const toldAge = 10 * time.Second
 
 func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 	f := wire.Facts{
@@ -271,7 +278,7 @@ func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 	}
 	if snapshot, ok := a.snapshots.Current(); ok {
 		f.Counts = snapshot.Index.Site().Counts()
-		f.Config, f.ConfigAge = snapshot.Version, ageOf(snapshot.Imported, in.wall)
+		f.Config, f.ConfigAge = snapshot.Version, site.Duration(ageOf(snapshot.Imported, in.wall).D().Truncate(toldAge))
 		snapshot.Release()
 	}
 	if idle, asked := a.front.idle(now); asked {

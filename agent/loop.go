@@ -27,13 +27,13 @@ func (a *Agent) loop(ctx context.Context) {
 	defer close(a.looped)
 	a.last = time.Now()
 	a.core.wake(a.last) // the wait for the peers begins when they can be heard
-	tick := time.NewTicker(peer.DefaultInterval)
-	defer tick.Stop()
+	next := time.NewTimer(peer.DefaultInterval)
+	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-next.C:
 		case <-a.wakeup:
 		case command := <-a.commands:
 			if a.o.Env.Gate(ctx) != nil {
@@ -45,6 +45,7 @@ func (a *Agent) loop(ctx context.Context) {
 			return
 		}
 		a.round(ctx)
+		next.Reset(rest(time.Now(), a.sights, a.settings().Deadline.D()))
 	}
 }
 

@@ -26,7 +26,7 @@ const behindAfter = 5 * time.Second
 
 func (a *Agent) newMirror() *mirror {
 	return &mirror{
-		ask: a.mesh.Mirror, fresh: a.freshEngine, gate: a.o.Env.Gate, changed: a.rounds.next, target: a.mirrorTarget,
+		ask: a.mesh.Mirror, fresh: a.freshEngine, gate: a.o.Env.Gate, changed: a.sources.next, target: a.mirrorTarget,
 		rand: a.o.Env.Rand("mirror"), log: a.log,
 		held: func() map[string]uint64 { last, _ := a.state.Held(); return last },
 		keep: func(ctx context.Context, got peer.Mirrored) error {
@@ -41,10 +41,11 @@ func (a *Agent) newMirror() *mirror {
 	}
 }
 
-// mirrorTarget is whom this connector is to mirror now; nobody, where it serves
-// itself or nobody does. The outage is named also then.
-func (a *Agent) mirrorTarget() mirrorTarget {
-	s := a.stance.Load()
+func (a *Agent) mirrorTarget() mirrorTarget { return a.stance.Load().mirrors() }
+
+// mirrors is whom this connector is to mirror now; nobody, where it serves itself or
+// nobody does. The outage is named also then.
+func (s *stance) mirrors() mirrorTarget {
 	if !s.state.HA() && !s.starting {
 		return mirrorTarget{}
 	}

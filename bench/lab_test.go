@@ -146,14 +146,6 @@ func until(what string, deadline time.Duration, ok func() bool) time.Duration {
 	return time.Since(began)
 }
 
-// cpu is the processor time that a process has used.
-func (p *proc) cpu() time.Duration {
-	text := string(need(os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))))
-	fields := strings.Fields(text[strings.LastIndex(text, ")")+1:])
-	user, system := need(strconv.Atoi(fields[11])), need(strconv.Atoi(fields[12]))
-	return time.Duration(user+system) * 10 * time.Millisecond
-}
-
 // memory reads one line of a process's status, in MB.
 func memory(pid int, key string) float64 {
 	for line := range strings.Lines(string(need(os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))))) {

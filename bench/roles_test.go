@@ -3,6 +3,7 @@
 package bench_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -53,6 +54,8 @@ func play(role string) (code int) {
 		serve(args[0], fixed(need(strconv.Atoi(args[1]))))
 	case "broker":
 		playBroker(args[0], args[1], need(strconv.Atoi(args[2])))
+	case "beats":
+		playBeats(args[0], args[1:])
 	case "understudy":
 		return playUnderstudy(args)
 	default:
@@ -64,6 +67,39 @@ func play(role string) (code int) {
 func serve(address string, h http.Handler) {
 	server := &http.Server{Addr: address, Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	must(server.ListenAndServe())
+}
+
+// playBeats sends what heartbeats are as short as it can: ten lines a second to each
+// peer, whose lines it reads and does not look at.
+func playBeats(address string, peers []string) {
+	listener := need(net.Listen("tcp", address))
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				lines := bufio.NewReaderSize(conn, 64<<10)
+				for err := error(nil); err == nil; _, err = lines.ReadSlice('\n') {
+				}
+			}()
+		}
+	}()
+	conns := make([]net.Conn, len(peers))
+	for i, peer := range peers {
+		until(peer+" listens", 10*time.Second, func() (ok bool) {
+			conn, err := net.Dial("tcp", peer)
+			conns[i] = conn
+			return err == nil
+		})
+	}
+	line := append(bytes.Repeat([]byte("x"), 1300), '\n')
+	for range time.Tick(100 * time.Millisecond) {
+		for _, conn := range conns {
+			need(conn.Write(line))
+		}
+	}
 }
 
 // playUnderstudy is the real program, which gives memory back when it is asked to.

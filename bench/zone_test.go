@@ -284,23 +284,3 @@ func measureStart(l *lab) {
 	}
 	l.table.add(row{Name: "start: exec → serving, from the snapshot on disk", Value: median(took), Unit: "s", Against: "etcd with an empty store: 0.61 s (not in this run)"}, noMoreThan(0.45, "s"))
 }
-
-// measureIdle weighs six connectors that have nothing to do.
-func measureIdle(l *lab) {
-	s := l.newStand(6, func(c ...site.Connector) *site.Site { return bigSite(100, c...) })
-	const long = 20 * time.Second
-	settled := time.NewTimer(3 * time.Second)
-	<-settled.C
-	before := make([]time.Duration, len(s.zone))
-	for i, h := range s.zone {
-		before[i] = h.cpu()
-	}
-	began := time.Now()
-	<-time.After(long)
-	passed := time.Since(began)
-	var shares []float64
-	for i, h := range s.zone {
-		shares = append(shares, 100*(h.cpu()-before[i]).Seconds()/passed.Seconds())
-	}
-	l.table.add(row{Name: "idle: processor time with five peers", Value: median(shares), Unit: "% of a core", Against: "etcd 0.60 … 0.67 %, memberlist at 100 ms 0.8 % (not in this run)"}, noMoreThan(0.6, "% of a core"))
-}

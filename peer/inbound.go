@@ -29,6 +29,7 @@ type inbound struct {
 	stream uint64
 	epoch  uint64
 	lines  *bufio.Reader
+	latest *pattern // of the line that was read last
 	// drop makes its reader end; it does not block.
 	drop func()
 }
@@ -62,7 +63,7 @@ func (m *Mesh) now() (epoch uint64) {
 // error; the end of the stream is none.
 func (in *inbound) follow(r *http.Request) error {
 	for {
-		facts, err := in.line()
+		facts, same, err := in.line()
 		if err != nil {
 			return onlyProblem(err)
 		}
@@ -72,7 +73,7 @@ func (in *inbound) follow(r *http.Request) error {
 		if err := in.check(r, facts); err != nil {
 			return err
 		}
-		if !in.take(facts) {
+		if !in.take(facts, same) {
 			return nil
 		}
 	}
@@ -85,24 +86,28 @@ func onlyProblem(err error) error {
 	return nil
 }
 
-// line returns the newest line that has arrived.
-func (in *inbound) line() (wire.Facts, error) {
-	var f wire.Facts
+// line returns the newest line that has arrived, and whether it says the same as
+// the one before but for the numbers of heartbeats.
+func (in *inbound) line() (f wire.Facts, same bool, err error) {
 	for {
 		text, err := in.lines.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
-			return f, wire.Problemf(http.StatusRequestEntityTooLarge, wire.CodeTooLarge, "a line is longer than %d bytes", maxLine)
+			return f, false, wire.Problemf(http.StatusRequestEntityTooLarge, wire.CodeTooLarge, "a line is longer than %d bytes", maxLine)
 		}
 		if err != nil {
-			return f, err
+			return f, false, err
 		}
 		if in.another() {
 			continue
 		}
-		if err := json.Unmarshal(text, &f); err != nil {
-			return f, wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "a line is not a connector's facts: %v", err)
+		if f, same = in.latest.read(text); same {
+			return f, true, nil
 		}
-		return f, nil
+		if err := json.Unmarshal(text, &f); err != nil {
+			return f, false, wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "a line is not a connector's facts: %v", err)
+		}
+		in.latest = newPattern(text, f)
+		return f, false, nil
 	}
 }
 
@@ -131,13 +136,13 @@ func (in *inbound) check(r *http.Request, f wire.Facts) error {
 
 // take notes the facts, first opening the stream in place of an older one. It
 // reports whether the stream still counts.
-func (in *inbound) take(f wire.Facts) bool {
+func (in *inbound) take(f wire.Facts, same bool) bool {
 	m := in.mesh
 	deadline := m.o.Deadline()
 	m.mu.Lock()
 	changed, current := false, false
 	if in.name != "" || in.open(f.FQDN) {
-		changed, current = m.book.received(time.Now(), deadline, in.stream, f)
+		changed, current = m.book.received(time.Now(), deadline, in.stream, f, same)
 	}
 	m.mu.Unlock()
 	if changed {

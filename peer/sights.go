@@ -92,8 +92,9 @@ func (b book) opened(name site.FQDN) (stream uint64, known bool) {
 }
 
 // received notes the peer's newest word. Words on a stream that was replaced are
-// stale. It reports whether a decision could come out differently now.
-func (b book) received(now time.Time, deadline time.Duration, stream uint64, facts wire.Facts) (changed, current bool) {
+// stale. It reports whether a decision could come out differently now: not where the
+// word says the same as the one before on its stream.
+func (b book) received(now time.Time, deadline time.Duration, stream uint64, facts wire.Facts, same bool) (changed, current bool) {
 	e := b[facts.FQDN]
 	if e == nil || e.stream != stream || !e.open {
 		return false, false
@@ -102,7 +103,7 @@ func (b book) received(now time.Time, deadline time.Duration, stream uint64, fac
 	if changed {
 		e.since = now
 	}
-	changed = changed || differ(e.facts, facts)
+	changed = changed || !same && differ(e.facts, facts)
 	e.facts, e.at = facts, now
 	e.answered, e.stopped, e.why = true, false, ""
 	return changed, true

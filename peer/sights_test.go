@@ -29,7 +29,7 @@ func TestBookTellsStoppedFromLost(t *testing.T) {
 	at := func(d time.Duration) time.Time { return t0.Add(d) }
 	hear := func(b book) uint64 {
 		stream, _ := b.opened(cc01)
-		b.received(t0, deadline, stream, word(nil))
+		b.received(t0, deadline, stream, word(nil), false)
 		return stream
 	}
 	tests := []struct {
@@ -59,14 +59,14 @@ func TestBookTellsStoppedFromLost(t *testing.T) {
 		{"refused, never heard", func(b book) { b.nobody(at(2), cc01) }, 3, false, true, LinkStopped, 2},
 		{"an orderly stop says so first", func(b book) {
 			stream, _ := b.opened(cc01)
-			b.received(t0, deadline, stream, word(func(f *wire.Facts) { f.Leaving = true }))
+			b.received(t0, deadline, stream, word(func(f *wire.Facts) { f.Leaving = true }), false)
 			b.ended(at(1), cc01, stream)
 		}, 2, false, true, LinkStopped, 1},
 		{"back after a stop", func(b book) {
 			b.ended(at(1), cc01, hear(b))
 			b.nobody(at(2), cc01)
 			stream, _ := b.opened(cc01)
-			b.received(at(5), deadline, stream, word(nil))
+			b.received(at(5), deadline, stream, word(nil), false)
 		}, 6, true, true, LinkUp, 5},
 		{"the end of a replaced stream says nothing", func(b book) {
 			old := hear(b)
@@ -77,7 +77,7 @@ func TestBookTellsStoppedFromLost(t *testing.T) {
 		{"a word on a replaced stream is stale", func(b book) {
 			old := hear(b)
 			hear(b)
-			b.received(at(deadline), deadline, old, word(nil))
+			b.received(at(deadline), deadline, old, word(nil), false)
 		}, deadline + 1, false, true, LinkLost, deadline},
 		{"not in its list", func(b book) { b.refused(at(1), cc01, "not_in_zone") }, 2, false, true, LinkRefused, 1},
 		{"not in its list, but heard", func(b book) {
@@ -96,7 +96,7 @@ func TestBookTellsStoppedFromLost(t *testing.T) {
 		{"a stream from before it was forgotten is dead", func(b book) {
 			stream := hear(b)
 			b.forget(at(1))
-			b.received(at(2), deadline, stream, word(nil))
+			b.received(at(2), deadline, stream, word(nil), false)
 		}, 3, false, false, LinkNever, 1},
 	}
 	for _, tt := range tests {
@@ -141,12 +141,12 @@ func TestBookNamesWhatMatters(t *testing.T) {
 			b.set(time.Now(), []site.FQDN{cc01})
 			stream, _ := b.opened(cc01)
 			base := word(func(f *wire.Facts) { f.FrontIdle = &idle })
-			b.received(time.Now(), deadline, stream, base)
+			b.received(time.Now(), deadline, stream, base, false)
 			next := base
 			if tt.change != nil {
 				tt.change(&next)
 			}
-			if got, _ := b.received(time.Now(), deadline, stream, next); got != tt.want {
+			if got, _ := b.received(time.Now(), deadline, stream, next, false); got != tt.want {
 				t.Errorf("changed %v, want %v", got, tt.want)
 			}
 		})
@@ -157,7 +157,7 @@ func TestBookKeepsWhoStays(t *testing.T) {
 	b, now := book{}, time.Now()
 	b.set(now, []site.FQDN{cc01, "cc02"})
 	stream, _ := b.opened(cc01)
-	b.received(now, deadline, stream, word(nil))
+	b.received(now, deadline, stream, word(nil), false)
 	b.set(now, []site.FQDN{cc01, "cc03"})
 	got := b.sights(now, deadline)
 	if len(got) != 2 || !got[0].Heard || got[1].FQDN != "cc03" || got[1].Link != LinkNever {
