@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"understudy/broker"
+	"understudy/callin"
 	"understudy/cloud"
 	"understudy/datadir"
 	"understudy/env"
@@ -47,6 +48,9 @@ type Agent struct {
 	mirror    *mirror
 	handback  *handback
 	peaks     *peaks
+	known     *callin.Directory
+	directory *directory
+	inviter   *inviter
 	disk      *disk
 	front     *front
 	listeners []*listener
@@ -88,7 +92,8 @@ type Agent struct {
 	unsaved     bool // the zone record was copied, but not yet made durable
 	order       *pendingOrder
 	promotion   *pendingElection
-	relist      bool // an operator lets the next list be taken whatever it changes
+	returned    uint64 // the term with which it closed the latest outage
+	relist      bool   // an operator lets the next list be taken whatever it changes
 	listRefused site.Version
 	sights      []peer.Sight
 	healthSeen  relay.Health
@@ -153,6 +158,9 @@ func (a *Agent) openData(ctx context.Context) error {
 	}
 	now := time.Now()
 	a.core = newCore(a.o.FQDN, saved.Record, saved.Highest, now)
+	if err := a.loadDesktops(ctx); err != nil {
+		return err
+	}
 	a.front = newFront(now, a.o.Env.Now().Sub(saved.FrontActivity), !saved.FrontActivity.IsZero())
 	a.journal = &journal{store: a.state, log: a.log, failed: a.disk.failed}
 	if a.handback, err = a.newHandback(ctx); err != nil {
@@ -206,11 +214,12 @@ func (a *Agent) makeClients(context.Context) error {
 		return err
 	}
 	a.mirror = a.newMirror()
+	a.inviter, a.directory = a.newInviter(), a.newDirectory()
 	a.relay, err = relay.New(relay.Options{
 		Env: a.o.Env, Cloud: a.cloud, Call: a.call, Term: func() uint64 { return a.stance.Load().term }, Authority: a.authority,
 		Interval: func() time.Duration { return a.settings().HealthInterval.D() }, Timeout: a.relayTimeout,
 		Healthy:   func() (site.FQDN, string) { s := a.stance.Load(); return s.healthy, s.healthyURL },
-		OnTrouble: a.onTrouble, OnStream: a.onStream, OnCheck: a.onCheck,
+		OnTrouble: a.onTrouble, OnStream: a.onStream, OnCheck: a.onCheck, OnAnswer: a.onRelayed,
 	})
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"understudy/callin"
 	"understudy/env"
 	"understudy/localdb"
 	"understudy/site"
@@ -131,5 +132,23 @@ func TestCallIsPassedOn(t *testing.T) {
 	call.Machine = "ws9.example.test"
 	if got := a.call(t.Context(), call); got.Status != http.StatusForbidden {
 		t.Errorf("got %d %s, want 403 for an unknown machine", got.Status, got.Body)
+	}
+}
+
+// NEW-02: nobody is invited but machines of this zone, at their own names: an address
+// that a peer or a disk says is checked as the one of a registration is.
+func TestOnlyOurDesktopsAreInvited(t *testing.T) {
+	a := withSnapshot(t, false)
+	a.learnSite(t)
+	got := a.ourDesktops([]callin.Desktop{
+		{Machine: "ws1.example.test", Callback: "https://ws1.example.test:7485"},
+		{Machine: "ws1.example.test", Callback: "https://evil.example.test:7485"},
+		{Machine: "ws1.example.test", Callback: "http://127.0.0.1:7490/m/ws1.example.test"},
+		{Machine: "far1.example.test", Callback: "https://far1.example.test:7485"},
+		{Machine: "ws9.example.test", Callback: "https://ws9.example.test:7485"},
+		{Machine: "ws1.example.test"}, // gave its lease back
+	})
+	if len(got) != 2 || got[0].Callback != "https://ws1.example.test:7485" || got[1].Callback != "" {
+		t.Errorf("got %v", got)
 	}
 }

@@ -186,7 +186,10 @@ func (c *core) moved(in inputs, d statemachine.Decision) zone.Record {
 		r.Force = force(in)
 	}
 	if !d.To.HA() {
-		r.Term, r.Force, r.Promotion = r.Number, nil, nil
+		r.Force, r.Promotion = nil, nil
+	}
+	if d.From.HA() != d.To.HA() {
+		r.Term = r.Number // another one serves: the cloud broker, or no longer it
 	}
 	return r
 }

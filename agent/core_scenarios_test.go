@@ -33,6 +33,22 @@ func TestNextServesWhileFirstIsDown(t *testing.T) {
 	z.until("c0 serves again", 5*time.Second, z.served("c0"))
 }
 
+// NEW-02, LHC-25: "the term goes up with every change of who serves, the cloud broker
+// included": else no desktop would follow an invitation.
+func TestTermGoesUpWhenAnOutageBeginsAndEnds(t *testing.T) {
+	z := newSim(t, 3, 3)
+	z.until("c0 is elected", 10*time.Second, func() bool { return slices.Equal(z.offices(), z.list[:1]) && z.agree() })
+	before := z.nodes[0].core.record.Term
+	z.cloud(false)
+	z.until("c0 serves", 10*time.Second, z.served("c0"))
+	within := z.nodes[0].core.record.Term
+	z.cloud(true)
+	z.until("it is Normal", time.Minute, func() bool { return z.nodes[0].core.state() == zone.Normal && z.agree() })
+	if after := z.nodes[0].core.record.Term; before >= within || within >= after {
+		t.Errorf("got terms %d, %d in the outage, %d after it", before, within, after)
+	}
+}
+
 // LHC-23: a restart of a connector that is not elected changes nothing.
 func TestRestartOfAnotherChangesNothing(t *testing.T) {
 	z := outage(t, 3)

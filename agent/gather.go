@@ -244,6 +244,7 @@ func (a *Agent) publish(now time.Time, in inputs) {
 	if a.core.office {
 		s.serving = a.serving
 	}
+	s.returned = a.returned
 	for _, p := range in.peers {
 		if p.heard && p.facts.Checked && p.facts.Healthy && s.healthy == "" {
 			s.healthy, s.healthyURL = p.fqdn, p.facts.ClientURL
@@ -268,6 +269,7 @@ func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 		Record: a.core.record, Highest: a.core.highest, Checked: in.health.checked, Healthy: in.health.healthy,
 		HealthReason: a.healthSeen.Reason, CanServe: in.canServe, WhyNot: in.whyNot, Elected: a.core.election.Elected,
 		Unsaved: a.unsaved, ClientURL: a.clientURL(a.o.FQDN), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil, Mirrored: a.mirroredOutage(),
+		Desktops: a.known.Head(),
 	}
 	holds := a.holds.Load()
 	f.HeldBack, f.Accepted = holds.Versions(), holds.Accepted

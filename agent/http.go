@@ -63,6 +63,7 @@ func (a *Agent) peerRoutes() http.Handler {
 			wire.WriteJSON(w, http.StatusOK, a.list.Load())
 		})
 		r.Get("/peer/v1/snapshot", a.peerSnapshot)
+		r.Get("/peer/v1/desktops", a.peerDesktops)
 		r.Post("/peer/v1/mirror", peer.ServeMirror(a.publication))
 		r.Post("/storefront/v1/tickets/redeem", a.peerRedeem)
 	})

@@ -188,6 +188,9 @@ func (a *Agent) tell(now time.Time, ch change, hadOffice bool, tr statemachine.T
 		a.relay.Check()
 		a.alarmUnlessElected()
 	}
+	if tr.From.HA() && tr.To == zone.Normal && a.core.record.Writer == a.o.FQDN {
+		a.returned = a.core.record.Term
+	}
 	if tr.To == zone.Normal {
 		a.syncSoon()
 	}

@@ -40,6 +40,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	running.Go(func() { _ = a.relay.Run(background) })
 	running.Go(func() { a.watchDisk(background) })
 	running.Go(func() { a.mirror.run(background) })
+	running.Go(func() { a.directory.run(background) })
+	running.Go(func() { a.inviter.run(background) })
 	running.Go(func() { a.log.run(background, a.state) })
 	running.Go(func() {
 		if err := a.schedule(background); err != nil {

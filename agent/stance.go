@@ -26,6 +26,9 @@ type stance struct {
 	elected  site.FQDN
 	// source is the elected one, where it serves in our outage: whom to mirror.
 	source site.FQDN
+	// returned is the term with which this connector closed the latest outage; 0: it
+	// closed none since it started.
+	returned uint64
 	// electedURL and the healthy peer's are client URLs.
 	electedURL string
 	healthy    site.FQDN

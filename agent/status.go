@@ -47,7 +47,7 @@ func (a *Agent) makeStatus(now time.Time, in inputs) wire.Status {
 		State: c.state(), Since: in.wall.Add(-now.Sub(c.machine.Entered())), Reason: a.entered, Waiting: c.waiting, Starting: c.starting,
 		Outage: c.record.Outage, Force: c.record.Force, Number: c.record.Number, Term: c.record.Term,
 		Election: a.electionStatus(in), Health: a.healthStatus(now, in), Snapshot: a.currentSnapshot(in.wall),
-		Sync: *a.lastSync.Load(), Journal: a.handback.Status(), Mirror: a.mirrorStatus(now), Held: a.holds.Load().List(), Gate: a.gate, Settings: in.settings, SettingsDiffer: a.differing(in.settings),
+		Sync: *a.lastSync.Load(), Journal: a.handback.Status(), Mirror: a.mirrorStatus(now), CallIn: a.inviter.now(in.settings.CallsIn()), Held: a.holds.Load().List(), Gate: a.gate, Settings: in.settings, SettingsDiffer: a.differing(in.settings),
 	}
 	s.PeakToday = a.peaks.site(a.today())
 	periods := c.timings(now, in.settings)
@@ -138,6 +138,8 @@ func (a *Agent) differing(in site.Settings) []string {
 		compared("outage.vda_interval", own.VDAInterval, in.VDAInterval),
 		compared("outage.reservation_life", own.ReservationLife, in.ReservationLife),
 		compared("outage.ticket_life", own.TicketLife, in.TicketLife),
+		comparedFlag("outage.call_in", own.CallIn, in.CallsIn()),
+		compared("outage.call_in_rate", own.CallInRate, in.CallInRate),
 		compared("election.policy", own.Policy, in.Policy),
 		compared("election.deadline", own.Deadline, in.Deadline),
 		compared("election.join_wait", own.JoinWait, in.JoinWait),

@@ -58,6 +58,14 @@ func (e *Engine) info(now time.Time, h *host) RegistrationInfo {
 	return info
 }
 
+// Registered reports whether a machine has a lease.
+func (e *Engine) Registered(now time.Time, machine site.FQDN) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	h := e.hosts[machine]
+	return h != nil && h.lease != "" && now.Before(h.expires)
+}
+
 // Sessions lists the sessions by machine and id.
 func (e *Engine) Sessions() []SessionInfo {
 	e.mu.Lock()

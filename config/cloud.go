@@ -11,11 +11,19 @@ type Cloud struct {
 	Insecure bool `json:"insecure"`
 	// TokensFile holds the tokens that it accepts.
 	TokensFile string `json:"tokens_file"`
-	Log        Log    `json:"log"`
+	// RegistrationRate is how many registrations it takes a second.
+	RegistrationRate int `json:"registration_rate"`
+	Log              Log `json:"log"`
 }
 
-// DefaultCloudAddress is where the cloud broker listens.
-const DefaultCloudAddress = ":7443"
+// Defaults of a cloud broker's file.
+const (
+	DefaultCloudAddress     = ":7443"
+	DefaultRegistrationRate = 2000
+)
+
+// mostRegistrations a second are more than any store takes.
+const mostRegistrations = 1_000_000
 
 // LoadCloud reads the file of a cloud broker.
 func LoadCloud(file string) (*Cloud, error) {
@@ -28,6 +36,7 @@ func LoadCloud(file string) (*Cloud, error) {
 
 func (f *Cloud) setDefaults() {
 	setDefault(&f.Listen, DefaultCloudAddress)
+	setDefault(&f.RegistrationRate, DefaultRegistrationRate)
 	f.Log.setDefaults()
 }
 
@@ -46,5 +55,8 @@ func (f *Cloud) check(c *checker) {
 	c.checkSecurity(s)
 	c.listen("listen", f.Listen, s)
 	c.need("tokens_file", f.TokensFile)
+	if f.RegistrationRate < 1 || f.RegistrationRate > mostRegistrations {
+		c.fault("registration_rate", "%d is not within 1 to %d", f.RegistrationRate, mostRegistrations)
+	}
 	f.Log.check(c)
 }

@@ -78,6 +78,8 @@ type Outage struct {
 	VDAInterval         site.Duration      `json:"vda_interval"`
 	ReservationLife     site.Duration      `json:"reservation_life"`
 	TicketLife          site.Duration      `json:"ticket_life"`
+	CallIn              *bool              `json:"call_in"`
+	CallInRate          int                `json:"call_in_rate"`
 }
 
 // Election are settings of the zone that serve until the first sync.
@@ -128,6 +130,7 @@ func (f *Connector) Settings() site.Settings {
 		InitialHA: f.Outage.InitialHA, Recovery: f.Outage.Recovery, RecoveryMax: f.Outage.RecoveryMax,
 		Participation: f.Outage.Participation, ParticipationWindow: f.Outage.ParticipationWindow,
 		VDAInterval: f.Outage.VDAInterval, ReservationLife: f.Outage.ReservationLife, TicketLife: f.Outage.TicketLife,
+		CallIn: f.Outage.CallIn, CallInRate: f.Outage.CallInRate,
 		Policy: f.Election.Policy, Deadline: f.Election.Deadline, JoinWait: f.Election.JoinWait,
 		Preempt: f.Election.Preempt, PreemptAfter: f.Election.PreemptAfter,
 	}

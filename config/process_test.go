@@ -57,7 +57,7 @@ sta_id: STA0001
 sync: {interval: 5s}
 outage: {health_interval: 1s, detection: 3s, initial_ha: 4s, recovery: 3s, participation: always,
   detection_max: 6s, detection_reset: 50s, recovery_max: 7s,
-  participation_window: 1h, vda_interval: 2s, reservation_life: 10s, ticket_life: 9s}
+  participation_window: 1h, vda_interval: 2s, reservation_life: 10s, ticket_life: 9s, call_in: false, call_in_rate: 50}
 election: {policy: majority, deadline: 400ms, join_wait: 500ms, preempt: false, preempt_after: 30s}
 peers:
   - {fqdn: cc02.example.test, client_url: "https://cc02.example.test:7480", peer_url: "https://cc02.example.test:7489"}
@@ -77,6 +77,7 @@ log: {level: debug, format: text, file: log.txt}
 		HealthInterval: 1e9, Detection: 3e9, DetectionMax: 6e9, DetectionReset: 50e9,
 		InitialHA: 4e9, Recovery: 3e9, RecoveryMax: 7e9, Participation: site.Always, ParticipationWindow: 3600e9,
 		Policy: site.Majority, Deadline: 4e8, JoinWait: 5e8, Preempt: new(false), PreemptAfter: 30e9, VDAInterval: 2e9, ReservationLife: 10e9, TicketLife: 9e9,
+		CallIn: new(false), CallInRate: 50,
 	}
 	if diff := cmp.Diff(want, c.Settings()); diff != "" {
 		t.Errorf("want (-), got (+):\n%s", diff)

@@ -42,6 +42,8 @@ var catalogue = [...]Kind{
 	{160, MirrorRefused, Warning, "State is not mirrored from the connector that serves, because the two versions do not understand each other. Bring both to one version; until then a takeover starts from what desktops report."},
 	{161, MirrorBehind, Warning, "A peer that is heard does not keep up with the mirrored state. Look at its disk, its load and the network between."},
 	{162, OneDisk, Warning, "A launch was answered that no peer has on its disk yet: if this host is lost now, its record is too. Told once until a peer keeps up again."},
+	{170, CallInStarted, Info, "The desktops that are not registered with the broker that serves now are invited."},
+	{171, CallInFinished, Info, "All desktops that had to be invited were. Those that were not reached come with their next heartbeat."},
 	{503, SyncStarted, Info, "A changed configuration is being imported."},
 	{504, SyncImported, Info, "The changed configuration was imported and is in use."},
 	{505, SyncFailed, Error, "The configuration could not be imported; the last good snapshot stays in use and the next sync tries again."},

@@ -92,6 +92,8 @@ const (
 	LateWake            Name = "late_wake"
 	SiteChanged         Name = "site_changed"
 	AssignmentConflict  Name = "assignment_conflict"
+	CallInStarted       Name = "call_in_started"
+	CallInFinished      Name = "call_in_finished"
 	JournalFull         Name = "journal_full"
 	HandbackDone        Name = "handback_done"
 	HandbackTrouble     Name = "handback_trouble"

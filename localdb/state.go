@@ -147,7 +147,7 @@ func (s *State) open(ctx context.Context) error {
 	if err := checkDurable(ctx, s.writes); err != nil {
 		return fmt.Errorf("open %s: %w", s.path, err)
 	}
-	if _, err := s.writes.ExecContext(ctx, mirroredCreates+peaksCreates); err != nil {
+	if _, err := s.writes.ExecContext(ctx, mirroredCreates+peaksCreates+desktopsCreates); err != nil {
 		return fmt.Errorf("open %s: %w", s.path, err)
 	}
 	return s.learnReach(ctx)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"understudy/wire"
 )
@@ -81,6 +82,18 @@ func (a answer) mediaType() string {
 	}
 	return typ
 }
+
+// retryAfter is zero where the answer says nothing of it.
+func (a answer) retryAfter() time.Duration {
+	seconds, err := strconv.Atoi(a.header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return time.Duration(min(seconds, maxRetry)) * time.Second
+}
+
+// maxRetry bounds the seconds that a cloud broker can ask for.
+const maxRetry = 3600
 
 // passed are the headers of an answer that go on to whoever asked.
 var passed = [...]string{"Content-Type", "Retry-After", wire.HeaderTerm}

@@ -28,7 +28,18 @@ func (r *Relay) Handler(kind Kind) http.Handler {
 			return
 		}
 		a.writeTo(w)
+		r.o.OnAnswer(Exchange{Kind: kind, Target: q.target, Request: body, Status: a.status, Answer: a.body, RetryAfter: a.retryAfter()})
 	})
+}
+
+// Exchange is a relayed request and its answer. Who hears of it keeps neither body.
+type Exchange struct {
+	Kind            Kind
+	Target          string // path and query
+	Request, Answer []byte
+	Status          int
+	// RetryAfter is for how long the cloud broker wants to be left alone.
+	RetryAfter time.Duration
 }
 
 func unread(err error) error {

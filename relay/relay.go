@@ -67,6 +67,8 @@ type Options struct {
 	OnTrouble func(kind Kind, reason string)
 	OnStream  func(up bool, reason string)
 	OnCheck   func()
+	// OnAnswer hears of each relayed request that was answered, once the answer is out.
+	OnAnswer func(x Exchange)
 }
 
 func (o Options) validate() error {
@@ -89,6 +91,9 @@ func (o Options) withDefaults() Options {
 	o.Timeout = orFunc(o.Timeout, func() time.Duration { return DefaultTimeout })
 	o.Term = orFunc(o.Term, func() uint64 { return 0 })
 	o.OnCheck = orElseDo(o.OnCheck)
+	if o.OnAnswer == nil {
+		o.OnAnswer = func(Exchange) {}
+	}
 	if o.Healthy == nil {
 		o.Healthy = func() (site.FQDN, string) { return "", "" }
 	}

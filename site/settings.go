@@ -47,6 +47,10 @@ type Settings struct {
 	VDAInterval     Duration `json:"vda_interval,omitempty"`
 	ReservationLife Duration `json:"reservation_life,omitempty"`
 	TicketLife      Duration `json:"ticket_life,omitempty"`
+	// CallIn lets whoever begins to serve invite the desktops, CallInRate that many a
+	// second (NEW-02).
+	CallIn     *bool `json:"call_in,omitempty"`
+	CallInRate int   `json:"call_in_rate,omitempty"`
 }
 
 // DefaultSettings are what a zone has where it says nothing.
@@ -69,6 +73,8 @@ func DefaultSettings() Settings {
 		VDAInterval:         Duration(5 * time.Minute),
 		ReservationLife:     Duration(200 * time.Second),
 		TicketLife:          Duration(100 * time.Second),
+		CallIn:              new(true),
+		CallInRate:          2000,
 	}
 }
 
@@ -94,12 +100,18 @@ func (s Settings) WithDefaults() Settings {
 	s.VDAInterval = or(s.VDAInterval, d.VDAInterval)
 	s.ReservationLife = or(s.ReservationLife, d.ReservationLife)
 	s.TicketLife = or(s.TicketLife, d.TicketLife)
+	s.CallIn = or(s.CallIn, d.CallIn)
+	s.CallInRate = or(s.CallInRate, d.CallInRate)
 	return s
 }
 
 // Preempts reports whether a better-ranked connector takes the office over when it
 // returns (LHC-23).
 func (s Settings) Preempts() bool { return s.Preempt == nil || *s.Preempt }
+
+// CallsIn reports whether desktops are invited at the beginning and the end of an
+// outage (NEW-02).
+func (s Settings) CallsIn() bool { return s.CallIn == nil || *s.CallIn }
 
 func or[T comparable](v, fallback T) T {
 	var zero T

@@ -12,6 +12,8 @@ const (
 	leastDeadline = 200 * time.Millisecond
 	// Under majority a word must be echoed and used within the deadline.
 	leastMajorityDeadline = 400 * time.Millisecond
+	// No zone has more desktops to call in a second.
+	mostCallInRate = 100_000
 )
 
 // Validate returns what is wrong with the settings; paths are their keys.
@@ -33,6 +35,9 @@ func (s Settings) Validate() []Fault {
 		}
 	default:
 		faults = append(faults, Fault{"policy", fmt.Sprintf("%q is not %s or %s", s.Policy, Available, Majority)})
+	}
+	if s.CallInRate < 0 || s.CallInRate > mostCallInRate {
+		faults = append(faults, Fault{"call_in_rate", fmt.Sprintf("%d is not within 1 to %d", s.CallInRate, mostCallInRate)})
 	}
 	return append(faults, s.growthFaults()...)
 }

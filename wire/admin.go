@@ -47,6 +47,8 @@ type Status struct {
 	// Mirror is how far the copy of the serving connector's state is, here or at the
 	// peers.
 	Mirror MirrorStatus `json:"mirror"`
+	// CallIn is how desktops are called in.
+	CallIn CallInStatus `json:"call_in"`
 	// Journal is how far the records of outages have been handed back.
 	Journal JournalStatus `json:"journal"`
 	// Pools are the pooled desktops that serve one user each, of the connector that

@@ -30,3 +30,28 @@ func (i Invitation) Validate() error {
 	}
 	return nil
 }
+
+// CallInStatus is how the latest call-in of a connector goes, and whom it could call.
+type CallInStatus struct {
+	Enabled bool `json:"enabled"`
+	// Known is how many desktops this connector knows where to call.
+	Known int `json:"known"`
+	// To is where the desktops are invited to: the name of this connector, or the cloud
+	// broker's word; empty: it has called nobody in yet.
+	To      string `json:"to,omitempty"`
+	Term    uint64 `json:"term,omitempty"`
+	Running bool   `json:"running"`
+	// Due is how many were to be called; There of them came by themselves before their
+	// turn. Of those that were invited, some answered, refused or were not reached.
+	Due         int `json:"due"`
+	There       int `json:"there"`
+	Invited     int `json:"invited"`
+	Answered    int `json:"answered"`
+	Refused     int `json:"refused"`
+	Unreachable int `json:"unreachable"`
+	// Held is for how long it pauses still because the cloud broker asked for that.
+	Held site.Duration `json:"held,omitempty"`
+}
+
+// CallInToCloud is where desktops are invited to at the end of an outage.
+const CallInToCloud = "cloud"

@@ -67,6 +67,9 @@ type Facts struct {
 
 	Registrations int `json:"registrations"`
 	Sessions      int `json:"sessions"`
+	// Desktops is how far what it knows of the zone's desktops has changed since its
+	// boot: those who are behind ask it.
+	Desktops uint64 `json:"desktops,omitempty"`
 	// Mirrored is the outage of which it has the serving connector's state.
 	Mirrored string `json:"mirrored,omitempty"`
 }

@@ -38,8 +38,8 @@ func (s State) HA() bool {
 type Record struct {
 	// Number is above every number its writer had ever seen. Zero means no record.
 	Number uint64 `json:"number"`
-	// Term is the number of the record with which the present server took office,
-	// or with which the outage closed.
+	// Term is the number of the record with which the present server took office, or
+	// with which the outage began or closed.
 	Term   uint64    `json:"term"`
 	Writer site.FQDN `json:"writer"`
 	// Successor is set in the last record of a hand-over: the writer has given the

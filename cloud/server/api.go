@@ -50,7 +50,7 @@ func (s *Server) routes() (http.Handler, error) {
 	})
 	r.Group(s.siteRoutes)
 	r.Group(func(r chi.Router) {
-		r.Use(s.authenticated(Connector), s.relayed, within(bodyTime))
+		r.Use(s.authenticated(Connector), s.relayed, within(bodyTime), s.inTurn)
 		desktops.Routes(r)
 		fronts.Routes(r)
 	})

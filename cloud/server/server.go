@@ -54,6 +54,9 @@ type Options struct {
 	// KeepAlive is how often a call stream carries a line; it is dead when nothing
 	// has come for three times as long.
 	KeepAlive time.Duration
+	// RegistrationRate is how many registrations are taken a second; 0 means
+	// DefaultRegistrationRate.
+	RegistrationRate int
 	// Misbehave, if set, stands before all handlers: tests make a bad cloud broker
 	// of this one with it.
 	Misbehave func(http.Handler) http.Handler
@@ -68,6 +71,8 @@ func (o Options) validate() error {
 		return errors.New("server: Site is missing")
 	case len(o.Tokens) == 0:
 		return errors.New("server: Tokens are missing")
+	case o.RegistrationRate < 0:
+		return fmt.Errorf("server: RegistrationRate %d is negative", o.RegistrationRate)
 	case o.KeepAlive < 0:
 		return fmt.Errorf("server: KeepAlive %s is negative", o.KeepAlive)
 	}
@@ -80,6 +85,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.KeepAlive == 0 {
 		o.KeepAlive = DefaultKeepAlive
+	}
+	if o.RegistrationRate == 0 {
+		o.RegistrationRate = DefaultRegistrationRate
 	}
 	if o.Logger == nil {
 		o.Logger = logrus.New()
@@ -98,6 +106,7 @@ type Server struct {
 	sites  *publisher
 	hub    *hub
 	resets chan broker.Reset
+	turns  *turns
 	net    net.Listener
 	http   *http.Server
 	drain  *env.Drain
@@ -113,7 +122,7 @@ func New(o Options) (*Server, error) {
 	o = o.withDefaults()
 	s := &Server{
 		o: o, log: o.Logger.WithField("site", o.Site), hub: newHub(o.Env.Rand("calls")),
-		resets: make(chan broker.Reset, maxResets),
+		resets: make(chan broker.Reset, maxResets), turns: newTurns(o.RegistrationRate),
 	}
 	if err := s.open(context.Background()); err != nil {
 		s.Close()

@@ -223,3 +223,40 @@ func TestOptionsAreChecked(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// NEW-02: "at a pace the cloud broker asks for": registrations beyond the bound are
+// answered 429 with Retry-After, and nothing else is.
+func TestRegistrationsAreBounded(t *testing.T) {
+	o := options(t, t.TempDir())
+	o.RegistrationRate = 2
+	s := startWith(t, o)
+	if _, err := s.client(t, adminSecret, "").PutSite(t.Context(), exampleSite(), site.Version{}); err != nil {
+		t.Fatal(err)
+	}
+	c := s.client(t, connectorSecret, "cc1.example")
+	ask := func(method, path string) (status int, retryAfter string) {
+		resp, err := c.Forward(t.Context(), method, path, http.Header{}, []byte(`{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, resp.Header.Get("Retry-After")
+	}
+	refused := 0
+	for range 20 {
+		if status, retryAfter := ask(http.MethodPost, "/vda/v1/registrations"); status == http.StatusTooManyRequests {
+			refused++
+			if retryAfter == "" {
+				t.Error("got 429 without Retry-After")
+			}
+		}
+	}
+	if refused < 10 {
+		t.Errorf("%d of 20 registrations at once were refused", refused)
+	}
+	if status, _ := ask(http.MethodPut, "/vda/v1/registrations/l1"); status == http.StatusTooManyRequests {
+		t.Error("a heartbeat was refused")
+	}
+}

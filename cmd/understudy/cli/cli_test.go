@@ -133,6 +133,7 @@ func status() wire.Status {
 		Sync:          wire.SyncStatus{Outcome: "deferred", Detail: "the zone is in HA mode"},
 		Gate:          wire.GateStatus{Mode: site.StoreFrontTraffic, Open: true, Reason: "a StoreFront asked cc02 5s ago"},
 		Registrations: 11, Sessions: 3, Journal: journalStatus(), Pools: pools(),
+		CallIn:  wire.CallInStatus{Enabled: true, Known: 12, To: "cc01.example.test", Term: 5, Due: 10, There: 2, Invited: 9, Answered: 7, Refused: 1, Unreachable: 1},
 		Missing: []string{"cc03.example.test does not run", "ts4.example.test is in maintenance"},
 	}
 }

@@ -76,6 +76,30 @@ func electionRows(s *screen, r *rows, st wire.Status) {
 	}
 	poolRows(s, r, st.Pools)
 	mirrorRows(s, r, st.Mirror)
+	callInRows(s, r, st)
+}
+
+// callInRows say whom this connector could call in, and how it went.
+func callInRows(s *screen, r *rows, st wire.Status) {
+	c := st.CallIn
+	if !c.Enabled {
+		r.add("Call-in", s.warn("off: after a change of who serves, desktops come with their next heartbeat"))
+		return
+	}
+	known := fmt.Sprintf("%d desktops can be called", c.Known)
+	if c.To == "" {
+		r.add("Call-in", known)
+		return
+	}
+	word := "called in to " + c.To
+	if c.Running {
+		word = "calls in to " + c.To
+	}
+	r.add("Call-in", fmt.Sprintf("%s; %s: %d of %d invited, %d came by themselves, %d answered, %d refused, %d not reached", known, word,
+		c.Invited, c.Due, c.There, c.Answered, c.Refused, c.Unreachable))
+	if c.Held > 0 {
+		r.add("", s.warn(fmt.Sprintf("pauses for %s because the cloud broker asked for that", c.Held)))
+	}
 }
 
 // poolRows say how long the pooled desktops will do: "pool A: 12 of 40 left, at this
