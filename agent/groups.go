@@ -28,7 +28,7 @@ func (a *Agent) Groups() wire.GroupList {
 	if s := a.stance.Load().serving; s != nil {
 		use = usesOf(s.engine.Groups())
 	} else {
-		out.Note = a.notHere()
+		out.Note = "Sessions and machines are not counted here: " + a.notHere() + "."
 	}
 	for _, g := range all.Groups {
 		status := groupStatus(g, snapshot.Index.MachinesOf(g.Name, a.o.Zone))

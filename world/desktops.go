@@ -51,6 +51,9 @@ func (w *World) StartDesktop(ctx context.Context, name string) error {
 	return nil
 }
 
+// KillDesktop ends a process of desktops as kill -9 does.
+func (w *World) KillDesktop(name string) { w.kill(name) }
+
 // machinesOf are the desktops of a process, all of one zone.
 func (w *World) machinesOf(process string) (string, []desktop.Machine) {
 	zone, alone := w.Zones()[0], w.o.Desktop != nil

@@ -25,6 +25,12 @@ const patience = 30 * time.Second
 // start runs a small site and stops it with the test. change adapts the site.
 func start(t *testing.T, change func(*site.Site)) (*world.World, context.Context) {
 	t.Helper()
+	return startAs(t, change, func(*world.Options) {})
+}
+
+// startAs also adapts how it runs.
+func startAs(t *testing.T, change func(*site.Site), adapt func(*world.Options)) (*world.World, context.Context) {
+	t.Helper()
 	settings := world.Short()
 	settings.Deadline = site.Duration(time.Second)
 	settings.JoinWait = site.Duration(time.Second)
@@ -35,14 +41,16 @@ func start(t *testing.T, change func(*site.Site)) (*world.World, context.Context
 	if change != nil {
 		change(s)
 	}
-	w, err := world.New(t.Context(), world.Options{
+	o := world.Options{
 		Env: env.Real(), Dir: t.TempDir(), Site: s, Zone: "berlin", SyncInterval: time.Second, Version: "test",
 		Logger: func(string) *logrus.Logger {
 			l := logrus.New()
 			l.SetOutput(io.Discard)
 			return l
 		},
-	})
+	}
+	adapt(&o)
+	w, err := world.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,10 +38,10 @@ func newGroupSetCommand(a *app) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&o.url, "cloud", "", "URL of the cloud broker; --token-file holds an administrator's token")
 	flags.StringVar(&o.site, "site", "", "name of the site that it serves")
-	flags.StringVar(&o.failover, "failover", "", "what the next connector has of the one before: "+oneOf(site.Failovers()))
-	flags.StringVar(&o.balance, "balance", "", "which machine a launch gets: "+oneOf(site.Balances()))
+	flags.StringVar(&o.failover, "failover", "", "the `MODE`: what the next connector has of the one before: "+oneOf(site.Failovers()))
+	flags.StringVar(&o.balance, "balance", "", "the `POLICY`: which machine a launch gets: "+oneOf(site.Balances()))
 	flags.IntVar(&o.maxSessions, "max-sessions", 0, "most sessions at a time; 0 removes the limit")
-	flags.StringToIntVar(&o.weights, "weight", nil, "HOST=N: the share of a machine of the group, 100 if nothing is said; may be given several times")
+	flags.StringToIntVar(&o.weights, "weight", nil, "`HOST=N`: the share of a machine of the group, 100 if nothing is said; may be given several times")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "show what would change and publish nothing")
 	o.files.add(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

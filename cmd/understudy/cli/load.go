@@ -156,7 +156,7 @@ func (p *pressure) take(s *site.Site) error {
 		return fmt.Errorf("the site has %d desktops in zone %s and %d users", len(o.Machines), o.Zone, len(o.Users))
 	}
 	o.Machines, o.Users = first(o.Machines, p.desktops), first(o.Users, p.users)
-	return p.weigh()
+	return p.weigh(site.NewIndex(s))
 }
 
 // first cuts a list where a number is given.
@@ -167,13 +167,16 @@ func first[T any](list []T, n int) []T {
 	return list[:n]
 }
 
-func (p *pressure) weigh() error {
+func (p *pressure) weigh(index *site.Index) error {
 	p.options.Mix = map[string]float64{}
 	for _, part := range p.mix {
 		id, text, ok := strings.Cut(part, "=")
 		weight, err := strconv.ParseFloat(text, 64)
-		if !ok || err != nil || weight < 0 {
+		if !ok || err != nil || !(weight >= 0) {
 			return fmt.Errorf("--mix %q is not RESOURCE=WEIGHT", part)
+		}
+		if _, known := index.Resource(id); !known {
+			return fmt.Errorf("--mix %q: the site has no resource %q; desktop:GROUP and app:NAME are their names", part, id)
 		}
 		p.options.Mix[id] = weight
 	}

@@ -35,6 +35,7 @@ func TestLoadExitCodes(t *testing.T) {
 		{"load --site " + file + " --zone lyon", exitUsage, `"lyon" is not in the site`},
 		{"load --site " + file + " --desktops 7", exitUsage, "the site has 1 desktops"},
 		{"load --site " + file + " --mix desktop:pool", exitUsage, "RESOURCE=WEIGHT"},
+		{"load --site " + file + " --mix desktop:pond=1", exitUsage, `no resource "desktop:pond"`},
 		{"load --site " + file + " --disconnects 3", exitUsage, "Disconnects"},
 		{"load --site " + file + "x", exitConfig, "site.yamlx"},
 		{"load --site " + file, exitNotReady, "no connector answers"},
