@@ -39,7 +39,8 @@ type Agent struct {
 	lock      *datadir.FolderLock
 	snapshots *localdb.Snapshots
 	state     *localdb.State
-	cloud     *cloud.Client
+	cloud     *cloud.Client // directly
+	passages  passages
 	relay     *relay.Relay
 	mesh      *peer.Mesh
 	callbacks *http.Client
@@ -120,7 +121,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	a := &Agent{
 		o: o, authority: o.STA, boot: env.Short(o.Env.Rand("boot"), 12), startedAt: o.Env.Now().UTC(), rounds: newRounds(), sources: newRounds(),
 		wakeup: make(chan struct{}, 1), commands: make(chan func()), looped: make(chan struct{}), syncNow: make(chan struct{}, 1), syncing: make(chan struct{}, 1),
-		heardBefore: map[site.FQDN]bool{}, behind: map[site.FQDN]bool{},
+		heardBefore: map[site.FQDN]bool{}, behind: map[site.FQDN]bool{}, passages: passages{to: map[site.FQDN]passage{}},
 	}
 	if a.authority == "" {
 		a.authority = storefront.Authority(o.FQDN)
@@ -215,13 +216,21 @@ func (a *Agent) makeClients(context.Context) error {
 	}
 	a.mirror = a.newMirror()
 	a.inviter, a.directory = a.newInviter(), a.newDirectory()
-	a.relay, err = relay.New(relay.Options{
-		Env: a.o.Env, Cloud: a.cloud, Call: a.call, Term: func() uint64 { return a.stance.Load().term }, Authority: a.authority,
+	a.relay, err = relay.New(a.relayOptions())
+	return err
+}
+
+func (a *Agent) relayOptions() relay.Options {
+	o := relay.Options{
+		Env: a.o.Env, Self: a.o.FQDN, Cloud: a.cloud, Call: a.call, Term: func() uint64 { return a.stance.Load().term }, Authority: a.authority,
 		Interval: func() time.Duration { return a.settings().HealthInterval.D() }, Timeout: a.relayTimeout,
 		Healthy:   func() (site.FQDN, string) { s := a.stance.Load(); return s.healthy, s.healthyURL },
-		OnTrouble: a.onTrouble, OnStream: a.onStream, OnCheck: a.onCheck, OnAnswer: a.onRelayed,
-	})
-	return err
+		OnTrouble: a.onTrouble, OnStream: a.onStream, OnCheck: a.onCheck, OnRoute: a.onRoute, OnAnswer: a.onRelayed,
+	}
+	if a.o.PeerRelay {
+		o.Peers, o.Through, o.Pass = a.relayingPeers, a.throughPeer, a.cloud.Pass
+	}
+	return o
 }
 
 func (a *Agent) relayTimeout() time.Duration {
@@ -314,6 +323,11 @@ func (a *Agent) newServer(name string, h http.Handler) *http.Server {
 	}
 	if name == "peer" {
 		s.TLSConfig = a.o.TLS.Peer
+		// A peer's call stream needs HTTP/2, also where there is no TLS.
+		s.Protocols = new(http.Protocols)
+		s.Protocols.SetHTTP1(true)
+		s.Protocols.SetHTTP2(s.TLSConfig != nil)
+		s.Protocols.SetUnencryptedHTTP2(s.TLSConfig == nil)
 	}
 	if name == "admin" {
 		s.BaseContext = func(net.Listener) context.Context { return a.follows }

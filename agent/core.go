@@ -95,6 +95,8 @@ type health struct {
 	checked bool
 	healthy bool
 	trouble string
+	// via is the peer through which it is so; empty: directly.
+	via site.FQDN
 }
 
 // peerWord is one peer as it is seen.

@@ -63,11 +63,11 @@ func (a *Agent) health() health {
 	}
 	switch {
 	case h.Checked && !h.Healthy:
-		return health{checked: true, trouble: h.Reason}
+		return health{checked: true, trouble: h.Reason, via: h.Via}
 	case h.Trouble != nil && h.Trouble.At.After(h.At):
-		return health{checked: h.Checked, trouble: h.Trouble.Reason}
+		return health{checked: h.Checked, trouble: h.Trouble.Reason, via: h.Via}
 	}
-	return health{checked: h.Checked, healthy: h.Healthy}
+	return health{checked: h.Checked, healthy: h.Healthy, via: h.Via}
 }
 
 // judgeSelf fills in whether this connector can serve. Nobody else judges it, so
@@ -245,11 +245,8 @@ func (a *Agent) publish(now time.Time, in inputs) {
 		s.serving = a.serving
 	}
 	s.returned = a.returned
-	for _, p := range in.peers {
-		if p.heard && p.facts.Checked && p.facts.Healthy && s.healthy == "" {
-			s.healthy, s.healthyURL = p.fqdn, p.facts.ClientURL
-		}
-	}
+	s.healthy, s.healthyURL = healthiest(in.peers)
+	s.relaying = relaying(a.o.FQDN, in.peers)
 	before := a.stance.Swap(s)
 	a.mesh.Publish(a.facts(now, in))
 	a.rounds.announce()
@@ -262,12 +259,28 @@ func (a *Agent) publish(now time.Time, in inputs) {
 // alone: a heartbeat that says nothing new costs less.
 const toldAge = 10 * time.Second
 
+// healthiest is a peer that has the cloud broker, best without another's help.
+func healthiest(peers []peerWord) (name site.FQDN, clientURL string) {
+	for _, p := range peers {
+		if !p.heard || !p.facts.Checked || !p.facts.Healthy {
+			continue
+		}
+		if p.facts.Via == "" {
+			return p.fqdn, p.facts.ClientURL
+		}
+		if name == "" {
+			name, clientURL = p.fqdn, p.facts.ClientURL
+		}
+	}
+	return name, clientURL
+}
+
 func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 	f := wire.Facts{
 		Version: a.o.Version, Boot: a.boot, State: a.core.state(),
 		Starting: a.core.starting, Leaving: a.core.leaving, Draining: a.core.draining, Vote: a.core.cast(in), Deadline: in.settings.Deadline,
 		Record: a.core.record, Highest: a.core.highest, Checked: in.health.checked, Healthy: in.health.healthy,
-		HealthReason: a.healthSeen.Reason, CanServe: in.canServe, WhyNot: in.whyNot, Elected: a.core.election.Elected,
+		HealthReason: a.healthSeen.Reason, Via: in.health.via, Relays: a.o.PeerRelay && in.health.healthy && in.health.via == "", CanServe: in.canServe, WhyNot: in.whyNot, Elected: a.core.election.Elected,
 		Unsaved: a.unsaved, ClientURL: a.clientURL(a.o.FQDN), List: a.list.Load().Version, Serving: a.stance.Load().serving != nil, Mirrored: a.mirroredOutage(),
 		Desktops: a.known.Head(),
 	}

@@ -88,7 +88,7 @@ func (a *Agent) newHandback(ctx context.Context) (*handback, error) {
 	return &handback{
 		store: a.state, mark: mark, first: first, gate: a.o.Env.Gate, rand: a.o.Env.Rand("handback"), log: a.log, journal: a.journal,
 		send: func(ctx context.Context, batch wire.RecordBatch) ([]wire.RecordAnswer, error) {
-			return a.cloud.HandBack(ctx, batch)
+			return a.cloudNow().HandBack(ctx, batch)
 		},
 		allowed:   func() bool { s := a.stance.Load(); return !s.starting && mayHandBack(s.state) },
 		contained: a.containedRecords, patience: a.o.SyncInterval, pruned: map[string]uint64{},

@@ -66,6 +66,7 @@ func (a *Agent) peerRoutes() http.Handler {
 		r.Get("/peer/v1/desktops", a.peerDesktops)
 		r.Post("/peer/v1/mirror", peer.ServeMirror(a.publication))
 		r.Post("/storefront/v1/tickets/redeem", a.peerRedeem)
+		r.Route(passPath, a.passRoutes)
 	})
 	return r
 }

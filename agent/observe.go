@@ -30,6 +30,8 @@ type Observed struct {
 	// Checked says that a health check of the cloud broker has finished since the
 	// start, Healthy that nothing speaks against it since the latest.
 	Checked, Healthy bool
+	// Via is the peer through which it is healthy; empty: directly.
+	Via site.FQDN
 	// CanServe and Draining are what it says of itself to its peers.
 	CanServe, Draining bool
 	// Actives are the zone's active connectors in the list in use.
@@ -42,7 +44,7 @@ func (a *Agent) Observe() Observed {
 	o := Observed{
 		State: s.state, Starting: s.starting, Elected: s.elected, Record: s.record, Highest: s.highest,
 		Accepts: s.judge(time.Now()).engine != nil, Office: s.serving != nil,
-		Checked: s.health.checked, Healthy: s.health.healthy, CanServe: s.canServe, Draining: s.draining, Records: a.state.JournalRecords(),
+		Checked: s.health.checked, Healthy: s.health.healthy, Via: s.health.via, CanServe: s.canServe, Draining: s.draining, Records: a.state.JournalRecords(),
 	}
 	o.Snapshot, o.Digest = a.current()
 	for _, c := range a.list.Load().Connectors {

@@ -41,6 +41,10 @@ type Options struct {
 	// STA is the authority id; empty derives it from the FQDN.
 	STA string
 
+	// PeerRelay lets requests go through a peer while this connector does not reach the
+	// cloud broker, and passes on those of peers (NEW-03).
+	PeerRelay bool
+
 	SyncInterval time.Duration
 	// JournalLimit bounds the durable records; 0 means localdb.DefaultJournalLimit.
 	JournalLimit int

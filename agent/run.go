@@ -126,6 +126,7 @@ func (a *Agent) close() error {
 	if a.cloud != nil {
 		a.cloud.Close()
 	}
+	a.passages.close()
 	if a.callbacks != nil {
 		a.callbacks.CloseIdleConnections()
 	}

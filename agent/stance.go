@@ -33,10 +33,12 @@ type stance struct {
 	electedURL string
 	healthy    site.FQDN
 	healthyURL string
-	outage     string
-	term       uint64
-	record     zone.Record
-	highest    uint64
+	// relaying are the peers through which the cloud broker could be asked.
+	relaying []site.FQDN
+	outage   string
+	term     uint64
+	record   zone.Record
+	highest  uint64
 	// serving is the secondary broker, where this connector is the one that serves.
 	serving *serving
 	// until is when the election that this stance goes by lapses.

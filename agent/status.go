@@ -95,7 +95,7 @@ func with[K comparable, V any](m map[K]V, k K, v V) map[K]V {
 
 func (a *Agent) healthStatus(now time.Time, in inputs) wire.HealthStatus {
 	h := wire.HealthStatus{
-		Healthy: in.health.healthy, Checked: in.health.checked, Reason: a.healthSeen.Reason, CallStream: a.healthSeen.CallStream,
+		Healthy: in.health.healthy, Checked: in.health.checked, Reason: a.healthSeen.Reason, CallStream: a.healthSeen.CallStream, Via: in.health.via,
 	}
 	if in.health.trouble != "" {
 		h.Reason = in.health.trouble
@@ -173,7 +173,7 @@ func comparedFlag(key string, said *bool, inForce bool) string {
 func (a *Agent) makePeers(now time.Time, in inputs, s wire.Status) []wire.PeerStatus {
 	own := wire.PeerStatus{
 		FQDN: a.o.FQDN, Self: true, Heard: true, Link: "self", Since: a.startedAt, State: s.State, Elected: s.Election.Elected,
-		Serving: s.Election.Serving, CanServe: in.canServe, WhyNot: in.whyNot, Healthy: s.Health.Healthy, Health: s.Health.Reason,
+		Serving: s.Election.Serving, CanServe: in.canServe, WhyNot: in.whyNot, Healthy: s.Health.Healthy, Health: s.Health.Reason, Via: s.Health.Via,
 		Version: a.o.Version, ClientURL: a.clientURL(a.o.FQDN),
 		Standby: s.Election.Standby, Draining: s.Election.Draining, Vote: s.Election.Vote,
 	}
@@ -200,7 +200,7 @@ func peerStatus(now, wall time.Time, s peer.Sight) wire.PeerStatus {
 	f := s.Facts
 	p.State, p.Elected, p.Serving, p.CanServe, p.WhyNot = f.State, f.Elected, f.Serving, f.CanServe, f.WhyNot
 	p.Healthy, p.Health, p.Config, p.ConfigAge = f.Healthy, f.HealthReason, f.Config, f.ConfigAge
-	p.Version, p.ClientURL, p.Draining, p.Vote = f.Version, f.ClientURL, f.Draining, f.Vote
+	p.Via, p.Version, p.ClientURL, p.Draining, p.Vote = f.Via, f.Version, f.ClientURL, f.Draining, f.Vote
 	return p
 }
 

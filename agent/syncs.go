@@ -66,10 +66,10 @@ func (a *Agent) sync(ctx context.Context) {
 		return
 	case <-time.After(spread):
 	}
-	a.run(ctx, a.cloud, "")
+	a.run(ctx, nil, "")
 }
 
-// run does one sync from a source: the cloud broker, or a peer that is ahead, which
+// run does one sync from a source: nil is the cloud broker, or a peer that is ahead, which
 // gives way to a sync under way.
 func (a *Agent) run(ctx context.Context, source configsync.Source, from site.FQDN) {
 	if !a.beginSync(ctx, from == "") {
@@ -82,6 +82,9 @@ func (a *Agent) run(ctx context.Context, source configsync.Source, from site.FQD
 	if a.inHA() && !a.stranded() {
 		a.deferSync()
 		return
+	}
+	if source == nil {
+		source = a.cloudNow()
 	}
 	syncer, err := configsync.New(configsync.Options[*localdb.Built]{
 		Source: source, Store: announcing{a}, Swap: a.swap, Current: a.current, Known: a.heldDigests, From: string(from), Site: a.o.Site,

@@ -25,14 +25,14 @@ func (c *Client) Calls(ctx context.Context) (io.ReadWriteCloser, error) {
 	}
 	r.Header.Set("Content-Type", "application/x-ndjson")
 	timer := time.AfterFunc(c.o.Timeout, cancel)
-	resp, err := c.streams.RoundTrip(r)
+	resp, err := c.send(c.streams, r)
 	timer.Stop()
 	if err == nil {
 		err = accepted(resp)
 	}
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("open the call stream: %w", wire.ClipError(err))
+		return nil, fmt.Errorf("open the call stream: %w", err)
 	}
 	return &callStream{out: out, in: resp.Body, cancel: cancel}, nil
 }

@@ -38,6 +38,9 @@ type Options struct {
 	// TLS is nil where the cloud broker is reached in the clear on this host.
 	TLS     *tls.Config
 	Timeout time.Duration
+	// Via is the peer of which URL and TLS are: it passes on what is asked (NEW-03).
+	// An answer of its own is an error then. No token is sent: the peer has its own.
+	Via site.FQDN
 }
 
 func (o Options) validate() error {
@@ -97,8 +100,7 @@ func (c *Client) Forward(ctx context.Context, method, target string, header http
 		return nil, err
 	}
 	maps.Copy(r.Header, header)
-	resp, err := c.requests.RoundTrip(r)
-	return resp, wire.ClipError(err)
+	return c.send(c.requests, r)
 }
 
 // request is never the caller's own: it carries the token and who asks.
@@ -107,7 +109,7 @@ func (c *Client) request(ctx context.Context, method, target string, body io.Rea
 	if err != nil {
 		return nil, fmt.Errorf("make a request to the cloud broker: %w", err)
 	}
-	if c.o.Token != "" {
+	if c.o.Token != "" && c.o.Via == "" {
 		r.Header.Set("Authorization", "Bearer "+c.o.Token)
 	}
 	if c.o.Connector != "" {

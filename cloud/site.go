@@ -132,7 +132,7 @@ func matched(etag string, sent []string) (string, error) {
 // take as long as ctx allows.
 func (c *Client) open(r *http.Request, cancel context.CancelFunc) (*http.Response, error) {
 	timer := time.AfterFunc(c.o.Timeout, cancel)
-	resp, err := c.requests.RoundTrip(r)
+	resp, err := c.send(c.requests, r)
 	if !timer.Stop() {
 		if err == nil {
 			_ = resp.Body.Close()
@@ -140,7 +140,7 @@ func (c *Client) open(r *http.Request, cancel context.CancelFunc) (*http.Respons
 		return nil, fmt.Errorf("%s %s: no answer within %s", r.Method, r.URL.Path, c.o.Timeout)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, wire.ClipError(err))
+		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
 	}
 	return resp, nil
 }

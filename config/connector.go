@@ -25,7 +25,11 @@ type Connector struct {
 	StorefrontKeysFile string `json:"storefront_keys_file"`
 	// STAID replaces the authority id that is made of the FQDN, for a zone behind
 	// one address.
-	STAID    string   `json:"sta_id"`
+	STAID string `json:"sta_id"`
+	// PeerRelay lets requests go through a peer that reaches the cloud broker, and
+	// passes on those of peers; true if it is left out (NEW-03).
+	PeerRelay *bool `json:"peer_relay"`
+
 	Sync     Sync     `json:"sync"`
 	Journal  Journal  `json:"journal"`
 	Outage   Outage   `json:"outage"`
@@ -175,6 +179,9 @@ func (f *Connector) setDefaults() {
 	setDefault(&f.Cloud.Timeout, site.Duration(DefaultCloudTimeout))
 	setDefault(&f.Sync.Interval, site.Duration(DefaultSyncInterval))
 	setDefault(&f.Journal.Limit, DefaultJournalLimit)
+	if f.PeerRelay == nil {
+		f.PeerRelay = new(true)
+	}
 	f.Log.setDefaults()
 }
 

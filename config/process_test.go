@@ -54,6 +54,7 @@ func TestConnectorWithEverything(t *testing.T) {
 	text := secureConnector + `listen: {client: "0.0.0.0:7480", peer: ":7489", admin: "unix:admin.sock"}
 storefront_keys_file: keys
 sta_id: STA0001
+peer_relay: false
 sync: {interval: 5s}
 outage: {health_interval: 1s, detection: 3s, initial_ha: 4s, recovery: 3s, participation: always,
   detection_max: 6s, detection_reset: 50s, recovery_max: 7s,
@@ -72,6 +73,9 @@ log: {level: debug, format: text, file: log.txt}
 	dir := filepath.Dir(file)
 	if c.Listen.Admin != "unix:"+filepath.Join(dir, "admin.sock") || c.TLS.CAFile != filepath.Join(dir, "ca.pem") {
 		t.Errorf("names are not relative to the file: %+v", c)
+	}
+	if *c.PeerRelay {
+		t.Error("NEW-03: peer_relay: false says nothing")
 	}
 	want := site.Settings{
 		HealthInterval: 1e9, Detection: 3e9, DetectionMax: 6e9, DetectionReset: 50e9,
@@ -99,7 +103,7 @@ func TestConnectorFaults(t *testing.T) {
 			"f: cloud.url: is missing", "f: cloud.token_file: is missing",
 		}},
 		{"unknown key", insecureConnector + "elections: {}", []string{
-			"f:8: elections: unknown key; known here: cloud, data, election, fqdn, insecure, journal, listen, log, outage, peers, site, sta_id, standby, storefront_keys_file, sync, tls, zone",
+			"f:8: elections: unknown key; known here: cloud, data, election, fqdn, insecure, journal, listen, log, outage, peer_relay, peers, site, sta_id, standby, storefront_keys_file, sync, tls, zone",
 		}},
 		{"insecure on an address that others reach", replace(insecureConnector, `client: "127.0.0.1:7480"`, `client: ":7480"`), []string{
 			`f:7: listen.client: ":7480" is not a loopback address; insecure: true is accepted on loopback addresses only`,

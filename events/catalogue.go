@@ -3,7 +3,7 @@ package events
 import "fmt"
 
 // Catalogue returns every kind of event, in order of number: 503–518 are about
-// syncs, 3001–3005 about the relay, 3501–3513 about election and outage, others
+// syncs, 3001–3007 about the relay, 3501–3513 about election and outage, others
 // are our own from 100.
 func Catalogue() []Kind { return catalogue[:] }
 
@@ -63,6 +63,8 @@ var catalogue = [...]Kind{
 	{3003, StateChanged, Info, "The state of this connector changed."},
 	{3004, CallStreamUp, Info, "The call stream to the cloud broker is up."},
 	{3005, CallStreamDown, Warning, "The call stream to the cloud broker is down; the cloud broker cannot reach desktops through this connector."},
+	{3006, PeerRelayStarted, Warning, "This connector does not reach the cloud broker itself, and a peer passes its requests on. Look at the network between this host and the cloud broker."},
+	{3007, PeerRelayEnded, Info, "Requests of this connector go to the cloud broker directly again, or no peer passes them on any more; then trouble follows."},
 	{3501, ElectionLost, Info, "This connector is no longer elected."},
 	{3502, OutageBegan, Warning, "An outage began: the elected secondary broker serves."},
 	{3503, OutageEnded, Info, "The outage is over: the cloud broker serves."},

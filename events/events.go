@@ -84,6 +84,8 @@ const (
 	StateChanged        Name = "state_changed"
 	CallStreamUp        Name = "call_stream_up"
 	CallStreamDown      Name = "call_stream_down"
+	PeerRelayStarted    Name = "peer_relay_started"
+	PeerRelayEnded      Name = "peer_relay_ended"
 	RegistrationRefused Name = "registration_refused"
 	MachineUsed         Name = "machine_used"
 	DiskFailed          Name = "disk_failed"

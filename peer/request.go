@@ -3,6 +3,7 @@ package peer
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -75,4 +76,14 @@ func encode(in any) (io.Reader, error) {
 		return nil, err
 	}
 	return bytes.NewReader(b), nil
+}
+
+// Way is how a peer is reached with requests: its URL, and the TLS that is good for
+// its name alone. known says that it is a peer.
+func (m *Mesh) Way(to site.FQDN) (url string, config *tls.Config, known bool) {
+	l := m.link(to)
+	if l == nil {
+		return "", nil, false
+	}
+	return l.url, clientTLS(m.o.TLS, to), true
 }

@@ -29,17 +29,18 @@ func TestACheckBegunBeforeTheTroubleDoesNotClearIt(t *testing.T) {
 // nothing is relayed that could succeed.
 func TestForgottenFailuresDoNotHoldUpRecovery(t *testing.T) {
 	now := time.Now()
-	r := &Relay{judge: newJudge(now, time.Hour)}
+	book := newJudge(now, time.Hour)
+	r := &Relay{route: &route{judge: book}}
 	for i := range 20 {
 		q := request{kind: Launch, target: "/storefront/v1/sessions", body: []byte(`{"user":"u` + string(rune('a'+i)) + `"}`)}
-		r.judge.relayed(now, q, "no answer")
+		book.relayed(now, q, "no answer")
 	}
-	r.judge.stream(now, true, "")
-	if h := r.judge.checked(now, now, ""); h.Healthy {
+	book.stream(now, true, "")
+	if h := book.checked(now, now, ""); h.Healthy {
 		t.Fatal("twenty failures of one kind do not count")
 	}
 	r.Forget()
-	if h := r.judge.checked(now, now, ""); !h.Healthy {
+	if h := book.checked(now, now, ""); !h.Healthy {
 		t.Errorf("after they were forgotten: %s", h.Reason)
 	}
 }

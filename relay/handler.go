@@ -53,25 +53,35 @@ func unread(err error) error {
 // noticed however impatient the callers are.
 func (r *Relay) relay(in *http.Request, q request) (answer, error) {
 	timeout := r.o.Timeout()
-	a, err := r.ask(context.WithoutCancel(in.Context()), timeout, q, in.Header)
+	used := r.way().route
+	a, err := r.ask(context.WithoutCancel(in.Context()), timeout, used, q, in.Header)
 	if q.dry() {
 		return a, err
 	}
 	if err == nil {
-		r.locked(func(j *judge) { j.relayed(time.Now(), q, "") })
+		r.note(used, q, "")
 		return a, nil
 	}
 	reason := fmt.Sprintf("relaying %s: %v", q.kind, err)
-	r.locked(func(j *judge) { j.relayed(time.Now(), q, reason) })
-	r.o.OnTrouble(q.kind, reason)
+	if r.note(used, q, reason) {
+		r.o.OnTrouble(q.kind, reason)
+	}
 	return a, err
 }
 
+// note books how a request ended, and reports whether requests still go that way.
+func (r *Relay) note(used *route, q request, reason string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	used.judge.relayed(time.Now(), q, reason)
+	return used == r.route
+}
+
 // ask sends one request and reads the answer, within the timeout.
-func (r *Relay) ask(ctx context.Context, timeout time.Duration, q request, from http.Header) (answer, error) {
+func (r *Relay) ask(ctx context.Context, timeout time.Duration, to *route, q request, from http.Header) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	resp, err := r.o.Cloud.Forward(ctx, q.method, q.target, r.header(from), q.body)
+	resp, err := to.cloud.Forward(ctx, q.method, q.target, r.header(from), q.body)
 	if err == nil {
 		var a answer
 		if a, err = readAnswer(resp); err == nil {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"understudy/site"
 )
 
 // Health is how the cloud broker looks from here, as of the latest check.
@@ -20,6 +22,8 @@ type Health struct {
 	Reason string
 	// CallStream says that the call stream is up.
 	CallStream bool
+	// Via is the peer through which requests go; empty: they go directly.
+	Via site.FQDN
 	// Trouble is the latest trouble, if there was any.
 	Trouble *Trouble
 }
@@ -102,6 +106,11 @@ func (j *judge) checked(begun, now time.Time, asked string) Health {
 	if reason == "" {
 		reason = j.doubt(now)
 	}
+	return j.conclude(begun, now, reason)
+}
+
+// conclude notes the outcome of a check; reason is empty for a good one.
+func (j *judge) conclude(begun, now time.Time, reason string) Health {
 	healthy := reason == ""
 	if healthy {
 		reason = "the cloud broker answers"

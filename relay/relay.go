@@ -42,10 +42,18 @@ type Cloud interface {
 type Options struct {
 	Env   env.Env
 	Cloud Cloud
+	// Peers, if set, names the peers that reach the cloud broker directly and pass
+	// requests on (NEW-03), the best first; Through is the cloud broker as it is asked
+	// through one of them, or nil.
+	Peers   func() []site.FQDN
+	Through func(peer site.FQDN) Cloud
 	// Call carries out one of the cloud broker's calls in the zone.
 	Call func(ctx context.Context, c wire.Call) wire.CallAnswer
 	// Term is the zone's; the cloud broker hears it with everything we send.
 	Term func() uint64
+	// Self is this connector, and Pass passes on what a peer asks; nil: nothing is.
+	Self site.FQDN
+	Pass func(ctx context.Context, p wire.Passed) (*http.Response, error)
 	// Authority is the STA authority id of this connector.
 	Authority string
 	// Interval is the time between checks and Timeout how long a relayed request
@@ -69,6 +77,8 @@ type Options struct {
 	OnCheck   func()
 	// OnAnswer hears of each relayed request that was answered, once the answer is out.
 	OnAnswer func(x Exchange)
+	// OnRoute hears, after OnCheck would, when requests go another way than before.
+	OnRoute func(from, to site.FQDN, reason string)
 }
 
 func (o Options) validate() error {
@@ -77,6 +87,8 @@ func (o Options) validate() error {
 		return errors.New("relay: Cloud is missing")
 	case o.Call == nil:
 		return errors.New("relay: Call is missing")
+	case (o.Peers == nil) != (o.Through == nil):
+		return errors.New("relay: Peers and Through go together")
 	case o.Try < 0 || o.KeepAlive < 0 || o.Grace < 0:
 		return fmt.Errorf("relay: Try %s, KeepAlive %s or Grace %s is negative", o.Try, o.KeepAlive, o.Grace)
 	}
@@ -93,6 +105,12 @@ func (o Options) withDefaults() Options {
 	o.OnCheck = orElseDo(o.OnCheck)
 	if o.OnAnswer == nil {
 		o.OnAnswer = func(Exchange) {}
+	}
+	if o.Peers == nil {
+		o.Peers = func() []site.FQDN { return nil }
+	}
+	if o.OnRoute == nil {
+		o.OnRoute = func(site.FQDN, site.FQDN, string) {}
 	}
 	if o.Healthy == nil {
 		o.Healthy = func() (site.FQDN, string) { return "", "" }
@@ -132,9 +150,20 @@ type Relay struct {
 	o      Options
 	check  chan struct{} // a check is wanted now
 	redial chan struct{} // the cloud broker is there: no more waiting
+	slots  chan struct{} // one taken by each request that is passed on for a peer
+	direct *route
 
-	mu    sync.Mutex // guards judge
-	judge *judge
+	// Of the checks: the peer that was asked last and was of no use, and when the direct
+	// way is taken back.
+	tried site.FQDN
+	back  comeback
+	// doubted says that the check before found nothing wrong but what was known besides.
+	doubted bool
+
+	mu    sync.Mutex // guards all below, and what routes know
+	route *route     // how requests go
+	left  context.Context
+	leave context.CancelFunc // ends left
 }
 
 // New returns a relay that has checked nothing yet. It starts nothing.
@@ -143,10 +172,13 @@ func New(o Options) (*Relay, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	return &Relay{
-		o: o, check: make(chan struct{}, 1), redial: make(chan struct{}, 1),
-		judge: newJudge(time.Now(), o.Grace),
-	}, nil
+	direct := &route{cloud: o.Cloud, judge: newJudge(time.Now(), o.Grace)}
+	r := &Relay{
+		o: o, check: make(chan struct{}, 1), redial: make(chan struct{}, 1), slots: make(chan struct{}, maxPassed),
+		direct: direct, route: direct,
+	}
+	r.left, r.leave = context.WithCancel(context.Background())
+	return r, nil
 }
 
 // Run checks the cloud broker and keeps the call stream up until ctx ends, and
@@ -169,17 +201,28 @@ func (r *Relay) Forget() {
 	r.locked(func(j *judge) { clear(j.windows) })
 }
 
-// Health is what the latest check said.
+// Health is what the latest check said of the way that requests go.
 func (r *Relay) Health() Health {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.judge.health
+	return r.health()
 }
 
+// health is called with the lock held.
+func (r *Relay) health() Health {
+	h := r.route.judge.health
+	h.Via = r.route.via
+	if h.Via != "" {
+		h.Reason = fmt.Sprintf("through %s: %s; directly: %s", h.Via, h.Reason, r.direct.judge.health.Reason)
+	}
+	return h
+}
+
+// locked shows the book of the way that requests go.
 func (r *Relay) locked(do func(j *judge)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	do(r.judge)
+	do(r.route.judge)
 }
 
 func notify(c chan struct{}) {

@@ -30,11 +30,16 @@ const (
 func (r *Relay) keepStream(ctx context.Context) {
 	wait := firstWait
 	for r.o.Env.Gate(ctx) == nil {
-		wasUp, err := r.stream(ctx)
+		used := r.way()
+		wasUp, err := r.stream(ctx, used)
 		if ctx.Err() != nil {
 			return
 		}
-		r.streamIs(false, err.Error(), wasUp)
+		r.streamIs(used.route, false, err.Error(), wasUp)
+		if used.left.Err() != nil {
+			wait = firstWait
+			continue
+		}
 		if wasUp {
 			wait = firstWait
 		}
@@ -47,23 +52,26 @@ func (r *Relay) keepStream(ctx context.Context) {
 }
 
 // streamIs notes that the stream is up or down; only a change is told.
-func (r *Relay) streamIs(up bool, reason string, changed bool) {
-	r.locked(func(j *judge) { j.stream(time.Now(), up, reason) })
+func (r *Relay) streamIs(used *route, up bool, reason string, changed bool) {
+	r.mu.Lock()
+	used.judge.stream(time.Now(), up, reason)
+	r.mu.Unlock()
 	if changed {
 		r.o.OnStream(up, reason)
 	}
 }
 
-// stream opens the call stream and serves it until it breaks. It counts as up
-// once the cloud broker has sent a first line.
-func (r *Relay) stream(ctx context.Context) (wasUp bool, err error) {
+// stream opens the call stream and serves it until it breaks, or requests go another
+// way. It counts as up once the cloud broker has sent a first line.
+func (r *Relay) stream(ctx context.Context, used taken) (wasUp bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	conn, err := r.o.Cloud.Calls(ctx)
+	defer context.AfterFunc(used.left, cancel)()
+	conn, err := used.cloud.Calls(ctx)
 	if err != nil {
 		return false, err
 	}
-	s := &stream{relay: r, conn: conn, answers: make(chan wire.CallAnswer), slots: make(chan struct{}, maxCalls)}
+	s := &stream{relay: r, route: used.route, conn: conn, answers: make(chan wire.CallAnswer), slots: make(chan struct{}, maxCalls)}
 	stop := context.AfterFunc(ctx, s.close)
 	defer stop()
 	var running sync.WaitGroup
@@ -78,6 +86,7 @@ func (r *Relay) stream(ctx context.Context) (wasUp bool, err error) {
 // stream is one open call stream.
 type stream struct {
 	relay   *Relay
+	route   *route
 	conn    io.ReadWriteCloser
 	answers chan wire.CallAnswer
 	slots   chan struct{} // one taken by each call in flight
@@ -113,7 +122,7 @@ func (s *stream) read(ctx context.Context, running *sync.WaitGroup) error {
 func (s *stream) first() {
 	if !s.up {
 		s.up = true
-		s.relay.streamIs(true, "the call stream is up", true)
+		s.relay.streamIs(s.route, true, s.route.named("the call stream is up"), true)
 	}
 }
 

@@ -130,6 +130,8 @@ type HealthStatus struct {
 	At         time.Time `json:"at,omitzero"`
 	Reason     string    `json:"reason"`
 	CallStream bool      `json:"call_stream"`
+	// Via is the peer through which requests go; empty: directly.
+	Via site.FQDN `json:"via,omitempty"`
 }
 
 // SnapshotStatus is one generation of the local copy of the site.
@@ -174,19 +176,21 @@ type GateStatus struct {
 // PeerStatus is one connector of the zone, this one included
 // (GET /admin/v1/peers).
 type PeerStatus struct {
-	FQDN      site.FQDN     `json:"fqdn"`
-	Self      bool          `json:"self"`
-	Heard     bool          `json:"heard"`
-	Link      string        `json:"link"` // self | up | lost | stopped | refused | never
-	Reason    string        `json:"reason,omitempty"`
-	Since     time.Time     `json:"since,omitzero"`
-	State     zone.State    `json:"state,omitempty"`
-	Elected   site.FQDN     `json:"elected,omitempty"`
-	Serving   bool          `json:"serving"`
-	CanServe  bool          `json:"can_serve"`
-	WhyNot    string        `json:"why_not,omitempty"`
-	Healthy   bool          `json:"healthy"`
-	Health    string        `json:"health,omitempty"`
+	FQDN     site.FQDN  `json:"fqdn"`
+	Self     bool       `json:"self"`
+	Heard    bool       `json:"heard"`
+	Link     string     `json:"link"` // self | up | lost | stopped | refused | never
+	Reason   string     `json:"reason,omitempty"`
+	Since    time.Time  `json:"since,omitzero"`
+	State    zone.State `json:"state,omitempty"`
+	Elected  site.FQDN  `json:"elected,omitempty"`
+	Serving  bool       `json:"serving"`
+	CanServe bool       `json:"can_serve"`
+	WhyNot   string     `json:"why_not,omitempty"`
+	Healthy  bool       `json:"healthy"`
+	Health   string     `json:"health,omitempty"`
+	// Via is the peer through which it reaches the cloud broker; empty: directly.
+	Via       site.FQDN     `json:"via,omitempty"`
 	Config    site.Version  `json:"config"`
 	ConfigAge site.Duration `json:"config_age"`
 	Version   string        `json:"version,omitempty"`

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 
 	"understudy/site"
 )
@@ -31,4 +33,17 @@ type CallAnswer struct {
 type CloudHealth struct {
 	Site    string       `json:"site"`
 	Version site.Version `json:"version"`
+}
+
+// Passed is what a connector passes on to the cloud broker for a peer (NEW-03).
+type Passed struct {
+	Peer   site.FQDN
+	Method string
+	Target string // path and query
+	Header http.Header
+	Body   io.Reader
+	// Stream says that the answer may take long: the configuration.
+	Stream bool
+	// Calls says that it is the peer's call stream, both directions of which stay open.
+	Calls bool
 }

@@ -40,6 +40,10 @@ type Facts struct {
 	Checked      bool   `json:"checked"`
 	Healthy      bool   `json:"healthy"`
 	HealthReason string `json:"health_reason,omitempty"`
+	// Via is the peer through which it is healthy; empty: directly. Relays says that
+	// it reaches the cloud broker directly, and passes requests of peers on (NEW-03).
+	Via    site.FQDN `json:"via,omitempty"`
+	Relays bool      `json:"relays,omitempty"`
 
 	// Heard is whom it hears, with what each last said of itself.
 	Heard    []Heard   `json:"heard"`

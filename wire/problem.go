@@ -55,6 +55,8 @@ const (
 	CodeJournalFull      = "journal_full"
 	CodeStaleTerm        = "stale_term"
 	CodeTooMany          = "too_many_requests"
+	CodeNotDirect        = "not_direct"
+	CodeRelayedTwice     = "relayed_twice"
 )
 
 // Bounds of what a problem from elsewhere says: bytes of its code, seconds to wait.

@@ -28,7 +28,11 @@ const (
 	HeaderConnector = "Understudy-Connector"
 	// HeaderAuthority is the relaying connector's STA authority id, which the
 	// launch answer names so that a gateway asks that connector.
-	HeaderAuthority   = "Understudy-Authority"
+	HeaderAuthority = "Understudy-Authority"
+	// HeaderVia names the peer that passes a request on for the connector in
+	// HeaderConnector (NEW-03). What carries it is never passed on again; an answer
+	// that carries it is the cloud broker's and not that peer's own.
+	HeaderVia         = "Understudy-Via"
 	HeaderIdempotency = "Idempotency-Key"
 )
 

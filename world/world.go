@@ -64,6 +64,8 @@ type Options struct {
 	AdminPort string
 	// Misbehave, if set, stands between the cloud broker and who asks it.
 	Misbehave func(http.Handler) http.Handler
+	// NoPeerRelay leaves connectors without the help of their peers.
+	NoPeerRelay bool
 	// NoSync leaves out the fsyncs of desktops.
 	NoSync bool
 }
@@ -287,7 +289,7 @@ func (w *World) StartConnector(ctx context.Context, name site.FQDN) error {
 		Env: place.Env(), Version: w.o.Version, Site: w.o.Site.Name, FQDN: name, Zone: c.Zone, Data: w.Dir(string(name)),
 		Cloud:    agent.Cloud{URL: w.CloudURL(), Token: w.token},
 		Listen:   agent.Listen{Client: host(c.ClientURL), Peer: host(c.PeerURL), Admin: w.adminListen(c)},
-		Insecure: true, SyncInterval: w.o.SyncInterval, Peers: w.index.Connectors(c.Zone), Logger: w.o.Logger(string(name)),
+		Insecure: true, PeerRelay: !w.o.NoPeerRelay, SyncInterval: w.o.SyncInterval, Peers: w.index.Connectors(c.Zone), Logger: w.o.Logger(string(name)),
 	})
 	if err != nil {
 		return fmt.Errorf("start %s: %w", name, err)

@@ -117,9 +117,9 @@ func names(w *world.World) []site.FQDN {
 }
 
 // LHC-05, LHC-11, LHC-12, LHC-13, LHC-14, LHC-15: what the relay sees, and the health of all connectors decides,
-// for entering and for leaving.
+// for entering and for leaving, where no peer helps another.
 func TestTheWholeZoneDecides(t *testing.T) {
-	w, _ := start(t, nil)
+	w, _ := startAs(t, nil, func(o *world.Options) { o.NoPeerRelay = true })
 	all := names(w)
 
 	w.BlockCloud(all[2])

@@ -40,6 +40,7 @@ func relayNeedsConnector(ctx context.Context, t *trial) error {
 	for name, header := range map[string]http.Header{
 		"an unknown connector": {wire.HeaderConnector: {"nobody.contract.example"}},
 		"another zone":         {wire.HeaderZone: {"no-such-zone"}},
+		"an unknown peer":      {wire.HeaderVia: {"nobody.contract.example"}},
 	} {
 		q := ask{as: t.connector, method: http.MethodGet, target: registrationsPath + "/x", header: header}
 		if err := q.refused(ctx, http.StatusForbidden, wire.CodeNotInZone); err != nil {

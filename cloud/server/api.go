@@ -121,11 +121,29 @@ func (s *Server) asks(r *http.Request, name string) (site.Connector, error) {
 	if !ok {
 		return c, wire.Problemf(http.StatusForbidden, wire.CodeNotInZone, "%q is not a connector of the site", name)
 	}
+	speaker, err := speaks(r, index, c)
+	if err != nil {
+		return c, err
+	}
 	own := site.Canonical(holder(r.Context()).Name)
-	if _, bound := index.Connector(own); bound && own != c.FQDN {
+	if _, bound := index.Connector(own); bound && own != speaker {
 		return c, wire.Problemf(http.StatusForbidden, wire.CodeForbidden, "the token is that of connector %s", own)
 	}
 	return c, nil
+}
+
+// speaks is whose token a request of the connector carries: its own, or that of the
+// peer which passes it on (NEW-03). A peer speaks for connectors of its own zone only.
+func speaks(r *http.Request, index *site.Index, c site.Connector) (site.FQDN, error) {
+	via := r.Header.Get(wire.HeaderVia)
+	if via == "" {
+		return c.FQDN, nil
+	}
+	peer, ok := index.Connector(site.Canonical(via))
+	if !ok || peer.Zone != c.Zone || peer.FQDN == c.FQDN {
+		return "", wire.Problemf(http.StatusForbidden, wire.CodeNotInZone, "%q is no peer of connector %s", via, c.FQDN)
+	}
+	return peer.FQDN, nil
 }
 
 // getHealth reads the store and knows whether it can be written: a broker that

@@ -36,7 +36,7 @@ func (a *app) connectorOptions(c *config.Connector) (agent.Options, error) {
 		Cloud:    agent.Cloud{URL: c.Cloud.URL, Timeout: c.Cloud.Timeout.D()},
 		Listen:   agent.Listen{Client: c.Listen.Client, Peer: c.Listen.Peer, Admin: c.Listen.Admin},
 		Insecure: c.Insecure, STA: c.STAID, SyncInterval: c.Sync.Interval.D(), Settings: c.Settings(), Peers: c.Connectors(),
-		JournalLimit: c.Journal.Limit, Logger: logger,
+		PeerRelay: *c.PeerRelay, JournalLimit: c.Journal.Limit, Logger: logger,
 	}
 	if o.Cloud.Token, err = optional(c.Cloud.TokenFile); err != nil {
 		return o, err

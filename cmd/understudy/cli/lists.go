@@ -49,6 +49,7 @@ type column struct {
 func partColumns(peers []wire.PeerStatus) []column {
 	var shown []column
 	for _, c := range []column{
+		{"CLOUD VIA", func(p wire.PeerStatus) string { return orDash(string(p.Via)) }},
 		{"NAMES", func(p wire.PeerStatus) string { return orDash(p.Vote) }},
 		{"STANDBY", func(p wire.PeerStatus) string { return mark(p.Standby) }},
 		{"DRAINING", func(p wire.PeerStatus) string { return mark(p.Draining) }},

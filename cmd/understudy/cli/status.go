@@ -172,6 +172,9 @@ func health(s *screen, h wire.HealthStatus) string {
 	if h.CallStream {
 		stream = "up"
 	}
+	if h.Via != "" {
+		word += s.warn(" through " + string(h.Via))
+	}
 	return fmt.Sprintf("%s, checked %s, call stream %s", word, s.ago(h.At), stream)
 }
 
