@@ -70,12 +70,17 @@ func (r *run) whyNotHandedBack() string {
 	if r.plan.Shape.CloudAway {
 		return ""
 	}
+	somebodyLeft := slices.ContainsFunc(r.world.Connectors(), func(c site.Connector) bool { return r.isGone(c.FQDN) })
 	for _, c := range r.world.Connectors() {
+		if r.isGone(c.FQDN) {
+			continue
+		}
 		if r.isDown(string(c.FQDN)) {
 			return string(c.FQDN) + " is down"
 		}
-		if j := r.world.Agent(c.FQDN).Status().Journal; j.HandedBack < j.Records {
-			return fmt.Sprintf("%s has handed back %d of %d records (%s)", c.FQDN, j.HandedBack, j.Records, j.Trouble)
+		j := r.world.Agent(c.FQDN).Status().Journal
+		if j.HandedBack < j.Records || somebodyLeft && j.Copies > 0 {
+			return fmt.Sprintf("%s has handed back %d of %d records, and %d copies not (%s)", c.FQDN, j.HandedBack, j.Records, j.Copies, j.Trouble)
 		}
 	}
 	return ""
