@@ -252,3 +252,13 @@ func (m *mirror) status(t mirrorTarget) wire.MirrorStatus {
 	}
 	return out
 }
+
+// copied shows the copy as it is.
+func (m *mirror) copied() Copy {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.shadow == nil {
+		return Copy{}
+	}
+	return Copy{Outage: m.shadow.outage, Whole: m.coming == nil, Items: itemsOf(m.shadow.engine)}
+}

@@ -2,10 +2,12 @@ package agent
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"understudy/broker"
 	"understudy/site"
+	"understudy/wire"
 	"understudy/zone"
 )
 
@@ -57,3 +59,38 @@ func (a *Agent) Observe() Observed {
 
 // Journal returns the durable records of this connector.
 func (a *Agent) Journal(ctx context.Context) ([]broker.Record, error) { return a.state.Journal(ctx) }
+
+// Held says up to which record the disk of this connector has each journal, its own
+// and those of others.
+func (a *Agent) Held() map[string]uint64 {
+	last, _ := a.state.Held()
+	return last
+}
+
+// Contained are the records that the snapshot in use contains, by journal.
+func (a *Agent) Contained() []wire.ContainedRecord {
+	_, records := a.containedRecords()
+	return records
+}
+
+// Copy is what a connector has of an outage's state: its own where it serves, else
+// what it has mirrored.
+type Copy struct {
+	Outage string
+	// Whole says that nothing was missing when it was last told.
+	Whole bool
+	Items []broker.Item
+}
+
+// Copy shows what this connector has of the present outage's state.
+func (a *Agent) Copy() Copy {
+	if s := a.stance.Load().serving; s != nil {
+		return Copy{Outage: s.outage, Whole: true, Items: itemsOf(s.engine)}
+	}
+	return a.mirror.copied()
+}
+
+func itemsOf(e *broker.Engine) []broker.Item {
+	tail, _ := e.Tail(time.Now(), 0, math.MaxInt)
+	return tail.Items
+}

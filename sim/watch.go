@@ -32,6 +32,10 @@ type watch struct {
 	// probe is when every connector is asked again, impostor every desktop.
 	probe, impostor time.Time
 	asking          map[site.FQDN]time.Time // since when a connector has been starting
+	// compare is when copies are compared next, differ since when something differs.
+	compare time.Time
+	differ  map[string]time.Time
+	ghosts  ghosts
 
 	mu       sync.Mutex // guards what follows
 	broke    []Violation
@@ -57,6 +61,7 @@ func newWatch(r *run) *watch {
 	return &watch{
 		run: r, next: time.Now(), zones: map[string]*sight{}, moves: newMoves(), asking: map[site.FQDN]time.Time{}, orders: map[string]standing{}, underWay: map[string]int{}, last: map[site.FQDN]agent.Observed{}, held: map[string]desktop.Holding{}, highest: map[site.FQDN]uint64{},
 		since: map[string]time.Time{}, told: map[string]bool{}, versions: map[string]bool{}, boots: map[string]bool{}, ends: map[string]bool{}, offices: map[string]*office{}, kept: newKept(),
+		ghosts: ghosts{since: map[string]time.Time{}, held: map[string]time.Time{}},
 	}
 }
 

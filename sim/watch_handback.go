@@ -21,9 +21,19 @@ type named struct {
 type kept struct {
 	seen  map[named]broker.Record
 	count map[site.FQDN]int
+	// owner is who made a journal's records.
+	owner map[string]site.FQDN
 }
 
-func newKept() *kept { return &kept{seen: map[named]broker.Record{}, count: map[site.FQDN]int{}} }
+func newKept() *kept {
+	return &kept{seen: map[named]broker.Record{}, count: map[site.FQDN]int{}, owner: map[string]site.FQDN{}}
+}
+
+// handBack is what the rule says at any time.
+func (w *watch) handBack(v *view) {
+	w.records(v)
+	w.liveSessions(v)
+}
 
 // records looks into the journals that have changed.
 func (w *watch) records(v *view) {
@@ -36,8 +46,40 @@ func (w *watch) records(v *view) {
 		if err != nil {
 			continue // it stops; what it has is there when it runs again
 		}
+		w.forgotten(name, list)
 		for _, r := range list {
-			w.kept.seen[named{r.Journal, r.Sequence}] = r
+			w.named(name, r)
+		}
+	}
+}
+
+// named: a name is of one record for ever.
+func (w *watch) named(by site.FQDN, r broker.Record) {
+	name := named{r.Journal, r.Sequence}
+	was, known := w.kept.seen[name]
+	if known && (was.Kind != r.Kind || was.Session != r.Session || was.Machine != r.Machine || was.User != r.User) {
+		w.broken(ruleHandback, fmt.Sprintf("%s calls two records %d: %s of session %s, and %s of session %s", by, r.Sequence, was.Kind, was.Session, r.Kind, r.Session))
+	}
+	w.kept.seen[name], w.kept.owner[r.Journal] = r, by
+}
+
+// forgotten: what is not in the journal any more is in the snapshot in use.
+func (w *watch) forgotten(by site.FQDN, list []broker.Record) {
+	a := w.run.world.Agent(by)
+	id, contained := a.Status().Journal.ID, uint64(0)
+	for _, c := range a.Contained() {
+		if c.Journal == id {
+			contained = c.Sequence
+		}
+	}
+	there := map[uint64]bool{}
+	for _, r := range list {
+		there[r.Sequence] = true
+	}
+	for name, r := range w.kept.seen {
+		if name.journal == id && name.sequence > contained && !there[name.sequence] {
+			w.broken(ruleHandback, fmt.Sprintf("%s has forgotten record %d (%s of %s on %s); its snapshot contains those up to %d",
+				by, name.sequence, r.Kind, r.User, r.Machine, contained))
 		}
 	}
 }
@@ -104,13 +146,44 @@ func (w *watch) handedBack() {
 	}
 	for _, name := range w.kept.names() {
 		r := w.kept.seen[name]
-		if n := there[name]; n != 1 {
+		if n := there[name]; n != 1 && !w.leftWith(name) {
 			w.broken(ruleHandback, fmt.Sprintf("record %d of %s (%s of %s on %s) is %d times with the cloud broker",
 				name.sequence, r.Origin, r.Kind, r.User, r.Machine, n))
 		}
 	}
 	w.history(list)
 	w.assignments()
+	w.acknowledged(list)
+}
+
+// leftWith reports whether a record has gone for good with the one host that had it.
+func (w *watch) leftWith(name named) bool {
+	if !w.run.isGone(w.kept.owner[name.journal]) {
+		return false
+	}
+	for _, c := range w.run.world.Connectors() {
+		if !w.run.isDown(string(c.FQDN)) && w.run.world.Agent(c.FQDN).Held()[name.journal] >= name.sequence {
+			return false
+		}
+	}
+	return true
+}
+
+// acknowledged: a launch that a user was answered in an outage has come to the cloud
+// broker, unless a host with its record has gone for good.
+func (w *watch) acknowledged(list []wire.OutageRecord) {
+	there := map[string]bool{}
+	for _, r := range list {
+		there[r.Session] = true
+	}
+	w.mu.Lock()
+	answers := w.answers
+	w.mu.Unlock()
+	for _, a := range answers {
+		if a.outage && !a.Reconnected && !there[a.Session] && !slices.ContainsFunc(w.run.world.Connectors(), func(c site.Connector) bool { return w.run.isGone(c.FQDN) }) {
+			w.broken(ruleHandback, fmt.Sprintf("session %s of %s on %s was answered in an outage, and the cloud broker has no record of it", a.Session, a.user, a.Machine))
+		}
+	}
 }
 
 func (k *kept) names() []named {
@@ -156,7 +229,7 @@ func (w *watch) assignments() {
 	index := site.NewIndex(server.Site())
 	for _, name := range w.kept.names() {
 		r := w.kept.seen[name]
-		if r.Kind != broker.Assignment || reported[name] {
+		if r.Kind != broker.Assignment || reported[name] || w.leftWith(name) {
 			continue
 		}
 		if m, _ := index.Machine(r.Machine); site.UserKey(m.AssignedUser) != site.UserKey(r.User) {

@@ -172,6 +172,9 @@ func (s *Server) History(ctx context.Context) (map[wire.OutageRecord]int, error)
 	return s.store.OutageHistory(ctx)
 }
 
+// Sessions are those that the cloud broker knows of, for the same.
+func (s *Server) Sessions() []broker.SessionInfo { return s.engine.Sessions() }
+
 // Site is the site as it is published, for the same.
 func (s *Server) Site() *site.Site { return s.sites.Current().index.Site() }
 

@@ -1,0 +1,58 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// ghostAfter is how long a new session of the cloud broker may have none on its
+	// desktop, ghostBefore how long before that it may have ended there: what is on its
+	// way tells of it still.
+	ghostAfter  = 2 * time.Second
+	ghostBefore = 15 * time.Second
+)
+
+// ghosts is what the rule about live sessions remembers.
+type ghosts struct {
+	next time.Time
+	// since is when the cloud broker began to have a session, held when its desktop last
+	// had it.
+	since, held map[string]time.Time
+}
+
+// liveSessions: no session appears with the cloud broker that its desktop does not
+// have: those of outages are history.
+func (w *watch) liveSessions(v *view) {
+	for _, h := range v.desktops {
+		for _, s := range h.Sessions {
+			w.ghosts.held[s.ID] = v.now
+		}
+	}
+	if v.now.Before(w.ghosts.next) {
+		return
+	}
+	w.ghosts.next = v.now.Add(ghostAfter / 4)
+	since := map[string]time.Time{}
+	if !w.run.isDown(cloudName) {
+		for _, s := range w.run.world.Server().Sessions() {
+			begun, known := w.ghosts.since[s.ID]
+			if !known {
+				begun = v.now
+			}
+			since[s.ID] = begun
+			_, up := v.desktops[string(s.Machine)]
+			if up && s.State != "reserved" && v.now.Sub(begun) >= ghostAfter && w.neverHeld(s.ID, begun) {
+				w.broken(ruleHandback, fmt.Sprintf("session %s of %s is live with the cloud broker, and is not on %s", s.ID, s.User, s.Machine))
+			}
+		}
+	}
+	w.ghosts.since = since
+}
+
+// neverHeld reports whether a session had ended on its desktop long before it appeared,
+// if it ever was there, while nothing could be on its way for long.
+func (w *watch) neverHeld(session string, appeared time.Time) bool {
+	calm := appeared.Sub(w.run.quiet) > ghostBefore
+	return calm && appeared.Sub(w.ghosts.held[session]) > ghostBefore
+}
