@@ -60,6 +60,9 @@ func (a *Agent) Observe() Observed {
 // Journal returns the durable records of this connector.
 func (a *Agent) Journal(ctx context.Context) ([]broker.Record, error) { return a.state.Journal(ctx) }
 
+// Records returns the durable records that are kept here, those of others too.
+func (a *Agent) Records(ctx context.Context) ([]broker.Record, error) { return a.state.Records(ctx) }
+
 // Held says up to which record the disk of this connector has each journal, its own
 // and those of others.
 func (a *Agent) Held() map[string]uint64 {

@@ -38,7 +38,7 @@ func (w *watch) copies(v *view) {
 
 func (w *watch) compareAll(z string, serving site.FQDN, v *view, differ map[string]time.Time) {
 	source := w.run.world.Agent(serving)
-	has, held := source.Copy(), source.Held()
+	has, held := source.Copy(), w.lastKept(source)
 	for _, name := range w.zones[z].up {
 		if name == serving {
 			continue
@@ -93,6 +93,20 @@ func telling(items []broker.Item) []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// lastKept is the last record of each journal that a connector still has: what was
+// forgotten is with the cloud broker.
+func (w *watch) lastKept(a *agent.Agent) map[string]uint64 {
+	last := map[string]uint64{}
+	records, err := a.Records(w.run.ctx)
+	if err != nil {
+		return last // it stops
+	}
+	for _, r := range records {
+		last[r.Journal] = max(last[r.Journal], r.Sequence)
+	}
+	return last
 }
 
 // unheld are the journals of which a peer's disk lacks something.
