@@ -37,7 +37,7 @@ func (a *Agent) clientRoutes() http.Handler {
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(a.desktops)
-		r.Post("/vda/v1/registrations", a.by(relay.Register))
+		r.Post("/vda/v1/registrations", a.answer(a.vouched(a.relay.Handler(relay.Register))))
 		r.Get("/vda/v1/registrations/{lease}", a.by(relay.Lookup))
 		r.Put("/vda/v1/registrations/{lease}", a.by(relay.Heartbeat))
 		r.Delete("/vda/v1/registrations/{lease}", a.by(relay.Unregister))
@@ -47,8 +47,9 @@ func (a *Agent) clientRoutes() http.Handler {
 }
 
 // by answers by the stance, relayed as one kind of request.
-func (a *Agent) by(kind relay.Kind) http.HandlerFunc {
-	relayed := a.relay.Handler(kind)
+func (a *Agent) by(kind relay.Kind) http.HandlerFunc { return a.answer(a.relay.Handler(kind)) }
+
+func (a *Agent) answer(relayed http.Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, relayed) }
 }
 

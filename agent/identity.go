@@ -11,26 +11,32 @@ import (
 	"understudy/wire"
 )
 
-// desktops checks who registers before anything is relayed or brokered: with TLS
-// the certificate names the machine, and the callback is the machine's own name.
-// A lease needs no more: it is a secret.
+// desktops lets desktops in: with TLS they show a certificate.
 func (a *Agent) desktops(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := a.admitDesktop(w, r); err != nil {
-			wire.WriteError(w, err)
+		if a.o.TLS.Client != nil && (r.TLS == nil || len(r.TLS.VerifiedChains) == 0) {
+			wire.WriteError(w, wire.NewProblem(http.StatusForbidden, wire.CodeForbidden, "a desktop shows a client certificate"))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-func (a *Agent) admitDesktop(w http.ResponseWriter, r *http.Request) error {
-	if a.o.TLS.Client != nil && (r.TLS == nil || len(r.TLS.VerifiedChains) == 0) {
-		return wire.NewProblem(http.StatusForbidden, wire.CodeForbidden, "a desktop shows a client certificate")
-	}
-	if r.Method != http.MethodPost || r.URL.Path != "/vda/v1/registrations" {
-		return nil
-	}
+// vouched checks who registers before it is relayed; the secondary broker checks by
+// itself, where it has the registration in hand. With TLS the certificate names the
+// machine, and the callback is the machine's own name. A lease needs no more: it is
+// a secret.
+func (a *Agent) vouched(relayed http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := a.vouch(w, r); err != nil {
+			wire.WriteError(w, err)
+			return
+		}
+		relayed.ServeHTTP(w, r)
+	})
+}
+
+func (a *Agent) vouch(w http.ResponseWriter, r *http.Request) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, wire.MaxRegistration))
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return wire.Problemf(http.StatusRequestEntityTooLarge, wire.CodeTooLarge, "a registration is at most %d bytes", tooLarge.Limit)

@@ -14,8 +14,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/sirupsen/logrus"
 
+	"understudy/broker"
 	"understudy/env"
 	"understudy/events"
 	"understudy/site"
@@ -82,26 +84,55 @@ func TestWhoMayRegister(t *testing.T) {
 			if c.tls {
 				a.o.TLS.Client = &tls.Config{MinVersion: tls.VersionTLS13}
 			}
-			body, err := json.Marshal(wire.Registration{Machine: machine, Callback: c.callback})
+			body, err := json.Marshal(wire.Registration{Machine: machine, Zone: "berlin", Capacity: 1, Callback: c.callback})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got := a.register(t, bytes.NewReader(body), c.shown, body); got != c.status {
-				t.Errorf("status %d, want %d", got, c.status)
+				t.Errorf("relayed: status %d, want %d", got, c.status)
+			}
+			if got := a.brokered(t, body, c.shown); got != c.status {
+				t.Errorf("brokered: status %d, want %d", got, c.status)
 			}
 		})
 	}
+}
+
+// brokered sends a registration of ws1 to a secondary broker; 200 stands for a lease.
+func (a *Agent) brokered(t testing.TB, body []byte, state *tls.ConnectionState) int {
+	t.Helper()
+	a.list.Store(&wire.ConnectorList{})
+	a.stance.Store(&stance{})
+	a.journal = &journal{}
+	desks, err := a.newDesks(broker.New(broker.Options{}, site.NewIndex(&site.Site{
+		Zones: []site.Zone{{Name: "berlin"}}, Groups: []site.DeliveryGroup{{Name: "g", Kind: site.Pooled, Zones: []string{"berlin"}}},
+		Machines: []site.Machine{{Name: "ws1.example.test", Zone: "berlin", Group: "g"}},
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	router := chi.NewRouter()
+	router.Use(a.desktops)
+	desks.Routes(router)
+	r := httptest.NewRequest(http.MethodPost, "/vda/v1/registrations", bytes.NewReader(body))
+	r.TLS = state
+	w := httptest.NewRecorder()
+	router.ServeHTTP(w, r)
+	if w.Code == http.StatusCreated {
+		return http.StatusOK
+	}
+	return w.Code
 }
 
 // register sends a registration past the check, and returns the status of what
 // comes out; what goes on must still have its body.
 func (a *Agent) register(t testing.TB, body io.Reader, state *tls.ConnectionState, want []byte) int {
 	t.Helper()
-	h := a.desktops(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	h := a.desktops(a.vouched(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if got, err := io.ReadAll(r.Body); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("the body that goes on is %q (%v), want %q", got, err, want)
 		}
-	}))
+	})))
 	r := httptest.NewRequest(http.MethodPost, "/vda/v1/registrations", body)
 	r.TLS = state
 	w := httptest.NewRecorder()

@@ -35,11 +35,11 @@ type journal struct {
 // Record keeps the durable ones; its error means that nothing may be answered.
 func (j *journal) Record(ctx context.Context, records []broker.Record) error {
 	var durable []broker.Record
-	for _, r := range records {
-		if r.Durable() {
-			durable = append(durable, r)
+	for i := range records {
+		if records[i].Durable() {
+			durable = append(durable, records[i])
 		}
-		j.tell(r)
+		j.tell(&records[i])
 	}
 	if len(durable) == 0 {
 		return nil
@@ -67,15 +67,18 @@ func (j *journal) refuse(err error) error {
 	return fmt.Errorf("%w: %w", p, err)
 }
 
-func (j *journal) tell(r broker.Record) {
-	fields := logrus.Fields{"machine": string(r.Machine), "session": r.Session, "user": r.User}
+func (j *journal) tell(r *broker.Record) {
 	switch r.Kind {
 	case broker.UsedMark:
 		if r.Used {
-			j.log.raise(events.MachineUsed, cmp.Or(r.Reason, string(r.Machine)+" was used"), fields)
+			j.raise(events.MachineUsed, cmp.Or(r.Reason, string(r.Machine)+" was used"), r)
 		}
 	case broker.Conflicting:
-		j.log.raise(events.AssignmentConflict, r.Reason, fields)
+		j.raise(events.AssignmentConflict, r.Reason, r)
 	case broker.Launched, broker.LoggedOff, broker.Assignment, broker.Registered, broker.Dropped, broker.Withdrawn:
 	}
+}
+
+func (j *journal) raise(name events.Name, reason string, r *broker.Record) {
+	j.log.raise(name, reason, logrus.Fields{"machine": string(r.Machine), "session": r.Session, "user": r.User})
 }

@@ -339,8 +339,9 @@ func (a *Agent) sweep(now time.Time) {
 		return
 	}
 	a.swept = now
-	for _, r := range a.serving.engine.Expire(now) {
-		a.journal.tell(r)
+	ended := a.serving.engine.Expire(now)
+	for i := range ended {
+		a.journal.tell(&ended[i])
 	}
 }
 

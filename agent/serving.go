@@ -37,12 +37,7 @@ func (a *Agent) newServing(outage string, engine *broker.Engine) (*serving, erro
 	a.peaks.recall(engine)
 	made := &serving{outage: outage, engine: engine, publication: a.newPublication(outage, engine)}
 	caller := vda.Caller{Client: a.callbacks}
-	desks, err := vda.New(vda.Options{
-		Engine: engine, Recorder: a.journal, Rand: a.o.Env.Rand("leases"),
-		Connectors: func(string) []string { return a.connectorURLs() },
-		OnTerm:     func(_ string, term uint64) { a.sawTerm(term) },
-		OnRefused:  a.refusedRegistration,
-	})
+	desks, err := a.newDesks(engine)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +53,17 @@ func (a *Agent) newServing(outage string, engine *broker.Engine) (*serving, erro
 	fronts.Routes(router)
 	made.handler = router
 	return made, nil
+}
+
+// newDesks makes the registration API over an engine. Who registers is checked as
+// vouched does it.
+func (a *Agent) newDesks(engine *broker.Engine) (*vda.API, error) {
+	return vda.New(vda.Options{
+		Engine: engine, Recorder: a.journal, Rand: a.o.Env.Rand("leases"),
+		Connectors:    func(string) []string { return a.connectorURLs() },
+		OnTerm:        func(_ string, term uint64) { a.sawTerm(term) },
+		CheckCallback: a.checkRegistration, OnRefused: a.refusedRegistration,
+	})
 }
 
 // connectorURLs are the client URLs of the zone's connectors, for leases.

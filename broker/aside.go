@@ -88,6 +88,9 @@ func (e *Engine) alive(h *host) {
 
 // comeBack ends it. The caller places the host.
 func (e *Engine) comeBack(h *host) {
+	if h.aside == (aside{}) {
+		return
+	}
 	e.leavePool(h)
 	e.asides.drop(h)
 	h.aside = aside{}

@@ -83,14 +83,25 @@ func (e *Engine) chose(h *host) {
 }
 
 func lessLoaded(a, b *host) bool {
-	return cmp.Or(cmp.Compare(a.index, b.index), byTurn(a, b)) < 0
+	if a.index != b.index {
+		return a.index < b.index
+	}
+	return byTurn(a, b)
 }
 
-func firstInTurn(a, b *host) bool { return cmp.Or(cmp.Compare(a.pass, b.pass), byTurn(a, b)) < 0 }
+func firstInTurn(a, b *host) bool {
+	if a.pass != b.pass {
+		return a.pass < b.pass
+	}
+	return byTurn(a, b)
+}
 
 // fewestSessions compares the sessions for each unit of weight.
 func fewestSessions(a, b *host) bool {
-	return cmp.Or(cmp.Compare(a.count*b.machine.Weight, b.count*a.machine.Weight), byTurn(a, b)) < 0
+	if x, y := a.count*b.machine.Weight, b.count*a.machine.Weight; x != y {
+		return x < y
+	}
+	return byTurn(a, b)
 }
 
 // fullest has no rotation: the next empty host is opened only when all open ones are
@@ -100,6 +111,9 @@ func fullest(a, b *host) bool {
 		cmp.Compare(a.machine.Name, b.machine.Name)) < 0
 }
 
-func byTurn(a, b *host) int {
-	return cmp.Or(cmp.Compare(a.turn, b.turn), cmp.Compare(a.machine.Name, b.machine.Name))
+func byTurn(a, b *host) bool {
+	if a.turn != b.turn {
+		return a.turn < b.turn
+	}
+	return a.machine.Name < b.machine.Name
 }

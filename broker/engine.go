@@ -40,7 +40,7 @@ type Engine struct {
 	hosts   map[site.FQDN]*host
 	byLease map[string]*host
 	pools   map[poolKey]*pool
-	leases  *queue[*host] // by end
+	leases  *queue[*host] // by when to look whether they have ended
 	asides  *queue[*host] // by the end of their time
 	unclean map[*host]bool
 
@@ -78,7 +78,7 @@ func New(o Options, index *site.Index) *Engine {
 		pools:   map[poolKey]*pool{},
 		taken:   map[string]int{},
 		leases: &queue[*host]{
-			less:  func(a, b *host) bool { return a.expires.Before(b.expires) },
+			less:  func(a, b *host) bool { return a.checked.Before(b.checked) },
 			place: func(h *host) *int { return &h.due },
 		},
 		asides: &queue[*host]{
@@ -154,11 +154,12 @@ func (e *Engine) reindex(h *host) {
 	e.place(h)
 }
 
-// Observe raises the zone's term to the highest seen.
-func (e *Engine) Observe(zone string, term uint64) {
+// Observe raises the zone's term to the highest seen, and returns it.
+func (e *Engine) Observe(zone string, term uint64) uint64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.observe(zone, term)
+	return e.terms[zone]
 }
 
 // TermLeap bounds how far one word can raise a term. What is further is a fault;
@@ -192,13 +193,7 @@ func (e *Engine) Expire(now time.Time) []Record {
 // sweep makes the engine as of now. Every operation begins with it, so that no
 // answer depends on when Expire last ran.
 func (e *Engine) sweep(now time.Time) {
-	for {
-		h, ok := e.leases.first()
-		if !ok || now.Before(h.expires) {
-			break
-		}
-		e.pending = append(e.pending, e.drop(h, "two periods passed without a heartbeat"))
-	}
+	e.sweepLeases(now)
 	for {
 		s, ok := e.reserved.first()
 		if !ok || now.Before(s.until) {

@@ -22,6 +22,7 @@ type host struct {
 	sessions map[string]*session
 	seen     time.Time
 	expires  time.Time
+	checked  time.Time // when to look at expires: not after it
 	asked    time.Time // for a reset
 	// nextReport is the lowest number of a session report that is not a repetition.
 	nextReport uint64

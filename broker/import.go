@@ -38,8 +38,8 @@ func (e *Engine) importHost(now time.Time, i Item) {
 	h := e.enrol(m, i.Lease)
 	h.callback, h.capacity, h.load, h.atLoad = i.Callback, max(1, i.Capacity), i.Load, i.AtLoad
 	h.nextReport, h.reported, h.turn, h.pass = i.NextReport, i.Reported, i.Turn, i.Pass
-	h.seen, h.expires = now, now.Add(min(i.Left, e.lifetime(m.Zone)))
-	e.leases.put(h)
+	h.seen = now
+	e.lease(h, now.Add(min(i.Left, e.lifetime(m.Zone))))
 	e.turns = max(e.turns, h.turn)
 	for _, s := range e.early[m.Name] {
 		e.importSession(s.at, s.Item)
@@ -127,7 +127,7 @@ func (e *Engine) Renew(now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for {
-		h, ok := e.leases.first()
+		h, ok := e.shortest()
 		if !ok {
 			return
 		}
@@ -135,8 +135,7 @@ func (e *Engine) Renew(now time.Time) {
 		if h.expires.Sub(now) >= least {
 			return
 		}
-		h.expires = now.Add(max(least, e.lifetime(h.machine.Zone)))
-		e.leases.put(h)
+		e.lease(h, now.Add(max(least, e.lifetime(h.machine.Zone))))
 		e.touched(h)
 	}
 }

@@ -216,8 +216,8 @@ func (m *model) check(t *rapid.T) {
 			t.Fatalf("%s holds %d sessions", name, perMachine[name])
 		}
 	}
-	if got := len(m.Sessions()); got != want {
-		t.Fatalf("%d sessions, want %d", got, want)
+	if got, counted := len(m.Sessions()), m.Stats().Sessions; got != want || counted != want {
+		t.Fatalf("%d sessions, %d counted, want %d", got, counted, want)
 	}
 }
 

@@ -85,8 +85,8 @@ func (e *Engine) Heartbeat(now time.Time, lease string, b Heartbeat) (Lease, []R
 // lease for another lifetime.
 func (e *Engine) told(now time.Time, h *host, load int, used bool, assigned string) []Record {
 	h.load, h.atLoad = load, len(h.sessions)
-	h.seen, h.expires = now, now.Add(e.lifetime(h.machine.Zone))
-	e.leases.put(h)
+	h.seen = now
+	e.lease(h, now.Add(e.lifetime(h.machine.Zone)))
 	records := append(e.mark(h, used, h.user()), e.claimed(h, assigned)...)
 	e.place(h)
 	return records

@@ -100,6 +100,9 @@ func (e *Engine) update(now time.Time, h *host, said Session) {
 // name stay while a launch is under way; with keep, which a heartbeat sets because
 // it may have crossed a prepare, until their life ends.
 func (e *Engine) replace(now time.Time, h *host, list []Session, keep bool) {
+	if len(list)+len(h.sessions) == 0 {
+		return
+	}
 	named := make(map[string]bool, len(list))
 	for _, s := range list {
 		named[s.ID] = true

@@ -86,9 +86,7 @@ func (e *Engine) Sessions() []SessionInfo {
 func (e *Engine) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := Stats{Registrations: len(e.hosts), Reserved: len(e.reserved.items), Tickets: len(e.tickets)}
-	for _, h := range e.hosts {
-		s.Sessions += len(h.sessions)
+	return Stats{
+		Registrations: len(e.hosts), Sessions: e.counts.site.now, Reserved: len(e.reserved.items), Tickets: len(e.tickets),
 	}
-	return s
 }

@@ -17,6 +17,8 @@ const (
 type Index struct {
 	site         *Site
 	zones        map[string]Zone
+	settings     map[string]Settings // of each zone, with defaults
+	defaults     Settings
 	groups       map[string]DeliveryGroup
 	applications map[string]Application
 	connectors   map[FQDN]Connector
@@ -44,6 +46,8 @@ func NewIndex(s *Site) *Index {
 	x := &Index{
 		site:         s,
 		zones:        make(map[string]Zone, len(s.Zones)),
+		settings:     make(map[string]Settings, len(s.Zones)),
+		defaults:     DefaultSettings(),
 		groups:       make(map[string]DeliveryGroup, len(s.Groups)),
 		applications: make(map[string]Application, len(s.Applications)),
 		connectors:   make(map[FQDN]Connector, len(s.Connectors)),
@@ -60,6 +64,7 @@ func NewIndex(s *Site) *Index {
 func (x *Index) addNames(s *Site) {
 	for _, z := range s.Zones {
 		x.zones[z.Name] = z
+		x.settings[z.Name] = z.Settings.WithDefaults()
 	}
 	for _, g := range s.Groups {
 		x.groups[g.Name] = g
@@ -163,7 +168,12 @@ func (x *Index) Zone(name string) (Zone, bool) {
 
 // Settings returns those of a zone, with defaults for what it does not say; all
 // defaults for a zone that does not exist.
-func (x *Index) Settings(zone string) Settings { return x.zones[zone].Settings.WithDefaults() }
+func (x *Index) Settings(zone string) Settings {
+	if s, ok := x.settings[zone]; ok {
+		return s
+	}
+	return x.defaults
+}
 
 // Group finds a delivery group by its name.
 func (x *Index) Group(name string) (DeliveryGroup, bool) {

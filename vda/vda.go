@@ -177,21 +177,20 @@ func (a *API) granted(w http.ResponseWriter, r *http.Request, g grant) error {
 	if err := a.record(r.Context(), g.records); err != nil {
 		return err
 	}
-	a.learn(r, g.lease.Zone, g.said)
-	g.lease.Term = max(g.lease.Term, a.o.Engine.Term(g.lease.Zone))
+	g.lease.Term = max(g.lease.Term, a.learn(r, g.lease.Zone, g.said))
 	wire.WriteJSON(w, g.status, a.wireLease(g.lease))
 	return nil
 }
 
-// learn passes on the highest term that the request names.
-func (a *API) learn(r *http.Request, zone string, said uint64) {
+// learn passes on the highest term that the request names, and returns the zone's.
+func (a *API) learn(r *http.Request, zone string, said uint64) uint64 {
 	if a.o.TrustRelay && r.Header.Get(wire.HeaderZone) == zone {
 		if term, err := strconv.ParseUint(r.Header.Get(wire.HeaderTerm), 10, 64); err == nil {
 			said = max(said, term)
 		}
 	}
-	a.o.Engine.Observe(zone, said)
 	a.o.OnTerm(zone, said)
+	return a.o.Engine.Observe(zone, said)
 }
 
 // lookup answers a health probe: it reads, and changes nothing.
@@ -255,7 +254,10 @@ func (a *API) holder(r *http.Request) (string, error) {
 
 // record makes records durable, with those that could not be made so before.
 func (a *API) record(ctx context.Context, records []broker.Record) error {
-	due := append(a.owed.take(), records...)
+	due := records
+	if owed := a.owed.take(); len(owed) > 0 {
+		due = append(owed, records...)
+	}
 	if len(due) == 0 {
 		return nil
 	}

@@ -147,5 +147,5 @@ func ReadProblem(resp *http.Response) *Problem {
 func WriteJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v)
+	_ = writeJSON(w, v)
 }

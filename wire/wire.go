@@ -60,10 +60,8 @@ func decode(body io.Reader, unknown Unknown, v any) error {
 	if err != nil {
 		return bodyProblem(err)
 	}
-	// A decoder costs more than this, but alone knows unknown fields and says well
-	// what is wrong.
-	if unknown == Refuse || json.Unmarshal(text, v) != nil {
-		if err := decodeStrictly(text, unknown, v); err != nil {
+	if p, ok := v.(plain); !ok || !p.readPlain(text) {
+		if err := decodeAny(text, unknown, v); err != nil {
 			return err
 		}
 	}
@@ -73,6 +71,15 @@ func decode(body io.Reader, unknown Unknown, v any) error {
 		}
 	}
 	return nil
+}
+
+// decodeAny reads whatever JSON there is. A decoder costs more than Unmarshal, but
+// alone knows unknown fields and says well what is wrong.
+func decodeAny(text []byte, unknown Unknown, v any) error {
+	if unknown == Ignore && json.Unmarshal(text, v) == nil {
+		return nil
+	}
+	return decodeStrictly(text, unknown, v)
 }
 
 func decodeStrictly(text []byte, unknown Unknown, v any) error {
