@@ -326,11 +326,11 @@ func (a *Agent) beginServing(made *serving) {
 }
 
 func (a *Agent) makeServing(ctx context.Context, outage string) (*serving, error) {
-	engine, _, err := a.freshEngine(ctx)
+	engine, index, err := a.freshEngine(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("start the secondary broker: %w", err)
 	}
-	return a.newServing(outage, engine)
+	return a.newServing(outage, engine, index)
 }
 
 // sweep lets leases, reservations and tickets lapse.

@@ -43,9 +43,12 @@ type mirror struct {
 	// shadow is the latest whole copy; coming one that is not whole yet, of another
 	// secondary broker.
 	shadow, coming *shadow
-	trouble        string // why nothing comes
-	refused        bool   // the two do not understand each other
-	claims         int
+	// own is what this connector served from before somebody else did; claimed, what it
+	// serves from: records that were under way go there too.
+	own, claimed *shadow
+	trouble      string // why nothing comes
+	refused      bool   // the two do not understand each other
+	claims       int
 }
 
 // mirrorTarget is whom to ask, and for which outage.
@@ -161,6 +164,7 @@ func (m *mirror) take(ctx context.Context, t mirrorTarget, got peer.Mirrored, cl
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.tellKept(got)
 	if m.claims != claims {
 		return nil // this connector has taken the office meanwhile
 	}
@@ -179,12 +183,10 @@ func (m *mirror) apply(got peer.Mirrored) {
 		return
 	}
 	s.engine.Import(time.Now(), got.Items)
-	if !got.Anew {
-		s.engine.Apply(got.Records) // a fresh one has them from the disk
-	}
 	s.position, s.whole = got.To, s.whole || !got.More
 	if s.whole {
 		m.shadow, m.coming = s, nil
+		m.dropOwn()
 	}
 }
 
@@ -212,26 +214,15 @@ func (m *mirror) dropOthers(t mirrorTarget) {
 	if m.coming != nil && (m.coming.outage != t.outage || t.from != "" && m.coming.from != t.from) {
 		m.coming = nil
 	}
+	if m.own != nil && m.own.outage != t.outage {
+		m.dropOwn()
+	}
+	if m.claimed != nil && m.claimed.outage != t.outage {
+		m.claimed = nil
+	}
 	if t.from == "" {
 		m.trouble, m.refused = "", false
 	}
-}
-
-// claim hands the copy over to this connector's secondary broker: the whole one,
-// else what there is of one.
-func (m *mirror) claim(outage string) *shadow {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := m.shadow
-	if s == nil || s.outage != outage {
-		s = m.coming
-	}
-	m.shadow, m.coming = nil, nil
-	m.claims++
-	if s == nil || s.outage != outage {
-		return nil
-	}
-	return s
 }
 
 // whole reports whether there is a whole copy of what the outage's server has, and

@@ -148,7 +148,7 @@ func (a *Agent) warmServing(outage string) *serving {
 		s.engine.SetIndex(snapshot.Index)
 	}
 	s.engine.Renew(time.Now())
-	made, err := a.newServing(outage, s.engine)
+	made, err := a.newServing(outage, s.engine, snapshot.Index)
 	if err != nil {
 		a.o.Logger.WithError(err).Error("the mirrored state cannot be served from")
 		return nil

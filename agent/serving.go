@@ -9,6 +9,7 @@ import (
 
 	"understudy/broker"
 	"understudy/peer"
+	"understudy/site"
 	"understudy/storefront"
 	"understudy/vda"
 	"understudy/wire"
@@ -19,6 +20,7 @@ import (
 type serving struct {
 	outage   string
 	engine   *broker.Engine
+	index    *site.Index
 	handler  http.Handler
 	inFlight atomic.Int64
 	// publication is what peers mirror; oneDisk says that none had a launch in time,
@@ -33,9 +35,9 @@ func (s *serving) drained() bool { return s == nil || s.inFlight.Load() == 0 }
 
 // newServing puts the handlers over an engine: one that starts from the snapshot and
 // every durable record that it does not contain (design 7), or from what was mirrored.
-func (a *Agent) newServing(outage string, engine *broker.Engine) (*serving, error) {
+func (a *Agent) newServing(outage string, engine *broker.Engine, index *site.Index) (*serving, error) {
 	a.peaks.recall(engine)
-	made := &serving{outage: outage, engine: engine, publication: a.newPublication(outage, engine)}
+	made := &serving{outage: outage, engine: engine, index: index, publication: a.newPublication(outage, engine)}
 	caller := vda.Caller{Client: a.callbacks}
 	desks, err := a.newDesks(engine)
 	if err != nil {

@@ -13,10 +13,16 @@ import (
 )
 
 // retire ends the secondary broker of an outage. Its tickets may still be with
-// gateways, so it goes on answering for those alone.
+// gateways, so it goes on answering for those alone. What it has is kept while the
+// outage goes on and its successor's state is not here yet.
 func (a *Agent) retire() {
-	a.serving.engine.Retire()
+	s := a.serving
 	a.serving = nil
+	if a.core.record.Open() && a.core.record.Outage == s.outage {
+		a.mirror.keepOwn(&shadow{outage: s.outage, from: a.o.FQDN, engine: s.engine, index: s.index, whole: true})
+		return
+	}
+	s.engine.Retire()
 }
 
 // ownTickets redeems what this connector issued, in every state: a gateway asks

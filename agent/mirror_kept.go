@@ -1,0 +1,49 @@
+package agent
+
+import "understudy/peer"
+
+// claim hands a copy over to this connector's secondary broker: the whole one, else
+// what it served from itself, else what there is of one.
+func (m *mirror) claim(outage string) *shadow {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var s *shadow
+	for _, kept := range []*shadow{m.shadow, m.own, m.coming} {
+		if s == nil && kept != nil && kept.outage == outage {
+			s = kept
+		}
+	}
+	if m.own != s {
+		m.dropOwn()
+	}
+	m.shadow, m.own, m.coming, m.claimed = nil, nil, nil, s
+	m.claims++
+	return s
+}
+
+// keepOwn keeps what this connector has served from until there is a whole copy of
+// what its successor has: that one may stop before.
+func (m *mirror) keepOwn(s *shadow) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.own, m.claimed = s, nil
+}
+
+// dropOwn leaves the tickets alone. It is called with the lock held.
+func (m *mirror) dropOwn() {
+	if m.own != nil {
+		m.own.engine.Retire()
+		m.own = nil
+	}
+}
+
+// tellKept lets everything that may be served from, or is by now, know of records
+// that are on the disk. It is called with the lock held. A copy that begins has them
+// from there.
+func (m *mirror) tellKept(got peer.Mirrored) {
+	for _, s := range []*shadow{m.shadow, m.own, m.coming, m.claimed} {
+		if s != nil && s.outage == got.Outage {
+			s.engine.Apply(got.Records)
+		}
+	}
+}
