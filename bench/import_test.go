@@ -87,10 +87,8 @@ CREATE TABLE applications(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, com
 INSERT INTO applications SELECT key, value->>'name', value->>'command' FROM doc, json_each(doc.j, '$.applications');
 CREATE TABLE application_groups(owner INTEGER, position INTEGER, name TEXT, PRIMARY KEY(owner, position)) WITHOUT ROWID;
 INSERT INTO application_groups SELECT a.key, g.key, g.value FROM doc, json_each(doc.j, '$.applications') a, json_each(a.value, '$.groups') g;
-CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL);
-INSERT INTO users SELECT key, value->>'name' FROM doc, json_each(doc.j, '$.users');
-CREATE TABLE user_groups(owner INTEGER, position INTEGER, name TEXT, PRIMARY KEY(owner, position)) WITHOUT ROWID;
-INSERT INTO user_groups SELECT u.key, g.key, g.value FROM doc, json_each(doc.j, '$.users') u, json_each(u.value, '$.groups') g;
+CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL, member_of TEXT NOT NULL);
+INSERT INTO users SELECT key, value->>'name', value->'groups' FROM doc, json_each(doc.j, '$.users');
 CREATE TABLE entitlements(id INTEGER PRIMARY KEY, user TEXT, user_group TEXT, desktop TEXT, application TEXT);
 INSERT INTO entitlements SELECT key, value->>'user', value->>'user_group', value->>'desktop', value->>'application' FROM doc, json_each(doc.j, '$.entitlements');
 DROP TABLE doc;

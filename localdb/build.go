@@ -2,11 +2,7 @@ package localdb
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
-	"io"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -50,71 +46,93 @@ func (b *Built) Discard() {
 // durable. Nothing of it is visible before Swap; from says where it came from.
 // Objects that are not valid, and what refers to them, are kept but not used.
 func (s *Snapshots) Build(ctx context.Context, r *wire.ConfigReader, from string) (*Built, error) {
-	m := meta{Header: r.Header(), Imported: s.env.Now().UTC(), From: from}
-	b, err := s.build(ctx, m, func(b *Built) error {
-		if err := fill(ctx, b.path, func(tx *sql.Tx) error { return insertStream(ctx, tx, r, m) }); err != nil {
-			return err
-		}
-		return b.check(ctx, strict)
-	})
-	if !errors.Is(err, errNotValid) {
-		return b, err
+	m := meta{Header: r.Header(), Imported: s.env.Now().UTC(), From: from, schema: snapshotSchema}
+	full, err := r.ReadSite(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("build snapshot %s: %w", m.Header.Version, err)
 	}
-	return s.buildParted(ctx, m, b.content)
+	m.Digest = r.Digest()
+	return s.assemble(ctx, m, full, nil)
 }
 
-// errNotValid says that a file is what was sent, but that not all of it can be used.
-var errNotValid = errors.New("not all objects are valid")
-
-// buildParted writes a file again, with what cannot be used put aside.
-func (s *Snapshots) buildParted(ctx context.Context, m meta, c content) (*Built, error) {
-	m.Digest = c.Digest
-	return s.build(ctx, m, func(b *Built) error {
-		good, out, err := part(all(c.site, c.out))
-		if err != nil {
-			return err
-		}
-		if err := fill(ctx, b.path, func(tx *sql.Tx) error { return insertParted(ctx, tx, good, out, m) }); err != nil {
-			return err
-		}
-		return b.check(ctx, nil) // What is used was found valid above
-	})
+// assemble makes the file of a site. It is written while the site is judged: hardly
+// ever is that for nothing. wrong, where there is one, says that the site is not what
+// was sent.
+func (s *Snapshots) assemble(ctx context.Context, m meta, full *site.Site, wrong func() error) (*Built, error) {
+	var b *Built
+	var index *site.Index
+	var buildErr, wrongErr error
+	_ = together(
+		func() error { b, buildErr = s.build(ctx, content{meta: m, site: full}); return nil },
+		func() error { index = indexOf(full); return nil },
+		func() error {
+			if wrong != nil {
+				wrongErr = wrong()
+			}
+			return nil
+		},
+	)
+	if buildErr == nil && wrongErr == nil && index != nil {
+		b.index = index
+		return b, nil
+	}
+	if buildErr == nil {
+		b.Discard()
+	}
+	switch {
+	case wrongErr != nil:
+		return nil, fmt.Errorf("build snapshot %s: %w", m.Header.Version, wrongErr)
+	case index == nil:
+		return s.buildParted(ctx, m, full)
+	}
+	return nil, buildErr
 }
 
-// build makes a scratch file and has it filled and checked. Without its error being
-// errNotValid nothing is left of one that failed; then its content is returned too.
-func (s *Snapshots) build(_ context.Context, m meta, make func(*Built) error) (*Built, error) {
+// indexOf is the index of a site of which all can be used, nil for another.
+func indexOf(s *site.Site) *site.Index {
+	if len(s.Validate()) > 0 {
+		return nil
+	}
+	return site.NewIndex(s)
+}
+
+// buildParted makes a file in which what cannot be used is put aside.
+func (s *Snapshots) buildParted(ctx context.Context, m meta, full *site.Site) (*Built, error) {
+	good, out, err := part(full)
+	if err == nil {
+		parted := all(good, out)
+		err = compare(m, parted, wire.Digest(parted, m.Header.Records...))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("build snapshot %s: %w", m.Header.Version, err)
+	}
+	b, err := s.build(ctx, content{meta: m, site: good, out: out})
+	if err == nil {
+		b.index = site.NewIndex(good)
+	}
+	return b, err
+}
+
+// build writes a scratch file, checks it and makes it durable. Nothing is left of one
+// that failed.
+func (s *Snapshots) build(ctx context.Context, c content) (*Built, error) {
 	path := filepath.Join(s.dir, scratchPrefix+env.Short(s.env.Rand("snapshot"), 12)+siteSuffix)
-	b := &Built{path: path, disk: s.disk}
+	b := &Built{content: c, path: path, disk: s.disk}
 	err := s.disk.create(path)
 	if err == nil {
-		err = make(b)
+		err = fill(ctx, path, c)
+	}
+	if err == nil {
+		err = readBack(ctx, path, c)
+	}
+	if err == nil {
+		err = b.settle()
 	}
 	if err == nil {
 		return b, nil
 	}
 	b.Discard()
-	err = fmt.Errorf("build snapshot %s: %w", m.Header.Version, err)
-	if errors.Is(err, errNotValid) {
-		return b, err
-	}
-	return nil, err
-}
-
-// check reads back what was written. The index is built from what the file holds,
-// not from what the stream held.
-func (b *Built) check(ctx context.Context, judge func(content) error) error {
-	db, c, err := verify(ctx, b.path, judge)
-	b.content = c
-	if err != nil {
-		return err
-	}
-	// A file that is open cannot be renamed on Windows.
-	if err := db.Close(); err != nil {
-		return err
-	}
-	b.index = site.NewIndex(c.site)
-	return b.settle()
+	return nil, fmt.Errorf("build snapshot %s: %w", c.Header.Version, err)
 }
 
 // settle makes the file durable and takes its sum.
@@ -128,76 +146,6 @@ func (b *Built) settle() error {
 	var err error
 	b.gen.SHA256, b.gen.Size, err = hashFile(b.path)
 	return err
-}
-
-// openScratch opens a scratch file for writing. It has no journal and does not wait
-// for the disk: a file that is not finished is thrown away, one that is finished is
-// synced.
-func openScratch(path string) (*sql.DB, error) {
-	return openDB(path, 1, url.Values{
-		"mode":    {"rw"},
-		"_pragma": {"journal_mode(OFF)", "synchronous(OFF)", "locking_mode(EXCLUSIVE)", "temp_store(MEMORY)", "cache_size(-8192)", "foreign_keys(0)"},
-	})
-}
-
-// fill makes the tables of a scratch file and has their rows inserted.
-func fill(ctx context.Context, path string, insert func(*sql.Tx) error) error {
-	db, err := openScratch(path)
-	if err != nil {
-		return err
-	}
-	settings := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", snapshotAppID, snapshotSchema)
-	if _, err := db.ExecContext(ctx, settings+snapshotCreates); err != nil {
-		return errors.Join(fmt.Errorf("create the tables: %w", err), db.Close())
-	}
-	return errors.Join(inTransaction(ctx, db, insert), db.Close())
-}
-
-func inTransaction(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	if err := do(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
-// insertStream ends only after the stream's own sums were found right.
-func insertStream(ctx context.Context, tx *sql.Tx, r *wire.ConfigReader, m meta) error {
-	rows := newInserter(tx)
-	for {
-		o, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(ctx.Err(), rows.object(ctx, o)); err != nil {
-			return fmt.Errorf("insert an object of %s: %w", o.Kind(), err)
-		}
-	}
-	if err := rows.flush(ctx); err != nil {
-		return err
-	}
-	m.Digest = r.Digest()
-	return errors.Join(insertOutcasts(ctx, tx, rows.out), writeMeta(ctx, tx, m))
-}
-
-func insertParted(ctx context.Context, tx *sql.Tx, good *site.Site, out []outcast, m meta) error {
-	rows := newInserter(tx)
-	for o := range wire.Objects(good) {
-		if err := errors.Join(ctx.Err(), rows.object(ctx, o)); err != nil {
-			return fmt.Errorf("insert an object of %s: %w", o.Kind(), err)
-		}
-	}
-	if err := rows.flush(ctx); err != nil {
-		return err
-	}
-	return errors.Join(insertOutcasts(ctx, tx, out), writeMeta(ctx, tx, m))
 }
 
 // fileName is the first free name for a version. A name is taken when the same

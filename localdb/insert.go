@@ -22,30 +22,17 @@ type batch struct {
 	rows    int64 // of objects, to number them
 }
 
-// inserter writes objects into the tables of a snapshot, in one transaction.
+// inserter writes objects of the short lists into the tables of a snapshot, in one
+// transaction.
 type inserter struct {
 	tx      *sql.Tx
 	batches map[string]*batch
-	// names are those of the kinds that others refer to; out are objects that repeat
-	// one of them.
-	names map[string]bool
-	out   []outcast
 }
 
-func newInserter(tx *sql.Tx) *inserter {
-	return &inserter{tx: tx, batches: map[string]*batch{}, names: map[string]bool{}}
-}
+func newInserter(tx *sql.Tx) *inserter { return &inserter{tx: tx, batches: map[string]*batch{}} }
 
-// object inserts one object of the stream.
+// object inserts one object.
 func (i *inserter) object(ctx context.Context, o wire.ConfigObject) error {
-	if referred(o) {
-		name := o.Kind() + " " + o.Name()
-		if i.names[name] {
-			i.out = append(i.out, outcast{o, "its name is another one's"})
-			return nil
-		}
-		i.names[name] = true
-	}
 	switch {
 	case o.Zone != nil:
 		settings, err := json.Marshal(o.Zone.Settings)
@@ -64,39 +51,14 @@ func (i *inserter) object(ctx context.Context, o wire.ConfigObject) error {
 			return err
 		}
 		return i.list(ctx, "delivery_group_zones", id, g.Zones)
-	case o.Machine != nil:
-		m := o.Machine
-		return i.row(ctx, "machines", i.next("machines"), string(m.Name), m.Group, m.Zone, m.AssignedUser, m.Capacity, m.Weight, m.Maintenance)
-	}
-	return i.published(ctx, o)
-}
-
-func (i *inserter) published(ctx context.Context, o wire.ConfigObject) error {
-	switch {
 	case o.Application != nil:
 		id := i.next("applications")
 		if err := i.row(ctx, "applications", id, o.Application.Name, o.Application.Command, o.Application.Dynamic); err != nil {
 			return err
 		}
 		return i.list(ctx, "application_groups", id, o.Application.Groups)
-	case o.User != nil:
-		id := i.next("users")
-		if err := i.row(ctx, "users", id, o.User.Name); err != nil {
-			return err
-		}
-		return i.list(ctx, "user_groups", id, o.User.Groups)
-	case o.Entitlement != nil:
-		e := o.Entitlement
-		return i.row(ctx, "entitlements", i.next("entitlements"), e.User, e.UserGroup, orNull(e.Desktop), orNull(e.Application))
 	}
-	return fmt.Errorf("an object of no known kind")
-}
-
-func orNull(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
+	return fmt.Errorf("an object of %s is none of a short list", o.Kind())
 }
 
 // list inserts the names that an object holds, in their order.

@@ -31,13 +31,6 @@ func writeMeta(ctx context.Context, tx *sql.Tx, m meta) error {
 	return err
 }
 
-func replaceMeta(ctx context.Context, tx *sql.Tx, m meta) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM meta"); err != nil {
-		return err
-	}
-	return writeMeta(ctx, tx, m)
-}
-
 func readMeta(ctx context.Context, db *sql.DB) (meta, error) {
 	err := checkSnapshotSchema(ctx, db)
 	if err != nil {
@@ -104,13 +97,7 @@ type content struct {
 }
 
 // quarantined describes what is not used.
-func (c content) quarantined() []wire.QuarantinedObject {
-	list := make([]wire.QuarantinedObject, len(c.out))
-	for i, o := range c.out {
-		list[i] = o.status()
-	}
-	return list
-}
+func (c content) quarantined() []wire.QuarantinedObject { return statuses(c.out) }
 
 func (c content) status(g generation) wire.SnapshotStatus {
 	s := c.meta.status(g)

@@ -119,7 +119,7 @@ func (o *opening) read(path string, g generation) (*sql.DB, content, error) {
 	if g.SHA256 != "" {
 		return reread(o.ctx, path)
 	}
-	return verify(o.ctx, path, nil)
+	return verify(o.ctx, path)
 }
 
 // others lists the files that CURRENT does not name, the highest version first:

@@ -20,15 +20,3 @@ func together(all ...func() error) error {
 	}
 	return nil
 }
-
-// names lets equal texts share their memory: most of a site's are names of few
-// groups, zones and applications.
-type names map[string]string
-
-func (n names) one(text *string) {
-	if known, ok := n[*text]; ok {
-		*text = known
-		return
-	}
-	n[*text] = *text
-}

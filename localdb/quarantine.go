@@ -18,14 +18,17 @@ type outcast struct {
 	reason string
 }
 
-// kinds of which no two rows may have one name, because others refer to them by it.
-func referred(o wire.ConfigObject) bool {
-	return o.Zone != nil || o.Group != nil || o.Application != nil
-}
-
 // status describes an outcast to people.
 func (o outcast) status() wire.QuarantinedObject {
 	return wire.QuarantinedObject{Kind: o.object.Kind(), Name: o.object.Name(), Reason: o.reason}
+}
+
+func statuses(out []outcast) []wire.QuarantinedObject {
+	list := make([]wire.QuarantinedObject, len(out))
+	for i, o := range out {
+		list[i] = o.status()
+	}
+	return list
 }
 
 // part divides what is used of a site from what is not. What is wrong with a site

@@ -6,38 +6,45 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"understudy/localdb/pages"
 	"understudy/site"
+	"understudy/wire"
 )
 
-// rows is what is read of a snapshot: everything, or some rows of some tables.
-type rows struct {
-	db *sql.DB
-	// only are the rows by their tables, as a JSON list of their numbers; nil means all.
-	only map[string]string
-}
-
 // readSite reads the objects of a site back from a snapshot.
-func readSite(ctx context.Context, db rows, s *site.Site) (*site.Site, error) {
-	var reads []func() error
-	for _, read := range []func(context.Context, rows, *site.Site) error{
-		readZones, readConnectors, readGroups, readMachines, readApplications, readUsers, readEntitlements,
-	} {
-		reads = append(reads, func() error { return read(ctx, db, s) })
+func readSite(ctx context.Context, db *sql.DB, path string, h wire.ConfigHeader) (*site.Site, error) {
+	s := h.Bare()
+	s.Machines = make([]site.Machine, 0, h.Room("machines"))
+	s.Users = make([]site.User, 0, h.Room("users"))
+	s.Entitlements = make([]site.Entitlement, 0, h.Room("entitlements"))
+	long, err := openLong(ctx, db, path)
+	if err != nil {
+		return nil, err
 	}
-	return s, together(reads...)
+	defer long.Close()
+	return s, together(
+		func() error { return readShort(ctx, db, s) },
+		func() error { return readMachines(long, s) },
+		func() error { return readUsers(ctx, db, long, s) },
+		func() error { return readEntitlements(long, s) },
+	)
 }
 
-// selected reads the rows that are wanted of a table, in their order.
-func selected[T any](ctx context.Context, from rows, columns, table string, scan func(*sql.Rows, *T) error) ([]T, error) {
-	query := "SELECT " + columns + " FROM " + table
-	if from.only == nil {
-		return collect(ctx, from.db, query+" ORDER BY id", scan)
+// readShort reads the short lists.
+func readShort(ctx context.Context, db *sql.DB, s *site.Site) error {
+	for _, read := range []func(context.Context, *sql.DB, *site.Site) error{readZones, readConnectors, readGroups, readApplications} {
+		if err := read(ctx, db, s); err != nil {
+			return err
+		}
 	}
-	ids, some := from.only[table]
-	if !some {
-		return nil, nil
-	}
-	return collect(ctx, from.db, query+" WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", scan, ids)
+	return nil
+}
+
+// short is the site without its long lists.
+func short(s *site.Site) *site.Site {
+	c := *s
+	c.Machines, c.Users, c.Entitlements = nil, nil, nil
+	return &c
 }
 
 // collect reads all rows of a table.
@@ -59,26 +66,18 @@ func collect[T any](ctx context.Context, db *sql.DB, query string, scan func(*sq
 }
 
 // readLists reads the names that objects of a table hold, by the object's number.
-func readLists(ctx context.Context, from rows, table, owners string) (map[int64][]string, error) {
+func readLists(ctx context.Context, db *sql.DB, table string) (map[int64][]string, error) {
 	type entry struct {
 		owner int64
 		name  string
 	}
-	query, args := "SELECT owner, name FROM "+table, []any(nil)
-	if from.only != nil {
-		ids, some := from.only[owners]
-		if !some {
-			return nil, nil
-		}
-		query, args = query+" WHERE owner IN (SELECT value FROM json_each(?))", []any{ids}
-	}
 	shared := names{}
-	entries, err := collect(ctx, from.db, query+" ORDER BY owner, position",
+	entries, err := collect(ctx, db, "SELECT owner, name FROM "+table+" ORDER BY owner, position",
 		func(r *sql.Rows, e *entry) error {
 			err := r.Scan(&e.owner, &e.name)
-			shared.one(&e.name)
+			e.name = shared.one(e.name)
 			return err
-		}, args...)
+		})
 	lists := make(map[int64][]string)
 	for _, e := range entries {
 		lists[e.owner] = append(lists[e.owner], e.name)
@@ -86,8 +85,8 @@ func readLists(ctx context.Context, from rows, table, owners string) (map[int64]
 	return lists, err
 }
 
-func readZones(ctx context.Context, db rows, s *site.Site) (err error) {
-	s.Zones, err = selected(ctx, db, "name, settings", "zones",
+func readZones(ctx context.Context, db *sql.DB, s *site.Site) (err error) {
+	s.Zones, err = collect(ctx, db, "SELECT name, settings FROM zones ORDER BY id",
 		func(r *sql.Rows, z *site.Zone) error {
 			var settings []byte
 			if err := r.Scan(&z.Name, &settings); err != nil {
@@ -98,12 +97,12 @@ func readZones(ctx context.Context, db rows, s *site.Site) (err error) {
 	return err
 }
 
-func readConnectors(ctx context.Context, db rows, s *site.Site) error {
-	standby, err := since(ctx, db.db, 2, "standby", "0")
+func readConnectors(ctx context.Context, db *sql.DB, s *site.Site) error {
+	standby, err := since(ctx, db, 2, "standby", "0")
 	if err != nil {
 		return err
 	}
-	s.Connectors, err = selected(ctx, db, "fqdn, zone, client_url, peer_url, failure_domain, "+standby, "connectors",
+	s.Connectors, err = collect(ctx, db, "SELECT fqdn, zone, client_url, peer_url, failure_domain, "+standby+" FROM connectors ORDER BY id",
 		func(r *sql.Rows, c *site.Connector) error {
 			return r.Scan(&c.FQDN, &c.Zone, &c.ClientURL, &c.PeerURL, &c.FailureDomain, &c.Standby)
 		})
@@ -120,16 +119,16 @@ func since(ctx context.Context, db *sql.DB, schema int, columns, instead string)
 	return columns, err
 }
 
-func readGroups(ctx context.Context, db rows, s *site.Site) error {
-	zones, err := readLists(ctx, db, "delivery_group_zones", "delivery_groups")
+func readGroups(ctx context.Context, db *sql.DB, s *site.Site) error {
+	zones, err := readLists(ctx, db, "delivery_group_zones")
 	if err != nil {
 		return err
 	}
-	policy, err := since(ctx, db.db, 3, "balance, failover, dynamic, max_sessions, replace_unreachable", "'', '', 0, 0, 0")
+	policy, err := since(ctx, db, 3, "balance, failover, dynamic, max_sessions, replace_unreachable", "'', '', 0, 0, 0")
 	if err != nil {
 		return err
 	}
-	s.Groups, err = selected(ctx, db, "id, name, kind, desktop, reuse_in_outage, "+policy, "delivery_groups",
+	s.Groups, err = collect(ctx, db, "SELECT id, name, kind, desktop, reuse_in_outage, "+policy+" FROM delivery_groups ORDER BY id",
 		func(r *sql.Rows, g *site.DeliveryGroup) error {
 			var id int64
 			err := r.Scan(&id, &g.Name, &g.Kind, &g.Desktop, &g.ReuseInOutage, &g.Balance, &g.Failover, &g.Dynamic, &g.MaxSessions, &g.ReplaceUnreachable)
@@ -139,28 +138,16 @@ func readGroups(ctx context.Context, db rows, s *site.Site) error {
 	return err
 }
 
-func readMachines(ctx context.Context, db rows, s *site.Site) (err error) {
-	shared := names{}
-	s.Machines, err = selected(ctx, db, "name, delivery_group, zone, assigned_user, capacity, weight, maintenance", "machines",
-		func(r *sql.Rows, m *site.Machine) error {
-			err := r.Scan(&m.Name, &m.Group, &m.Zone, &m.AssignedUser, &m.Capacity, &m.Weight, &m.Maintenance)
-			shared.one(&m.Group)
-			shared.one(&m.Zone)
-			return err
-		})
-	return err
-}
-
-func readApplications(ctx context.Context, db rows, s *site.Site) error {
-	groups, err := readLists(ctx, db, "application_groups", "applications")
+func readApplications(ctx context.Context, db *sql.DB, s *site.Site) error {
+	groups, err := readLists(ctx, db, "application_groups")
 	if err != nil {
 		return err
 	}
-	dynamic, err := since(ctx, db.db, 3, "dynamic", "0")
+	dynamic, err := since(ctx, db, 3, "dynamic", "0")
 	if err != nil {
 		return err
 	}
-	s.Applications, err = selected(ctx, db, "id, name, command, "+dynamic, "applications",
+	s.Applications, err = collect(ctx, db, "SELECT id, name, command, "+dynamic+" FROM applications ORDER BY id",
 		func(r *sql.Rows, a *site.Application) error {
 			var id int64
 			err := r.Scan(&id, &a.Name, &a.Command, &a.Dynamic)
@@ -170,30 +157,53 @@ func readApplications(ctx context.Context, db rows, s *site.Site) error {
 	return err
 }
 
-func readUsers(ctx context.Context, db rows, s *site.Site) error {
-	groups, err := readLists(ctx, db, "user_groups", "users")
+// readUsers reads the groups of users from a table of their own where the file is of
+// a schema before 5.
+func readUsers(ctx context.Context, db *sql.DB, long longFile, s *site.Site) error {
+	schema, err := schemaOf(ctx, db)
 	if err != nil {
 		return err
 	}
-	s.Users, err = selected(ctx, db, "id, name", "users",
-		func(r *sql.Rows, u *site.User) error {
-			var id int64
-			err := r.Scan(&id, &u.Name)
-			u.Groups = groups[id]
-			return err
-		})
-	return err
+	if schema >= 5 {
+		return readUsersWithGroups(long, s)
+	}
+	groups, err := readLists(ctx, db, "user_groups")
+	if err != nil {
+		return err
+	}
+	return long.scan("users", func(i int, r *pages.Record) error {
+		s.Users = append(s.Users, site.User{Name: string(r.Text()), Groups: groups[int64(i)+1]})
+		return nil
+	})
 }
 
-func readEntitlements(ctx context.Context, db rows, s *site.Site) (err error) {
+func readUsersWithGroups(long longFile, s *site.Site) error {
+	shared := lists{}
+	return long.scan("users", func(_ int, r *pages.Record) error {
+		name := string(r.Text())
+		groups, err := shared.read(r.Text())
+		s.Users = append(s.Users, site.User{Name: name, Groups: groups})
+		return err
+	})
+}
+
+func readMachines(long longFile, s *site.Site) error {
 	shared := names{}
-	s.Entitlements, err = selected(ctx, db, "user, user_group, coalesce(desktop, ''), coalesce(application, '')", "entitlements",
-		func(r *sql.Rows, e *site.Entitlement) error {
-			err := r.Scan(&e.User, &e.UserGroup, &e.Desktop, &e.Application)
-			for _, name := range []*string{&e.User, &e.UserGroup, &e.Desktop, &e.Application} {
-				shared.one(name)
-			}
-			return err
+	return long.scan("machines", func(_ int, r *pages.Record) error {
+		s.Machines = append(s.Machines, site.Machine{
+			Name: site.FQDN(r.Text()), Group: shared.of(r.Text()), Zone: shared.of(r.Text()), AssignedUser: string(r.Text()),
+			Capacity: int(r.Int()), Weight: int(r.Int()), Maintenance: r.Int() != 0,
 		})
-	return err
+		return nil
+	})
+}
+
+func readEntitlements(long longFile, s *site.Site) error {
+	shared := names{}
+	return long.scan("entitlements", func(_ int, r *pages.Record) error {
+		s.Entitlements = append(s.Entitlements, site.Entitlement{
+			User: shared.of(r.Text()), UserGroup: shared.of(r.Text()), Desktop: shared.of(r.Text()), Application: shared.of(r.Text()),
+		})
+		return nil
+	})
 }

@@ -76,7 +76,7 @@ func (s *Snapshots) Compare(ctx context.Context) (wire.SnapshotDiff, error) {
 		return wire.SnapshotDiff{}, ErrNoPrevious
 	}
 	defer current.Release()
-	db, c, err := verify(ctx, filepath.Join(s.dir, g.File), nil)
+	db, c, err := verify(ctx, filepath.Join(s.dir, g.File))
 	if err != nil {
 		return wire.SnapshotDiff{}, err
 	}

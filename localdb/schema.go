@@ -1,12 +1,13 @@
 package localdb
 
 // The schema of a snapshot. Schema 1 knew no standbys, schema 2 no balancing, failover
-// modes and session limits, schema 3 no quarantine; their files are read still. Rows
+// modes and session limits, schema 3 no quarantine, schema 4 had a table for the groups
+// of users; their files are read still. Rows
 // are numbered from 1 without gaps, in the order of the stream. There are no indexes
 // but those that the references need: look-ups are answered from memory, and sorting
 // indexes would take two thirds of an import.
 const (
-	snapshotSchema  = 4
+	snapshotSchema  = 5
 	snapshotAppID   = 0x756e6473 // "unds"
 	snapshotCreates = `
 CREATE TABLE meta (
@@ -68,15 +69,10 @@ CREATE TABLE application_groups (
 	PRIMARY KEY (owner, position)
 ) WITHOUT ROWID;
 CREATE TABLE users (
-	id   INTEGER PRIMARY KEY,
-	name TEXT NOT NULL
+	id        INTEGER PRIMARY KEY,
+	name      TEXT NOT NULL,
+	member_of TEXT NOT NULL -- a JSON list of user groups
 );
-CREATE TABLE user_groups (
-	owner    INTEGER NOT NULL REFERENCES users(id),
-	position INTEGER NOT NULL,
-	name     TEXT NOT NULL,
-	PRIMARY KEY (owner, position)
-) WITHOUT ROWID;
 CREATE TABLE entitlements (
 	id          INTEGER PRIMARY KEY,
 	user        TEXT NOT NULL,

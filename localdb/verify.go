@@ -23,17 +23,17 @@ func openSnapshotFile(path string) (*sql.DB, error) {
 	})
 }
 
-// verify opens a file and compares what it holds with what it says of itself, and
-// lets judge, where there is one, look at it. The database is returned open.
-func verify(ctx context.Context, path string, judge func(content) error) (*sql.DB, content, error) {
-	return open(path, func(db *sql.DB) (content, error) { return verifyDB(ctx, db, judge) })
+// verify opens a file of which nothing is known and compares what it holds with what
+// it says of itself. The database is returned open.
+func verify(ctx context.Context, path string) (*sql.DB, content, error) {
+	return open(path, func(db *sql.DB) (content, error) { return verifyDB(ctx, db, path) })
 }
 
 // reread opens a file of which its sum says that it is what was verified when it was
 // built: it only has to be read.
 func reread(ctx context.Context, path string) (*sql.DB, content, error) {
 	return open(path, func(db *sql.DB) (content, error) {
-		c, err := readContent(ctx, db)
+		c, err := readContent(ctx, db, path)
 		if err != nil {
 			return content{}, err
 		}
@@ -53,37 +53,29 @@ func open(path string, read func(*sql.DB) (content, error)) (*sql.DB, content, e
 	return db, c, nil
 }
 
-func verifyDB(ctx context.Context, db *sql.DB, judge func(content) error) (content, error) {
+func verifyDB(ctx context.Context, db *sql.DB, path string) (content, error) {
 	if err := quickCheck(ctx, db); err != nil {
 		return content{}, err
 	}
-	c, err := readContent(ctx, db)
+	c, err := readContent(ctx, db, path)
 	if err != nil {
 		return content{}, err
 	}
-	// The site's own faults come first: they say more than a row that refers to nothing.
-	err = together(
+	return c, together(
 		func() error {
 			full := all(c.site, c.out)
 			return compare(c.meta, full, wire.Digest(full, c.Header.Records...))
 		},
-		func() error {
-			if judge == nil {
-				return nil
-			}
-			return judge(c)
-		},
 		func() error { return checkReferences(ctx, db) },
 	)
-	return c, err
 }
 
-func readContent(ctx context.Context, db *sql.DB) (content, error) {
+func readContent(ctx context.Context, db *sql.DB, path string) (content, error) {
 	m, err := readMeta(ctx, db)
 	if err != nil {
 		return content{}, err
 	}
-	s, err := readSite(ctx, rows{db: db}, m.Header.Bare())
+	s, err := readSite(ctx, db, path, m.Header)
 	if err != nil {
 		return content{}, err
 	}
@@ -125,14 +117,6 @@ func checkReferences(ctx context.Context, db *sql.DB) error {
 
 // faultsShown bounds the text of an error; the cloud broker shows them all.
 const faultsShown = 5
-
-// strict wants a valid site with nothing put aside.
-func strict(c content) error {
-	if len(c.out) > 0 || len(c.site.Validate()) > 0 {
-		return errNotValid
-	}
-	return nil
-}
 
 func validate(s *site.Site) error {
 	faults := s.Validate()

@@ -43,6 +43,10 @@ func (h ConfigHeader) Bare() *site.Site {
 	return &site.Site{Name: h.Site, ReuseInOutage: h.ReuseInOutage, MaxSessions: h.MaxSessions, STAFailover: h.STAFailover}
 }
 
+// Room is for how many objects of a kind there should be room at once: as many as the
+// header says, as long as that is not absurd.
+func (h ConfigHeader) Room(kind string) int { return min(max(h.Counts[kind], 0), 1<<20) }
+
 func headerOf(s *site.Site, v site.Version, contained []ContainedRecord) ConfigHeader {
 	return ConfigHeader{
 		Schema: ConfigSchema, Site: s.Name, ReuseInOutage: s.ReuseInOutage, MaxSessions: s.MaxSessions, STAFailover: s.STAFailover,
