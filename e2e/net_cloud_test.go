@@ -14,11 +14,14 @@ import (
 
 // TestNetFlappingCloud: LHC-12, "all connectors … for the detection period": a link
 // that flaps for all, never for so long, opens no outage; nor does the elected
-// one, whose own link alone is gone for longer than that.
+// one, whose own link alone is gone for longer than that. No peer helps another here.
 func TestNetFlappingCloud(t *testing.T) {
 	t.Parallel()
 	c := newNetCast(t, 3)
 	c.detection = 4 * time.Second
+	for _, k := range c.zone {
+		k.more = "peer_relay: false"
+	}
 	c.open()
 	began := time.Now()
 	bob := c.served(c.near, "bob", "desktop:pool")
