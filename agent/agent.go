@@ -68,6 +68,7 @@ type Agent struct {
 	lastSync  atomic.Pointer[wire.SyncStatus]
 	confirmed atomic.Pointer[time.Time]
 	seenTerm  atomic.Uint64
+	deadline  atomic.Int64 // of the zone's settings, as of the latest round
 	listening atomic.Bool
 	wakeup    chan struct{}
 	commands  chan func()
@@ -177,6 +178,7 @@ func (a *Agent) openData(ctx context.Context) error {
 		}
 	}
 	a.holds.Store(&saved.Holds)
+	a.deadline.Store(int64(a.settings().Deadline))
 	a.startWith(saved.Connectors)
 	return nil
 }
@@ -209,7 +211,7 @@ func (a *Agent) makeClients(context.Context) error {
 	a.callbacks = &http.Client{Transport: a.o.Env.Transport(a.o.TLS.Callbacks)}
 	a.mesh, err = peer.New(peer.Options{
 		Env: a.o.Env, Self: a.o.FQDN, Site: a.o.Site, Zone: a.o.Zone, TLS: a.o.TLS.PeerClient,
-		Deadline: func() time.Duration { return a.settings().Deadline.D() }, OnChange: a.wake,
+		Deadline: func() time.Duration { return time.Duration(a.deadline.Load()) }, OnChange: a.wake,
 	})
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 // gather collects everything that one round decides from.
 func (a *Agent) gather(now time.Time) inputs {
 	settings := a.settings()
+	a.deadline.Store(int64(settings.Deadline))
 	peers := a.peers(now)
 	list := a.takeList(peers, settings)
 	in := inputs{

@@ -45,7 +45,7 @@ func (a *Agent) loop(ctx context.Context) {
 			return
 		}
 		a.round(ctx)
-		next.Reset(rest(time.Now(), a.sights, a.settings().Deadline.D()))
+		next.Reset(rest(time.Now(), a.beat(), a.sights, time.Duration(a.deadline.Load())))
 	}
 }
 
@@ -95,7 +95,7 @@ func (a *Agent) round(ctx context.Context) {
 // noticeLateWake: a process that was paused for longer than the deadline knows
 // nothing of the zone any more; that is a start.
 func (a *Agent) noticeLateWake(now time.Time) {
-	if gap := now.Sub(a.last); gap > a.settings().Deadline.D() {
+	if gap := now.Sub(a.last); gap > time.Duration(a.deadline.Load()) {
 		a.wakeLate(now, gap)
 	}
 }

@@ -24,7 +24,7 @@ func TestLossIsNoticedWhenItHappens(t *testing.T) {
 		"passed meanwhile": {[]peer.Sight{heard(deadline + time.Second)}, 0},
 		"lost already":     {[]peer.Sight{{At: now.Add(-time.Hour)}}, peer.DefaultInterval},
 	} {
-		if got := rest(now, c.sights, deadline); got != c.want {
+		if got := rest(now, peer.DefaultInterval, c.sights, deadline); got != c.want {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}
 	}

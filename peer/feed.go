@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"understudy/env"
+	"understudy/wire"
 )
 
 // spoken is the line of JSON that all streams carry now.
@@ -14,27 +14,19 @@ type spoken struct {
 	at   time.Time
 }
 
-// beat has every stream repeat what is so. It keeps a beat of its own, off that of
-// whoever publishes.
-func (m *Mesh) beat(ctx context.Context) {
-	random := m.o.Env.Rand("peer/beat")
-	for {
-		timer := time.NewTimer(env.Jitter(random, m.o.Interval*19/20, 1.0/20))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		}
-		m.mu.Lock()
-		m.speak()
-		m.mu.Unlock()
+// beat repeats what is so where nobody has said anything for longer than an interval.
+func (m *Mesh) beat() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.life.Err() == nil {
+		m.speak(time.Now())
 	}
 }
 
 // speak has every stream carry the newest facts. It is called with the lock held.
-func (m *Mesh) speak() {
-	m.spoken = spoken{}
+func (m *Mesh) speak(now time.Time) {
+	m.spoken, m.spoke = spoken{}, now
+	m.repeat.Reset(m.o.Interval * 21 / 20)
 	for _, l := range m.links {
 		notify(l.fresh)
 	}
@@ -55,12 +47,27 @@ func (m *Mesh) line(now time.Time, begin bool) ([]byte, error) {
 	}
 	f := m.facts
 	f.Seq = m.sent.next(now, deadline)
+	line, err := m.text(f)
+	if err != nil {
+		return nil, err
+	}
+	m.spoken = spoken{line, now}
+	return line, nil
+}
+
+// text writes the facts as a line; only the numbers anew where nothing else has
+// changed. It is called with the lock held.
+func (m *Mesh) text(f wire.Facts) ([]byte, error) {
+	if line, ok := m.said.line(f); ok {
+		return line, nil
+	}
 	line, err := json.Marshal(f)
 	if err != nil {
 		return nil, err
 	}
-	m.spoken = spoken{append(line, '\n'), now}
-	return m.spoken.line, nil
+	line = append(line, '\n')
+	m.said = newPattern(line, f)
+	return line, nil
 }
 
 // feed is the body of a facts request: each read takes the newest facts at that

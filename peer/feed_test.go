@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,24 +68,74 @@ func TestOneLineForAllPeers(t *testing.T) {
 	})
 }
 
-// What is so is repeated on a beat a little faster than the interval, also when
-// nobody publishes.
+// What is so is repeated in each interval: by who publishes, and soon after by itself
+// where nobody does.
 func TestBeat(t *testing.T) {
+	for name, c := range map[string]struct{ publish, lines int }{"nobody publishes": {0, 10}, "published on time": {10, 11}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := speaker(t, nil)
+				ctx, cancel := context.WithTimeout(t.Context(), 10*DefaultInterval+time.Millisecond)
+				defer cancel()
+				defer m.repeat.Stop()
+				go func() {
+					for range c.publish {
+						time.Sleep(DefaultInterval)
+						m.Publish(wire.Facts{Boot: "one"})
+					}
+				}()
+				if got := count(&feed{ctx: ctx, link: m.link("cc02")}); got != c.lines {
+					t.Errorf("got %d lines in ten intervals, want %d", got, c.lines)
+				}
+			})
+		})
+	}
+}
+
+// count reads lines until the feed ends.
+func count(f *feed) (lines int) {
+	p := make([]byte, 4096)
+	for {
+		if _, err := f.Read(p); err != nil {
+			return lines
+		}
+		lines++
+	}
+}
+
+// Design 4: what is said is what was published last, also where most of it was said
+// before.
+func TestLinesAreTheFacts(t *testing.T) {
+	idle, later := site.Duration(time.Second), site.Duration(2*time.Second)
+	heard := func(seq uint64) []wire.Heard {
+		return []wire.Heard{{FQDN: "cc02", Boot: "b", Seq: seq}, {FQDN: "cc03", Seq: 9}}
+	}
 	synctest.Test(t, func(t *testing.T) {
 		m := speaker(t, nil)
-		ctx, cancel := context.WithTimeout(t.Context(), 10*DefaultInterval+time.Millisecond)
-		defer cancel()
-		go m.beat(ctx)
-		f := &feed{ctx: ctx, link: m.link("cc02")}
-		p, lines := make([]byte, 4096), 0
-		for {
-			if _, err := f.Read(p); err != nil {
-				break
+		defer m.repeat.Stop()
+		f := &feed{ctx: t.Context(), link: m.link("cc02")}
+		for i, want := range []wire.Facts{
+			{Boot: "one", Heard: heard(1)},
+			{Boot: "one", Heard: heard(12)},
+			{Boot: "one", Heard: heard(0)},
+			{Boot: "one", Heard: heard(7)},
+			{Boot: "one", Heard: heard(8)[:1]},
+			{Boot: "one"},
+			{Boot: "one", Heard: heard(0)},
+			{Boot: "one", Heard: heard(8)},
+			{Boot: "one", ConfigAge: idle},
+			{Boot: "one", ConfigAge: later},
+			{Boot: "one", FrontIdle: &idle},
+			{Boot: "one", FrontIdle: &later},
+			{Boot: "two", FrontIdle: &later},
+		} {
+			time.Sleep(DefaultInterval)
+			m.Publish(want)
+			got := next(t, f)
+			want.FQDN, want.Site, want.Zone, want.Protocol, want.Seq = "cc01", "example", "west", wire.PeerProtocol, got.Seq
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("line %d: got %+v, want %+v", i, got, want)
 			}
-			lines++
-		}
-		if lines < 11 || lines > 12 {
-			t.Errorf("%d lines in ten intervals", lines)
 		}
 	})
 }

@@ -92,6 +92,31 @@ func (p *pattern) with(numbers []uint64) wire.Facts {
 	return f
 }
 
+// line is the text of facts that are the same as the pattern's but for the numbers,
+// if it can have one.
+func (p *pattern) line(f wire.Facts) ([]byte, bool) {
+	if p == nil || len(f.Heard) != len(p.facts.Heard) {
+		return nil, false
+	}
+	size := 0
+	for _, part := range p.parts {
+		size += len(part) + maxDigits
+	}
+	line := strconv.AppendUint(append(make([]byte, 0, size), p.parts[0]...), f.Seq, 10)
+	next := 0
+	for i, h := range f.Heard {
+		echoed := next < len(p.echoes) && p.echoes[next] == i
+		if echoed != (h.Seq != 0) {
+			return nil, false
+		}
+		if echoed {
+			next++
+			line = strconv.AppendUint(append(line, p.parts[next]...), h.Seq, 10)
+		}
+	}
+	return append(line, p.parts[len(p.parts)-1]...), true
+}
+
 // read returns what a line says, if it is the same as before but for the numbers.
 func (p *pattern) read(line []byte) (wire.Facts, bool) {
 	if p == nil {

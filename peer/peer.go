@@ -92,6 +92,9 @@ type Mesh struct {
 	facts     wire.Facts
 	published time.Time
 	spoken    spoken
+	said      *pattern    // of the facts, once they were said
+	spoke     time.Time   // when the streams were last told to carry them
+	repeat    *time.Timer // until nobody has for too long
 	sent      sentLog
 }
 
@@ -101,17 +104,20 @@ func New(o Options) (*Mesh, error) {
 		return nil, err
 	}
 	life, end := context.WithCancel(context.Background())
-	return &Mesh{
+	m := &Mesh{
 		o: o.withDefaults(), life: life, end: end, news: make(chan struct{}, 1),
 		book: book{}, links: map[site.FQDN]*link{}, inbound: map[site.FQDN]*inbound{},
-	}, nil
+	}
+	m.repeat = time.AfterFunc(m.o.Interval, m.beat)
+	m.repeat.Stop()
+	return m, nil
 }
 
 // Run keeps the streams until ctx ends, then closes them, those from the peers
 // too, and takes no more.
 func (m *Mesh) Run(ctx context.Context) error {
 	var links sync.WaitGroup
-	links.Go(func() { m.beat(ctx) })
+	m.beat()
 	for ctx.Err() == nil {
 		m.startLinks(ctx, &links)
 		select {
@@ -121,6 +127,7 @@ func (m *Mesh) Run(ctx context.Context) error {
 	}
 	m.end()
 	m.mu.Lock()
+	m.repeat.Stop()
 	m.dropInbound()
 	m.mu.Unlock()
 	links.Wait()
@@ -191,18 +198,22 @@ func (m *Mesh) replaceLinks(want map[site.FQDN]string) {
 }
 
 // Publish sets what every peer is to know: at once when it changed, and repeated
-// each interval. What is older than the deadline is not repeated, so that a
+// each interval, with the call that comes when one is over or else soon after. What is older than the deadline is not repeated, so that a
 // process that has stopped deciding falls silent. Identity, protocol and sequence
 // number are filled in here.
 func (m *Mesh) Publish(f wire.Facts) {
 	f.FQDN, f.Site, f.Zone, f.Protocol = m.o.Self, m.o.Site, m.o.Zone, wire.PeerProtocol
+	now := time.Now()
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	changed := m.published.IsZero() || differ(m.facts, f)
-	m.facts, m.published = f, time.Now()
-	if changed {
-		m.speak()
+	if changed || !sameAges(m.facts, f) {
+		m.said = nil
 	}
-	m.mu.Unlock()
+	m.facts, m.published = f, now
+	if changed || now.Sub(m.spoke) >= m.o.Interval*9/10 {
+		m.speak(now)
+	}
 }
 
 // Restart drops all streams both ways and forgets everything heard: only what is
