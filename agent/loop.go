@@ -120,6 +120,9 @@ func (a *Agent) carryOut(ctx context.Context, now time.Time, ch change) bool {
 		}
 		a.unsaved = true
 	}
+	if ch.record != nil && ch.record.Writer != a.o.FQDN {
+		a.mirror.outdateOwn()
+	}
 	before := a.core.office
 	tr, err := a.core.commit(ctx, now, ch)
 	if err != nil {

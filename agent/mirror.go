@@ -43,7 +43,7 @@ type mirror struct {
 	// shadow is the latest whole copy; coming one that is not whole yet, of another
 	// secondary broker.
 	shadow, coming *shadow
-	// own is what this connector served from before somebody else did; claimed, what it
+	// own is what this connector served from before it was paused; claimed, what it
 	// serves from: records that were under way go there too.
 	own, claimed *shadow
 	trouble      string // why nothing comes

@@ -21,12 +21,20 @@ func (m *mirror) claim(outage string) *shadow {
 	return s
 }
 
-// keepOwn keeps what this connector has served from until there is a whole copy of
-// what its successor has: that one may stop before.
+// keepOwn keeps what this connector served from before it was paused: it is what the
+// zone has for as long as nobody else takes the office.
 func (m *mirror) keepOwn(s *shadow) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.own, m.claimed = s, nil
+}
+
+// outdateOwn is called when somebody else has taken the office: what is done there is
+// not known here.
+func (m *mirror) outdateOwn() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dropOwn()
 }
 
 // dropOwn leaves the tickets alone. It is called with the lock held.

@@ -13,12 +13,12 @@ import (
 )
 
 // retire ends the secondary broker of an outage. Its tickets may still be with
-// gateways, so it goes on answering for those alone. What it has is kept while the
-// outage goes on and its successor's state is not here yet.
+// gateways, so it goes on answering for those alone. After a pause what it has is kept
+// for as long as nobody else is known to serve.
 func (a *Agent) retire() {
 	s := a.serving
 	a.serving = nil
-	if a.core.record.Open() && a.core.record.Outage == s.outage {
+	if r := a.core.record; r.Open() && r.Outage == s.outage && r.Writer == a.o.FQDN {
 		a.mirror.keepOwn(&shadow{outage: s.outage, from: a.o.FQDN, engine: s.engine, index: s.index, whole: true})
 		return
 	}
