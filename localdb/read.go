@@ -14,9 +14,9 @@ import (
 // readSite reads the objects of a site back from a snapshot.
 func readSite(ctx context.Context, db *sql.DB, path string, h wire.ConfigHeader) (*site.Site, error) {
 	s := h.Bare()
-	s.Machines = make([]site.Machine, 0, h.Room("machines"))
-	s.Users = make([]site.User, 0, h.Room("users"))
-	s.Entitlements = make([]site.Entitlement, 0, h.Room("entitlements"))
+	s.Machines = wire.Room[site.Machine](h, "machines")
+	s.Users = wire.Room[site.User](h, "users")
+	s.Entitlements = wire.Room[site.Entitlement](h, "entitlements")
 	long, err := openLong(ctx, db, path)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package site
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // DefaultWeight and the capacities stand for zero values of machines.
@@ -31,10 +32,7 @@ type Index struct {
 	ofGroup  map[groupZone][]Machine
 	assigned map[userGroup][]int32
 
-	users       map[string][]string // the groups of each user
-	ofUser      map[string][]string // resource ids
-	ofUserGroup map[string][]string // resource ids
-	resources   map[string]Resource
+	entitled
 }
 
 type groupZone struct{ group, zone string }
@@ -56,8 +54,7 @@ func NewIndex(s *Site) *Index {
 	x.addNames(s)
 	x.addConnectors(s)
 	x.addMachines(s)
-	x.addResources(s)
-	x.addUsers(s)
+	x.addEntitled(s)
 	return x
 }
 
@@ -86,9 +83,7 @@ func (x *Index) addConnectors(s *Site) {
 
 func (x *Index) addMachines(s *Site) {
 	x.machines = slices.Clone(s.Machines)
-	slices.SortFunc(x.machines, func(a, b Machine) int {
-		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(x.machines, compareMachines)
 	x.byName = make(map[FQDN]int32, len(x.machines))
 	x.assigned = map[userGroup][]int32{}
 	for i := range x.machines {
@@ -103,6 +98,16 @@ func (x *Index) addMachines(s *Site) {
 	x.ofGroup = map[groupZone][]Machine{}
 	x.slice(func(m Machine) groupZone { return groupZone{m.Group, m.Zone} })
 	x.slice(func(m Machine) groupZone { return groupZone{m.Group, ""} })
+}
+
+func compareMachines(a, b Machine) int {
+	if c := strings.Compare(a.Group, b.Group); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Zone, b.Zone); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Name, b.Name)
 }
 
 // slice maps each key to the run of machines that have it.
@@ -124,37 +129,6 @@ func (x *Index) setDefaults(m *Machine) {
 	}
 	m.Capacity = or(m.Capacity, capacity)
 	m.Weight = or(m.Weight, DefaultWeight)
-}
-
-func (x *Index) addResources(s *Site) {
-	x.resources = make(map[string]Resource, len(s.Groups)+len(s.Applications))
-	for _, g := range s.Groups {
-		if g.Desktop != "" {
-			r := desktopResource(g)
-			x.resources[r.ID] = r
-		}
-	}
-	for _, a := range s.Applications {
-		r := x.applicationResource(a)
-		x.resources[r.ID] = r
-	}
-}
-
-func (x *Index) addUsers(s *Site) {
-	x.users = make(map[string][]string, len(s.Users))
-	for _, u := range s.Users {
-		x.users[UserKey(u.Name)] = u.Groups
-	}
-	x.ofUser, x.ofUserGroup = map[string][]string{}, map[string][]string{}
-	for _, e := range s.Entitlements {
-		if e.User != "" {
-			key := UserKey(e.User)
-			x.ofUser[key] = append(x.ofUser[key], e.resourceID())
-		} else {
-			key := UserKey(e.UserGroup)
-			x.ofUserGroup[key] = append(x.ofUserGroup[key], e.resourceID())
-		}
-	}
 }
 
 // Site returns the site itself.

@@ -149,3 +149,29 @@ func names(machines []site.Machine) []site.FQDN {
 	}
 	return list
 }
+
+// LHC-30: what a user may launch does not depend on the order of the entitlements, nor
+// on those to what nobody can launch.
+func TestEntitlementsInAnyOrder(t *testing.T) {
+	s := company()
+	s.Entitlements = []site.Entitlement{
+		{User: "alice", Application: "Mail"},
+		{User: "bob", Desktop: "shared"}, // publishes none
+		{User: "bob", Desktop: "pool"},
+		{User: "alice", Desktop: "own"},
+		{UserGroup: "bob", Application: "Mail"},
+	}
+	x := site.NewIndex(s)
+	for user, want := range map[string][]string{"Alice": {"app:Mail", "desktop:own"}, "bob": {"desktop:pool"}, "carol": nil} {
+		var got []string
+		for _, r := range x.Resources(user, nil) {
+			got = append(got, r.ID)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", user, diff)
+		}
+	}
+	if !x.Entitled("dave", []string{"BOB"}, "app:Mail") || x.Entitled("bob", nil, "app:Mail") {
+		t.Error("a user and a user group of one name are taken for each other")
+	}
+}

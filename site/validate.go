@@ -34,9 +34,10 @@ type validator struct {
 	zones        map[string]int
 	groups       map[string]int
 	applications map[string]int
-	users        map[string]int  // by UserKey
-	hosts        map[FQDN]string // the place of each
-	peerURLs     map[string]string
+	users        map[string]int // by UserKey
+	known        string         // the user that was found before
+	hosts        map[FQDN]int32 // connectors, then machines
+	peerURLs     map[string]place
 	staffed      map[string]bool // zones with a connector: whether one is active
 	rules        []FailoverRule
 }
@@ -48,8 +49,8 @@ func newValidator(s *Site) *validator {
 		groups:       firstOf(s.Groups, func(g DeliveryGroup) string { return g.Name }),
 		applications: firstOf(s.Applications, func(a Application) string { return a.Name }),
 		users:        firstOf(s.Users, func(u User) string { return UserKey(u.Name) }),
-		hosts:        make(map[FQDN]string, len(s.Connectors)+len(s.Machines)),
-		peerURLs:     map[string]string{},
+		hosts:        make(map[FQDN]int32, len(s.Connectors)+len(s.Machines)),
+		peerURLs:     map[string]place{},
 		repeats:      map[int]bool{},
 		staffed:      map[string]bool{},
 		rules:        FailoverRules(),
@@ -70,22 +71,22 @@ func firstOf[T any](list []T, key func(T) string) map[string]int {
 	return first
 }
 
-func (v *validator) fault(path, format string, args ...any) {
-	v.faults = append(v.faults, Fault{Path: path, Text: fmt.Sprintf(format, args...)})
+func (v *validator) fault(path place, format string, args ...any) {
+	v.faults = append(v.faults, Fault{Path: path.String(), Text: fmt.Sprintf(format, args...)})
 }
 
 // repeat is a fault that the object would not have if another one were not there.
-func (v *validator) repeat(path, format string, args ...any) {
+func (v *validator) repeat(path place, format string, args ...any) {
 	v.repeats[len(v.faults)] = true
 	v.fault(path, format, args...)
 }
 
 func (v *validator) checkSite() {
 	if v.site.Name == "" {
-		v.fault("name", "is missing")
+		v.fault(place{field: "name"}, "is missing")
 	}
-	v.checkLimit("max_sessions", v.site.MaxSessions)
-	v.checkFailover("sta_failover", v.site.STAFailover, nil)
+	v.checkLimit(place{field: "max_sessions"}, v.site.MaxSessions)
+	v.checkFailover(place{field: "sta_failover"}, v.site.STAFailover, nil)
 	for _, list := range []struct {
 		path  string
 		empty bool
@@ -94,24 +95,24 @@ func (v *validator) checkSite() {
 		{"connectors", len(v.site.Connectors) == 0},
 	} {
 		if list.empty {
-			v.fault(list.path, "is empty")
+			v.fault(place{field: list.path}, "is empty")
 		}
 	}
 }
 
 func (v *validator) checkZones() {
 	for i, z := range v.site.Zones {
-		path := item("zones", i)
+		path := place{list: "zones", i: i}
 		v.checkName(path, "zones", z.Name, i, v.zones[z.Name])
 		v.checkStaff(path, z.Name, i)
 		for _, f := range z.Settings.Validate() {
-			v.fault(path+".settings."+f.Path, "%s", f.Text)
+			v.fault(path.in(".settings."+f.Path), "%s", f.Text)
 		}
 	}
 }
 
 // checkStaff wants a connector in each zone that is not a standby (RAS-04).
-func (v *validator) checkStaff(path, zone string, i int) {
+func (v *validator) checkStaff(path place, zone string, i int) {
 	if zone == "" || v.zones[zone] != i {
 		return
 	}
@@ -125,11 +126,11 @@ func (v *validator) checkStaff(path, zone string, i int) {
 
 func (v *validator) checkConnectors() {
 	for i, c := range v.site.Connectors {
-		path := item("connectors", i)
-		v.checkHost(path+".fqdn", c.FQDN)
-		v.checkZone(path+".zone", c.Zone)
-		v.checkURL(path+".client_url", c.ClientURL)
-		if v.checkURL(path+".peer_url", c.PeerURL) {
+		path := place{list: "connectors", i: i}
+		v.checkHost(path.in(".fqdn"), c.FQDN, i)
+		v.checkZone(path.in(".zone"), c.Zone)
+		v.checkURL(path.in(".client_url"), c.ClientURL)
+		if v.checkURL(path.in(".peer_url"), c.PeerURL) {
 			v.checkPeerURL(path, c)
 		}
 	}
@@ -137,68 +138,68 @@ func (v *validator) checkConnectors() {
 
 func (v *validator) checkGroups() {
 	for i, g := range v.site.Groups {
-		path := item("groups", i)
+		path := place{list: "groups", i: i}
 		v.checkName(path, "groups", g.Name, i, v.groups[g.Name])
 		switch g.Kind {
 		case Assigned, Pooled, MultiSession:
 		case "":
-			v.fault(path+".kind", "is missing")
+			v.fault(path.in(".kind"), "is missing")
 		default:
-			v.fault(path+".kind", "%q is not assigned, pooled or multi-session", g.Kind)
+			v.fault(path.in(".kind"), "%q is not assigned, pooled or multi-session", g.Kind)
 		}
 		v.checkGroupPolicy(path, g)
-		v.checkRefs(path+".zones", "group "+quote(g.Name)+" is in no zone", g.Zones, v.checkZone)
+		v.checkRefs(path.in(".zones"), "group "+quote(g.Name)+" is in no zone", g.Zones, v.checkZone)
 	}
 }
 
 func (v *validator) checkMachines() {
 	for i := range v.site.Machines {
 		m := &v.site.Machines[i]
-		path := item("machines", i)
-		v.checkHost(path+".name", m.Name)
-		v.checkZone(path+".zone", m.Zone)
+		path := place{list: "machines", i: i}
+		v.checkHost(path.in(".name"), m.Name, len(v.site.Connectors)+i)
+		v.checkZone(path.in(".zone"), m.Zone)
 		if m.Capacity < 0 || m.Capacity > MaxCapacity {
-			v.fault(path+".capacity", "%d is not within 1 to %d", m.Capacity, MaxCapacity)
+			v.fault(path.in(".capacity"), "%d is not within 1 to %d", m.Capacity, MaxCapacity)
 		}
 		if m.Weight < 0 || m.Weight > MaxWeight {
-			v.fault(path+".weight", "%d is not within 1 to %d", m.Weight, MaxWeight)
+			v.fault(path.in(".weight"), "%d is not within 1 to %d", m.Weight, MaxWeight)
 		}
-		if v.checkGroup(path+".group", m.Group) {
+		if v.checkGroup(path.in(".group"), m.Group) {
 			v.checkMachineInGroup(path, m, v.site.Groups[v.groups[m.Group]])
 		}
 	}
 }
 
-func (v *validator) checkMachineInGroup(path string, m *Machine, g DeliveryGroup) {
+func (v *validator) checkMachineInGroup(path place, m *Machine, g DeliveryGroup) {
 	if _, known := v.zones[m.Zone]; known && !slices.Contains(g.Zones, m.Zone) {
-		v.fault(path+".zone", "group %q is not in zone %q", g.Name, m.Zone)
+		v.fault(path.in(".zone"), "group %q is not in zone %q", g.Name, m.Zone)
 	}
 	if g.Kind != MultiSession && m.Capacity > 1 {
-		v.fault(path+".capacity", "%d sessions, but machines of %s groups take one", m.Capacity, g.Kind)
+		v.fault(path.in(".capacity"), "%d sessions, but machines of %s groups take one", m.Capacity, g.Kind)
 	}
 	if m.AssignedUser == "" {
 		return
 	}
 	if g.Kind != Assigned {
-		v.fault(path+".assigned_user", "group %q is %s; only machines of assigned groups have an owner", g.Name, g.Kind)
+		v.fault(path.in(".assigned_user"), "group %q is %s; only machines of assigned groups have an owner", g.Name, g.Kind)
 	}
-	v.checkUser(path+".assigned_user", m.AssignedUser)
+	v.checkUser(path.in(".assigned_user"), m.AssignedUser)
 }
 
 func (v *validator) checkApplications() {
 	for i, a := range v.site.Applications {
-		path := item("applications", i)
+		path := place{list: "applications", i: i}
 		v.checkName(path, "applications", a.Name, i, v.applications[a.Name])
-		v.checkRefs(path+".groups", "application "+quote(a.Name)+" is on the machines of no group", a.Groups,
-			func(path, name string) { v.checkApplicationGroup(path, a, name) })
+		v.checkRefs(path.in(".groups"), "application "+quote(a.Name)+" is on the machines of no group", a.Groups,
+			func(path place, name string) { v.checkApplicationGroup(path, a, name) })
 	}
 }
 
 func (v *validator) checkUsers() {
 	for i, u := range v.site.Users {
-		path := item("users", i)
+		path := place{list: "users", i: i}
 		v.checkName(path, "users", u.Name, i, v.users[UserKey(u.Name)])
-		v.checkRefs(path+".groups", "", u.Groups, func(path, name string) {
+		v.checkRefs(path.in(".groups"), "", u.Groups, func(path place, name string) {
 			if name == "" {
 				v.fault(path, "is empty")
 			}
@@ -206,7 +207,7 @@ func (v *validator) checkUsers() {
 	}
 }
 
-func (v *validator) checkURL(path, text string) bool {
+func (v *validator) checkURL(path place, text string) bool {
 	fault := URLFault(text)
 	if fault != "" {
 		v.fault(path, "%s", fault)
@@ -216,8 +217,8 @@ func (v *validator) checkURL(path, text string) bool {
 
 // checkPeerURL wants every connector to have one of its own; client URLs may be
 // that of a balancer in front of several.
-func (v *validator) checkPeerURL(path string, c Connector) {
-	path += ".peer_url"
+func (v *validator) checkPeerURL(path place, c Connector) {
+	path = path.in(".peer_url")
 	if first, taken := v.peerURLs[c.PeerURL]; taken {
 		v.repeat(path, "%q is that of %s already", c.PeerURL, first)
 	} else if c.PeerURL == c.ClientURL {

@@ -5,31 +5,31 @@ import "slices"
 // MaxSessionLimit bounds what a session limit may say.
 const MaxSessionLimit = 10_000_000
 
-func (v *validator) checkGroupPolicy(path string, g DeliveryGroup) {
+func (v *validator) checkGroupPolicy(path place, g DeliveryGroup) {
 	if g.ReuseInOutage && g.Kind != Pooled {
-		v.fault(path+".reuse_in_outage", "only pooled groups have it, not %s ones", g.Kind)
+		v.fault(path.in(".reuse_in_outage"), "only pooled groups have it, not %s ones", g.Kind)
 	}
 	if g.ReplaceUnreachable && g.Kind != Pooled {
-		v.fault(path+".replace_unreachable", "only pooled groups have it, not %s ones", g.Kind)
+		v.fault(path.in(".replace_unreachable"), "only pooled groups have it, not %s ones", g.Kind)
 	}
 	if g.Dynamic && g.Kind != MultiSession {
-		v.fault(path+".dynamic", "only multi-session groups have it, not %s ones: all users share one host", g.Kind)
+		v.fault(path.in(".dynamic"), "only multi-session groups have it, not %s ones: all users share one host", g.Kind)
 	}
 	if g.Balance != "" && !slices.Contains(Balances(), g.Balance) {
-		v.fault(path+".balance", "%q is not %s, %s, %s or %s", g.Balance, LeastLoad, RoundRobin, BreadthFirst, DepthFirst)
+		v.fault(path.in(".balance"), "%q is not %s, %s, %s or %s", g.Balance, LeastLoad, RoundRobin, BreadthFirst, DepthFirst)
 	}
-	v.checkLimit(path+".max_sessions", g.MaxSessions)
-	v.checkFailover(path+".failover", g.Failover, &g)
+	v.checkLimit(path.in(".max_sessions"), g.MaxSessions)
+	v.checkFailover(path.in(".failover"), g.Failover, &g)
 }
 
-func (v *validator) checkLimit(path string, limit int) {
+func (v *validator) checkLimit(path place, limit int) {
 	if limit < 0 || limit > MaxSessionLimit {
 		v.fault(path, "%d is not within 1 to %d", limit, MaxSessionLimit)
 	}
 }
 
 // checkFailover judges a mode by the matrix; g is nil for tickets.
-func (v *validator) checkFailover(path string, mode Failover, g *DeliveryGroup) {
+func (v *validator) checkFailover(path place, mode Failover, g *DeliveryGroup) {
 	if mode != "" && !slices.Contains(Failovers(), mode) {
 		v.fault(path, "%q is not %s, %s or %s", mode, Stateful, Stateless, Disabled)
 		return
@@ -46,7 +46,7 @@ func (v *validator) checkFailover(path string, mode Failover, g *DeliveryGroup) 
 
 // checkApplicationGroup: an application that is on one host at a time cannot be on
 // groups of which each has a host of its own.
-func (v *validator) checkApplicationGroup(path string, a Application, name string) {
+func (v *validator) checkApplicationGroup(path place, a Application, name string) {
 	if !v.checkGroup(path, name) || !a.Dynamic {
 		return
 	}

@@ -43,9 +43,17 @@ func (h ConfigHeader) Bare() *site.Site {
 	return &site.Site{Name: h.Site, ReuseInOutage: h.ReuseInOutage, MaxSessions: h.MaxSessions, STAFailover: h.STAFailover}
 }
 
-// Room is for how many objects of a kind there should be room at once: as many as the
-// header says, as long as that is not absurd.
-func (h ConfigHeader) Room(kind string) int { return min(max(h.Counts[kind], 0), 1<<20) }
+// Room is an empty list with room for as many objects of a kind as the header says,
+// as long as that is not absurd.
+func Room[T any](h ConfigHeader, kind string) []T {
+	n := min(h.Counts[kind], maxRoom)
+	if n <= 0 {
+		return nil
+	}
+	return make([]T, 0, n)
+}
+
+const maxRoom = 1 << 19
 
 func headerOf(s *site.Site, v site.Version, contained []ContainedRecord) ConfigHeader {
 	return ConfigHeader{

@@ -123,8 +123,24 @@ type quickReader struct {
 	rest  []byte
 	fails bool
 	names map[string]string
-	again []byte // the line that the object would give
+	last  [fieldCount]string // of each field that holds names
+	again []byte             // the line that the object would give
+	list  []string
+	// reuse says that nobody needs an object any more when the next is read.
+	reuse       bool
+	machineRead site.Machine
+	userRead    site.User
+	entitled    site.Entitlement
 }
+
+// The fields whose names are likely to be those of the object before.
+const (
+	fieldGroup = iota
+	fieldZone
+	fieldUserGroups
+	fieldEntitled // four of them
+	fieldCount    = fieldEntitled + 4
+)
 
 func newQuickReader() *quickReader { return &quickReader{names: map[string]string{}} }
 
@@ -154,14 +170,15 @@ func (r *quickReader) read(line []byte) (ConfigObject, bool) {
 }
 
 func (r *quickReader) machine() *site.Machine {
-	m := &site.Machine{Name: site.FQDN(r.text())}
+	m := fresh(r, &r.machineRead)
+	m.Name = site.FQDN(r.text())
 	canonical, err := site.ParseFQDN(string(m.Name))
 	r.fails = r.fails || err != nil || canonical != m.Name
 	if r.take(`,"group":`) {
-		m.Group = r.name()
+		m.Group = r.name(fieldGroup)
 	}
 	if r.take(`,"zone":`) {
-		m.Zone = r.name()
+		m.Zone = r.name(fieldZone)
 	}
 	if r.take(`,"assigned_user":`) {
 		m.AssignedUser = r.text()
@@ -177,31 +194,43 @@ func (r *quickReader) machine() *site.Machine {
 }
 
 func (r *quickReader) user() *site.User {
-	u := &site.User{Name: r.text()}
+	u := fresh(r, &r.userRead)
+	u.Name = r.text()
 	if !r.take(`,"groups":[`) {
 		return u
 	}
+	r.list = r.list[:0]
 	for !r.fails {
-		u.Groups = append(u.Groups, r.name())
+		r.list = append(r.list, r.name(fieldUserGroups))
 		if !r.take(`,`) {
-			return u
+			break
 		}
 	}
+	u.Groups = slices.Clone(r.list)
 	return u
 }
 
 func (r *quickReader) entitlement() *site.Entitlement {
-	e := &site.Entitlement{}
-	for _, f := range []struct {
+	e := fresh(r, &r.entitled)
+	for i, f := range [...]struct {
 		name string
 		into *string
 	}{{`"user":`, &e.User}, {`"user_group":`, &e.UserGroup}, {`"desktop":`, &e.Desktop}, {`"application":`, &e.Application}} {
 		if r.take(f.name) {
-			*f.into = r.name()
+			*f.into = r.name(fieldEntitled + i)
 			r.take(`,`)
 		}
 	}
 	return e
+}
+
+// fresh is an empty object, the one before where that may be used again.
+func fresh[T any](r *quickReader, before *T) *T {
+	if !r.reuse {
+		return new(T)
+	}
+	*before = *new(T)
+	return before
 }
 
 // take goes past a text, if it comes next.
@@ -234,8 +263,15 @@ func (r *quickReader) text() string { return string(r.raw()) }
 const maxNames = 1 << 17
 
 // name is a text that other objects are likely to name, too.
-func (r *quickReader) name() string {
+func (r *quickReader) name(field int) string {
 	text := r.raw()
+	if string(text) != r.last[field] {
+		r.last[field] = r.shared(text)
+	}
+	return r.last[field]
+}
+
+func (r *quickReader) shared(text []byte) string {
 	if known, ok := r.names[string(text)]; ok {
 		return known
 	}

@@ -3,6 +3,7 @@ package wire
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -85,7 +86,9 @@ func (c *ConfigReader) readHeader() error {
 		return err
 	}
 	c.sum.Write(line)
-	c.content = newDigester(c.header.Bare(), c.header.Records)
+	if !c.IsDelta() {
+		c.content = newDigester(c.header.Bare(), c.header.Records, c.header.Counts)
+	}
 	return nil
 }
 
@@ -298,15 +301,9 @@ func ReadConfig(r io.Reader) (*site.Site, ConfigHeader, error) {
 	if err != nil {
 		return nil, ConfigHeader{}, err
 	}
-	s := c.header.Bare()
-	for {
-		o, err := c.Next()
-		if errors.Is(err, io.EOF) {
-			return s, c.header, nil
-		}
-		if err != nil {
-			return nil, ConfigHeader{}, err
-		}
-		o.AddTo(s)
+	s, err := c.ReadSite(context.Background())
+	if err != nil {
+		return nil, ConfigHeader{}, err
 	}
+	return s, c.header, nil
 }

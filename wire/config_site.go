@@ -8,13 +8,24 @@ import (
 	"understudy/site"
 )
 
+// linesBetweenLooks is how many objects are read before the context is looked at.
+const linesBetweenLooks = 4096
+
 // ReadSite reads and verifies the whole site.
 func (c *ConfigReader) ReadSite(ctx context.Context) (*site.Site, error) {
 	s := c.header.Bare()
+	s.Machines = Room[site.Machine](c.header, "machines")
+	s.Users = Room[site.User](c.header, "users")
+	s.Entitlements = Room[site.Entitlement](c.header, "entitlements")
+	c.quick.reuse = true // each object is copied at once
+	defer func() { c.quick.reuse = false }()
 	for {
+		if c.objects%linesBetweenLooks == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		o, err := c.Next()
 		if errors.Is(err, io.EOF) {
-			return s, ctx.Err()
+			return s, nil
 		}
 		if err != nil {
 			return nil, err

@@ -28,7 +28,7 @@ func WriteConfig(w io.Writer, s *site.Site, v site.Version, contained ...Contain
 
 func writeLines(w io.Writer, s *site.Site, v site.Version, contained []ContainedRecord) error {
 	sum := sha256.New()
-	content := newDigester(s, contained)
+	content := newDigester(s, contained, ConfigCounts(s))
 	out := io.MultiWriter(w, sum)
 	header, err := configJSON(headerOf(s, v, contained))
 	if err != nil {
@@ -75,7 +75,7 @@ func writeLine(w io.Writer, line []byte) error {
 // contains are part of it, else nobody would fetch a configuration that only
 // contains more of them.
 func Digest(s *site.Site, contained ...ContainedRecord) string {
-	d := newDigester(s, contained)
+	d := newDigester(s, contained, ConfigCounts(s))
 	var buffer []byte
 	for o := range Objects(s) {
 		line, quick := appendQuick(buffer[:0], o)
@@ -98,8 +98,12 @@ type digester struct {
 
 // newDigester begins with the site's own settings. Those that are not set are left
 // out: content that an older version knew has the digest that it gave it.
-func newDigester(s *site.Site, contained []ContainedRecord) *digester {
-	d := &digester{}
+func newDigester(s *site.Site, contained []ContainedRecord, counts map[string]int) *digester {
+	room := 1 + len(contained)
+	for _, n := range counts {
+		room = min(room+max(n, 0), maxRoom)
+	}
+	d := &digester{hashes: make([][sha256.Size]byte, 0, room)}
 	line := fmt.Appendf(nil, "site %q %t", s.Name, s.ReuseInOutage)
 	if s.MaxSessions != 0 {
 		line = fmt.Appendf(line, " max_sessions %d", s.MaxSessions)
@@ -117,10 +121,40 @@ func newDigester(s *site.Site, contained []ContainedRecord) *digester {
 func (d *digester) add(line []byte) { d.hashes = append(d.hashes, sha256.Sum256(line)) }
 
 func (d *digester) sum() string {
-	slices.SortFunc(d.hashes, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
+	sortHashes(d.hashes, 0)
 	all := sha256.New()
-	for _, h := range d.hashes {
-		all.Write(h[:])
+	for i := range d.hashes {
+		all.Write(d.hashes[i][:])
 	}
 	return hex.EncodeToString(all.Sum(nil))
+}
+
+// sortHashes sorts what begins with the same so many bytes. Hashes are spread evenly,
+// so each goes to its place by one byte after the other, until few are left together.
+func sortHashes(list [][sha256.Size]byte, at int) {
+	if len(list) < 64 || at == sha256.Size {
+		slices.SortFunc(list, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
+		return
+	}
+	var begin, end [257]int
+	for i := range list {
+		end[int(list[i][at])+1]++
+	}
+	for i := range 256 {
+		end[i+1] += end[i]
+	}
+	begin = end
+	for b := range 256 {
+		for begin[b] < end[b+1] {
+			place := &list[begin[b]]
+			other := place[at]
+			if int(other) != b {
+				*place, list[begin[other]] = list[begin[other]], *place
+			}
+			begin[other]++
+		}
+	}
+	for b := range 256 {
+		sortHashes(list[end[b]:end[b+1]], at+1)
+	}
 }

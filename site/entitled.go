@@ -1,0 +1,179 @@
+package site
+
+import (
+	"cmp"
+	"slices"
+)
+
+// entitled says who may launch what. Resources are numbered by their names, and what
+// somebody is entitled to is a run of such numbers.
+type entitled struct {
+	resources    []Resource // by name and id
+	byID         map[string]int32
+	desktops     map[string]int32 // by group
+	published    map[string]int32 // by application
+	users        map[string]int32 // of who
+	ofUserGroups map[string]int32 // of who
+	who          []who
+	granted      []int32
+}
+
+// who is a user or a user group, with what is granted to it.
+type who struct {
+	groups     []string // of a user
+	begin, end int32
+}
+
+func (x *Index) addEntitled(s *Site) {
+	x.addResources(s)
+	x.users = make(map[string]int32, len(s.Users))
+	x.ofUserGroups = map[string]int32{}
+	x.who = make([]who, 0, len(s.Users)+1)
+	for i := range s.Users {
+		x.users[UserKey(s.Users[i].Name)] = int32(len(x.who))
+		x.who = append(x.who, who{groups: s.Users[i].Groups})
+	}
+	x.place(x.pairs(s))
+}
+
+func (x *Index) addResources(s *Site) {
+	for i := range s.Groups {
+		if g := s.Groups[i]; g.Desktop != "" {
+			x.resources = append(x.resources, desktopResource(g))
+		}
+	}
+	for i := range s.Applications {
+		x.resources = append(x.resources, x.applicationResource(s.Applications[i]))
+	}
+	slices.SortFunc(x.resources, func(a, b Resource) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+	x.byID = make(map[string]int32, len(x.resources))
+	x.desktops, x.published = make(map[string]int32, len(s.Groups)), make(map[string]int32, len(s.Applications))
+	for i := range x.resources {
+		r := &x.resources[i]
+		x.byID[r.ID] = int32(i)
+		if r.Kind == DesktopResource {
+			x.desktops[r.Groups[0]] = int32(i)
+		} else {
+			x.published[r.Name] = int32(i)
+		}
+	}
+}
+
+// pair is one entitlement in numbers.
+type pair struct{ who, what int32 }
+
+// pairs are the entitlements to what there is, counted for each who.
+func (x *Index) pairs(s *Site) []pair {
+	list := make([]pair, 0, len(s.Entitlements))
+	var last *Entitlement
+	var who int32
+	for i := range s.Entitlements {
+		e := &s.Entitlements[i]
+		what, ok := x.what(e)
+		if !ok {
+			continue
+		}
+		// Most sites list what is one user's together.
+		if last == nil || e.User != last.User || e.UserGroup != last.UserGroup {
+			last, who = e, x.whose(e)
+		}
+		list = append(list, pair{who, what})
+		x.who[who].end++
+	}
+	return list
+}
+
+// what is the resource of an entitlement.
+func (x *Index) what(e *Entitlement) (int32, bool) {
+	if e.Application != "" {
+		n, ok := x.published[e.Application]
+		return n, ok
+	}
+	n, ok := x.desktops[e.Desktop]
+	return n, ok
+}
+
+// whose is whom an entitlement is for.
+func (x *Index) whose(e *Entitlement) int32 {
+	all, key := x.users, UserKey(e.User)
+	if e.User == "" {
+		all, key = x.ofUserGroups, UserKey(e.UserGroup)
+	}
+	n, known := all[key]
+	if !known {
+		n = int32(len(x.who))
+		all[key] = n
+		x.who = append(x.who, who{})
+	}
+	return n
+}
+
+// place puts what is granted to each together.
+func (x *Index) place(pairs []pair) {
+	at := int32(0)
+	for i := range x.who {
+		w := &x.who[i]
+		w.begin, w.end, at = at, at, at+w.end
+	}
+	x.granted = make([]int32, at)
+	for _, p := range pairs {
+		w := &x.who[p.who]
+		x.granted[w.end] = p.what
+		w.end++
+	}
+}
+
+// Resource finds a resource by its id.
+func (x *Index) Resource(id string) (Resource, bool) {
+	n, ok := x.byID[id]
+	if !ok {
+		return Resource{}, false
+	}
+	return x.resources[n], true
+}
+
+// Resources lists what a user may launch, by name. The user groups of the site
+// are added to those given.
+func (x *Index) Resources(user string, groups []string) []Resource {
+	var numbers []int32
+	x.each(user, groups, func(granted []int32) bool {
+		numbers = append(numbers, granted...)
+		return true
+	})
+	slices.Sort(numbers)
+	numbers = slices.Compact(numbers)
+	list := make([]Resource, 0, len(numbers))
+	for _, n := range numbers {
+		list = append(list, x.resources[n])
+	}
+	return list
+}
+
+// Entitled reports whether a user may launch the resource.
+func (x *Index) Entitled(user string, groups []string, id string) bool {
+	n, ok := x.byID[id]
+	return ok && !x.each(user, groups, func(granted []int32) bool { return !slices.Contains(granted, n) })
+}
+
+// each goes through what applies to a user until do reports false; then it does too.
+func (x *Index) each(user string, groups []string, do func(granted []int32) bool) bool {
+	lists := [][]string{groups}
+	if n, known := x.users[UserKey(user)]; known {
+		lists = append(lists, x.who[n].groups)
+		if !do(x.of(n)) {
+			return false
+		}
+	}
+	for _, list := range lists {
+		for _, g := range list {
+			if n, known := x.ofUserGroups[UserKey(g)]; known && !do(x.of(n)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (x *Index) of(n int32) []int32 { return x.granted[x.who[n].begin:x.who[n].end] }
