@@ -56,7 +56,8 @@ type inviter struct {
 	log    *log
 	self   site.FQDN
 
-	held atomic.Pointer[time.Time] // not before then: the cloud broker asked
+	held  atomic.Pointer[time.Time] // not before then: the cloud broker asked
+	calls atomic.Uint64             // invitations to this connector since its start
 
 	// What follows belongs to run.
 	done callTarget
@@ -108,7 +109,7 @@ func (v *inviter) callIn(parent context.Context, t callTarget) {
 func (v *inviter) watch(ctx context.Context, cancel func(), t callTarget) {
 	for {
 		changed := v.changed()
-		if !v.target().same(t) {
+		if now := v.target(); !now.same(t) {
 			cancel()
 			return
 		}
@@ -175,7 +176,7 @@ func (v *inviter) pass(ctx context.Context, t callTarget, list []callin.Desktop)
 		}
 		running.Go(func() {
 			defer func() { <-slots }()
-			missed.note(d, v.one(ctx, d, body))
+			missed.note(d, v.one(ctx, t, d, body))
 		})
 	}
 	running.Wait()
@@ -222,7 +223,7 @@ func (v *inviter) turn(ctx context.Context, t callTarget, slots chan struct{}) e
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if !v.target().same(t) {
+	if now := v.target(); !now.same(t) {
 		<-slots
 		return context.Canceled
 	}
@@ -244,9 +245,12 @@ func (v *inviter) wait(ctx context.Context, d time.Duration) error {
 }
 
 // one invites one desktop, and reports whether it was reached.
-func (v *inviter) one(ctx context.Context, d callin.Desktop, body json.RawMessage) bool {
+func (v *inviter) one(ctx context.Context, t callTarget, d callin.Desktop, body json.RawMessage) bool {
 	within, cancel := context.WithTimeout(ctx, invitePatience)
 	defer cancel()
+	if t.serving != nil {
+		v.calls.Add(1)
+	}
 	v.count(func(s *wire.CallInStatus) { s.Invited++ })
 	status, err := v.invite(within, d, body)
 	v.count(func(s *wire.CallInStatus) {

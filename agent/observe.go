@@ -36,6 +36,8 @@ type Observed struct {
 	Via site.FQDN
 	// CanServe and Draining are what it says of itself to its peers.
 	CanServe, Draining bool
+	// Invited is how many desktops it has called in to itself since its start.
+	Invited uint64
 	// Actives are the zone's active connectors in the list in use.
 	Actives []site.FQDN
 }
@@ -47,6 +49,7 @@ func (a *Agent) Observe() Observed {
 		State: s.state, Starting: s.starting, Elected: s.elected, Record: s.record, Highest: s.highest,
 		Accepts: s.judge(time.Now()).engine != nil, Office: s.serving != nil,
 		Checked: s.health.checked, Healthy: s.health.healthy, Via: s.health.via, CanServe: s.canServe, Draining: s.draining, Records: a.state.JournalRecords(),
+		Invited: a.inviter.calls.Load(),
 	}
 	o.Snapshot, o.Digest = a.current()
 	for _, c := range a.list.Load().Connectors {

@@ -341,9 +341,12 @@ func (c *cast) recovered() {
 }
 
 // brokers tells whose lease each desktop has, from the host's log.
-func (c *cast) brokers() map[string]string {
+func (c *cast) brokers() map[string]string { return brokersIn(c.host.Log()) }
+
+// brokersIn reads the log of a process of desktops.
+func brokersIn(log string) map[string]string {
 	out := map[string]string{}
-	for line := range strings.Lines(c.host.Log()) {
+	for line := range strings.Lines(log) {
 		var said struct{ Msg, Machine, Broker string }
 		if json.Unmarshal([]byte(line), &said) == nil && tellsBroker(said.Msg) {
 			out[said.Machine] = said.Broker

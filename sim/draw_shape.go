@@ -60,6 +60,9 @@ func drawPolicy(seed uint64, s *site.Settings) {
 	if chance(r, 20) {
 		s.Preempt = new(false)
 	}
+	if chance(rand.New(rand.NewPCG(seed, 0xca11)), 50) {
+		s.CallInRate = 1 // so that who serves may change while desktops are called in
+	}
 	if s.Detection > 0 {
 		s.PreemptAfter = milliseconds(between(r, 1000, 20000))
 	}

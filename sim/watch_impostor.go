@@ -29,6 +29,7 @@ func (w *watch) impostors(v *view) {
 			w.impose(m, wire.Prepare{Lease: "impostor", Term: h.Term + 1})
 			if h.Term > 0 {
 				w.impose(m, wire.Prepare{Lease: h.Lease, Term: h.Term - 1})
+				w.invite(m, h.Term)
 			}
 		})
 	}
