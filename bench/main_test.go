@@ -35,6 +35,7 @@ var groups = []struct {
 	{"takeover", measureTakeover},
 	{"storm", measureStorm},
 	{"outage", measureOutage},
+	{"call-in", measureCallInTLS},
 	{"memory", measureMemory},
 	{"start", measureStart},
 	{"idle", measureIdle},

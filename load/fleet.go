@@ -34,7 +34,10 @@ func newFleet(o Options, base string, t *tally, l *ledger) *fleet {
 	}
 	for _, about := range o.Machines {
 		about.Capacity = max(1, about.Capacity)
-		m := &machine{Machine: about, callback: base + machinePath(about.Name), state: desktop.State{Machine: about.Name}}
+		m := &machine{Machine: about, callback: base + machinePath(about.Name), state: desktop.State{Machine: about.Name}, client: f.client}
+		if o.Identity != nil {
+			m.callback, m.client = o.ownBase(base, about.Name)+machinePath(about.Name), o.ownClient(about.Name)
+		}
 		f.machines = append(f.machines, m)
 		f.byName[about.Name] = m
 	}

@@ -50,6 +50,9 @@ type Options struct {
 	// TLS is for connections to the connectors; with a certificate, desktops are
 	// called by TLS too.
 	TLS *tls.Config
+	// Identity, if set, gives each desktop a certificate of its own, which it shows in
+	// connections of its own, and by which it is called at its own name.
+	Identity func(site.FQDN) *tls.Certificate
 	// KeepLeases leaves the desktops registered at the end.
 	KeepLeases bool
 	// Progress gets a line each Every.
@@ -135,4 +138,6 @@ func (o Options) callbackBase(bound string) string {
 	return u.String()
 }
 
-func (o Options) servesTLS() bool { return o.TLS != nil && len(o.TLS.Certificates) > 0 }
+func (o Options) servesTLS() bool {
+	return o.TLS != nil && (len(o.TLS.Certificates) > 0 || o.Identity != nil)
+}

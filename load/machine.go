@@ -1,6 +1,7 @@
 package load
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ type machine struct {
 	Machine
 	callback string
 	timer    *time.Timer
+	client   *http.Client
 
 	mu         sync.Mutex // guards all below
 	state      desktop.State

@@ -93,7 +93,7 @@ func (f *fleet) report(ctx context.Context, m *machine) error {
 
 func (f *fleet) unregister(ctx context.Context, m *machine) {
 	path := leasePath(m.state.Lease)
-	_ = f.send(ctx, m.present, request{"", http.MethodDelete, path, nil, nil}) // else the lease lapses
+	_ = f.send(ctx, m, m.present, request{"", http.MethodDelete, path, nil, nil}) // else the lease lapses
 }
 
 // do tries the connectors in order; one that names the elected one is followed,
@@ -112,7 +112,7 @@ func (f *fleet) do(ctx context.Context, m *machine, q request) error {
 			continue
 		}
 		tried[address] = true
-		err := f.send(ctx, address, q)
+		err := f.send(ctx, m, address, q)
 		if err == nil || wire.IsCode(err, wire.CodeLeaseUnknown) {
 			m.mu.Lock()
 			m.present = address
@@ -161,7 +161,7 @@ func (f *fleet) order(present string) []string {
 	return append([]string{present}, others...)
 }
 
-func (f *fleet) send(ctx context.Context, address string, q request) error {
+func (f *fleet) send(ctx context.Context, m *machine, address string, q request) error {
 	var body io.Reader
 	if q.in != nil {
 		b, err := json.Marshal(q.in)
@@ -175,7 +175,7 @@ func (f *fleet) send(ctx context.Context, address string, q request) error {
 		return fmt.Errorf("make the request: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := f.client.Do(req)
+	resp, err := m.client.Do(req)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -93,7 +92,7 @@ func (r *Runner) serve() func() error {
 	ended := make(chan error, 1)
 	go func() {
 		if r.o.servesTLS() {
-			server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: r.o.TLS.Certificates}
+			server.TLSConfig = r.o.serverTLS()
 			ended <- server.ServeTLS(r.listen, "", "")
 			return
 		}
