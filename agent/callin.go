@@ -20,10 +20,8 @@ import (
 )
 
 const (
-	// invitesAtOnce bounds the invitations in flight, invitePatience each of them: hosts
-	// that are switched off must not hold up the others.
-	invitesAtOnce  = 512
-	invitePatience = 2 * time.Second
+	// invitePatience bounds one invitation.
+	invitePatience = 3 * time.Second
 	// inviteAgain is the wait before those are tried once more that were not reached.
 	inviteAgain = 2 * time.Second
 	// inviteJitter is how far an invitation strays from its turn.
@@ -162,7 +160,7 @@ func (v *inviter) pass(ctx context.Context, t callTarget, list []callin.Desktop)
 	}
 	var missed missed
 	var running sync.WaitGroup
-	slots := make(chan struct{}, invitesAtOnce)
+	slots := newFlight()
 	for _, d := range list {
 		if v.came(t, d.Machine) {
 			continue
@@ -171,12 +169,13 @@ func (v *inviter) pass(ctx context.Context, t callTarget, list []callin.Desktop)
 			break
 		}
 		if v.came(t, d.Machine) {
-			<-slots
+			slots.unused()
 			continue
 		}
 		running.Go(func() {
-			defer func() { <-slots }()
-			missed.note(d, v.one(ctx, t, d, body))
+			reached := v.one(ctx, t, d, body)
+			slots.leave(reached)
+			missed.note(d, reached)
 		})
 	}
 	running.Wait()
@@ -208,7 +207,7 @@ func (m *missed) note(d callin.Desktop, reached bool) {
 
 // turn waits until the next invitation may go out: by the pace, by what the cloud
 // broker asked for, and by how many are in flight.
-func (v *inviter) turn(ctx context.Context, t callTarget, slots chan struct{}) error {
+func (v *inviter) turn(ctx context.Context, t callTarget, slots *flight) error {
 	gap := env.Jitter(v.rand, time.Second/time.Duration(max(1, t.rate)), inviteJitter)
 	if err := v.wait(ctx, v.pace.Wait(time.Now(), gap)); err != nil {
 		return err
@@ -218,13 +217,11 @@ func (v *inviter) turn(ctx context.Context, t callTarget, slots chan struct{}) e
 			return err
 		}
 	}
-	select {
-	case slots <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := slots.enter(ctx); err != nil {
+		return err
 	}
 	if now := v.target(); !now.same(t) {
-		<-slots
+		slots.unused()
 		return context.Canceled
 	}
 	return v.gate(ctx)

@@ -186,26 +186,68 @@ func TestUnreachableOnceMore(t *testing.T) {
 	})
 }
 
-// NEW-02: hosts that are switched off do not hold up the others beyond their share.
-func TestUnreachableAreBounded(t *testing.T) {
+// NEW-02: hosts that are switched off, one in five, do not hold up the others: 5000 are
+// called in within twice the time that the pace takes.
+func TestSomeUnreachable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newParty(t, 2000)
+		p := newParty(t, 5000)
 		defer p.stop()
+		reached := time.Duration(0)
 		p.invite = func(ctx context.Context, d callin.Desktop, _ json.RawMessage) (int, error) {
+			if d.Lease%5 == 0 {
+				<-ctx.Done()
+				return 0, ctx.Err()
+			}
+			time.Sleep(20 * time.Millisecond)
 			p.mu.Lock()
-			p.invited[d.Machine] = append(p.invited[d.Machine], time.Since(p.began))
+			defer p.mu.Unlock()
+			reached = max(reached, time.Since(p.began))
+			return http.StatusAccepted, nil
+		}
+		p.takes(callTarget{term: 4, serving: outageOf(), rate: 1000})
+		time.Sleep(3 * time.Minute)
+		if s := p.now(true); s.Answered != 4000 || s.Unreachable != 2000 || reached > 10*time.Second {
+			t.Errorf("the last was reached after %s; %+v", reached, s)
+		}
+	})
+}
+
+// NEW-02: who has too much to do is not asked more and more: the fewer answers come in
+// time, the fewer are asked for at once.
+func TestFewerAtOnceWhereNobodyAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newParty(t, 3000)
+		defer p.stop()
+		inFlight, most, ill := 0, 0, true
+		p.invite = func(ctx context.Context, _ callin.Desktop, _ json.RawMessage) (int, error) {
+			p.mu.Lock()
+			inFlight++
+			most = max(most, inFlight)
+			ill := ill
 			p.mu.Unlock()
-			<-ctx.Done()
-			return 0, ctx.Err()
+			defer func() { p.mu.Lock(); inFlight--; p.mu.Unlock() }()
+			if ill {
+				<-ctx.Done()
+				return 0, ctx.Err()
+			}
+			time.Sleep(500 * time.Millisecond)
+			return http.StatusAccepted, nil
 		}
 		p.takes(callTarget{term: 4, serving: outageOf(), rate: 2000})
-		time.Sleep(time.Second)
-		if _, calls, _ := p.calls(); calls != invitesAtOnce {
-			t.Errorf("%d are in flight, want %d", calls, invitesAtOnce)
+		time.Sleep(20 * time.Second)
+		p.mu.Lock()
+		if most != flightFirst || inFlight != flightLeast {
+			t.Errorf("at first %d at once, then %d, want %d and %d", most, inFlight, flightFirst, flightLeast)
+		}
+		ill = false
+		p.mu.Unlock()
+		time.Sleep(5 * time.Second)
+		if most < 2*flightFirst || most > flightMost {
+			t.Errorf("when they answer again %d are asked at once", most)
 		}
 		time.Sleep(time.Minute)
-		if desktops, calls, last := p.calls(); desktops != 2000 || calls != 4000 || last > 20*time.Second {
-			t.Errorf("%d desktops by %d calls within %s", desktops, calls, last)
+		if s := p.now(true); s.Running || s.Answered < 2900 {
+			t.Errorf("got %+v", s)
 		}
 	})
 }
