@@ -42,6 +42,7 @@ type journalStore interface {
 	PruneJournal(ctx context.Context, upTo uint64, limit int) (int, error)
 	PruneMirrored(ctx context.Context, journal string, upTo uint64, limit int) (int, error)
 	SaveHandback(ctx context.Context, h localdb.Handback) error
+	Surpass(ctx context.Context, sequence uint64) error
 }
 
 // handback gives the records of outages to the cloud broker, in order and each once,

@@ -12,7 +12,9 @@ import (
 const pruneBatch = 2000
 
 // prune goes by the snapshot in use: what it contains the cloud broker has, and is
-// forgotten here. A store of another history has what it says and no more.
+// forgotten here. A store of another history has what it says and no more. Of the own
+// journal it must have acknowledged that too: in a folder that was put back from a
+// backup other records have the names of those that it contains.
 func (h *handback) prune(ctx context.Context, held map[string]uint64) error {
 	history, records := h.contained()
 	if history == "" {
@@ -21,14 +23,22 @@ func (h *handback) prune(ctx context.Context, held map[string]uint64) error {
 	if err := h.learn(ctx, held, history, records); err != nil {
 		return err
 	}
+	own, acknowledged := h.store.JournalID(), h.marked().Done
 	for _, c := range records {
-		if held[c.Journal] == 0 || c.Sequence <= h.pruned[c.Journal] {
+		upTo := c.Sequence
+		if c.Journal == own {
+			if err := h.store.Surpass(ctx, c.Sequence); err != nil {
+				return err
+			}
+			upTo = min(upTo, acknowledged[own])
+		}
+		if held[c.Journal] == 0 || upTo <= h.pruned[c.Journal] {
 			continue
 		}
-		if err := h.forget(ctx, c.Journal, c.Sequence); err != nil {
+		if err := h.forget(ctx, c.Journal, upTo); err != nil {
 			return err
 		}
-		h.pruned[c.Journal] = c.Sequence
+		h.pruned[c.Journal] = upTo
 	}
 	return nil
 }
@@ -42,7 +52,8 @@ func (h *handback) learn(ctx context.Context, held map[string]uint64, history st
 		mark.Done = maps.Clone(was.Done)
 	}
 	for _, c := range records {
-		if held[c.Journal] > 0 {
+		acknowledged := c.Journal == h.store.JournalID() && was.History == history
+		if held[c.Journal] > 0 && !acknowledged {
 			mark.Done[c.Journal] = max(mark.Done[c.Journal], min(c.Sequence, held[c.Journal]))
 		}
 	}

@@ -85,6 +85,11 @@ func (p *paper) SaveHandback(_ context.Context, h localdb.Handback) error {
 	return p.saveErr
 }
 
+func (p *paper) Surpass(_ context.Context, sequence uint64) error {
+	p.last = max(p.last, sequence)
+	return nil
+}
+
 func (p *paper) write(n int) {
 	for range n {
 		p.last++
@@ -283,6 +288,23 @@ func TestHandbackToARestoredStore(t *testing.T) {
 	d.round(t.Context())
 	if !slices.Equal(d.got, []uint64{4, 5, 6}) {
 		t.Errorf("%v came, want what the restored store does not contain", d.got)
+	}
+}
+
+// NEW-04: a connector whose folder was put back from a backup gives no name twice, and
+// does not take for handed back what only has the name of what was.
+func TestHandbackFromARestoredFolder(t *testing.T) {
+	d := newDesk(3)
+	d.paper.saved = localdb.Handback{History: "h1"}
+	d.restart()
+	d.contained, d.open = 10, false
+	d.round(t.Context())
+	d.round(t.Context())
+	d.paper.write(1)
+	d.open = true
+	d.round(t.Context())
+	if !slices.Equal(d.got, []uint64{1, 2, 3, 11}) {
+		t.Errorf("%v came, want every record, the new one with a name of its own", d.got)
 	}
 }
 

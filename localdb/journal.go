@@ -29,10 +29,10 @@ func (s *State) JournalRecords() int { return int(max(0, s.held.Load())) }
 // JournalLimit is how many there may be before launches are refused.
 func (s *State) JournalLimit() int { return s.options.JournalLimit }
 
-// countJournal needs no look at each record: they have no gaps.
+// countJournal counts: after Surpass there is a gap.
 func (s *State) countJournal(ctx context.Context) error {
 	var n int64
-	if err := s.reads.QueryRowContext(ctx, "SELECT coalesce((SELECT max(sequence) FROM journal) - (SELECT min(sequence) FROM journal) + 1, 0)").Scan(&n); err != nil {
+	if err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM journal").Scan(&n); err != nil {
 		return fmt.Errorf("count the journal's records: %w", err)
 	}
 	s.held.Store(n)
@@ -158,6 +158,34 @@ func (s *State) PruneJournal(ctx context.Context, upTo uint64, limit int) (int, 
 	}
 	s.held.Add(-gone)
 	return int(gone), nil
+}
+
+// maxSurpass bounds how far one word can raise the number of the next record.
+const maxSurpass = 1 << 32
+
+// Surpass makes the next record's number higher than the given one, which somebody
+// else has of this journal: the data folder was put back from a backup, and no name
+// may be given twice.
+func (s *State) Surpass(ctx context.Context, sequence uint64) error {
+	last, _ := s.Held()
+	if sequence <= last[s.journal] {
+		return nil
+	}
+	if sequence-last[s.journal] > maxSurpass {
+		return fmt.Errorf("surpass record %d: the journal is at %d", sequence, last[s.journal])
+	}
+	err := s.write(ctx, "surpass records", func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'journal'", int64(sequence)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx,
+			"INSERT INTO sqlite_sequence (name, seq) SELECT 'journal', ? WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'journal')", int64(sequence))
+		return err
+	})
+	if err == nil {
+		s.reach.raise(s.journal, sequence)
+	}
+	return err
 }
 
 // Handback is how far the journals that are held here have been handed back.

@@ -99,3 +99,45 @@ func TestJournalPagesAndMarks(t *testing.T) {
 		t.Errorf("remembered %+v (%v), want %+v", got, err, mark)
 	}
 }
+
+// NEW-04: "idempotent by name": a folder that was put back from a backup gives no name
+// twice once it knows how far its journal went.
+func TestSurpass(t *testing.T) {
+	for _, before := range []int{0, 3} {
+		dir := t.TempDir()
+		open := func() *localdb.State {
+			s, err := localdb.OpenState(dir, localdb.StateOptions{Env: env.Real(), Origin: "cc01.example.test"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { closed(t, s, dir) })
+			return s
+		}
+		s := open()
+		for n := range before {
+			if err := s.Record(t.Context(), launched(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, to := range []uint64{100, 40} {
+			if err := s.Surpass(t.Context(), to); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s.Surpass(t.Context(), 1<<60) == nil {
+			t.Error("the numbers are used up by one word")
+		}
+		if err := s.Record(t.Context(), launched(9)); err != nil {
+			t.Fatal(err)
+		}
+		closed(t, s, dir)
+		s = open()
+		all, err := s.Journal(t.Context())
+		if err != nil || len(all) != before+1 || all[before].Sequence != 101 {
+			t.Errorf("the journal is %+v (%v), want its last record to be 101", all, err)
+		}
+		if held, _ := s.Held(); held[s.JournalID()] != 101 || s.JournalRecords() != before+1 {
+			t.Errorf("it counts %d records and is held up to %v", s.JournalRecords(), held)
+		}
+	}
+}

@@ -27,6 +27,9 @@ type Mirrored struct {
 	Records []broker.Record
 }
 
+// maxItems bounds the items of an answer: in memory they are far more than on the wire.
+const maxItems = 10 * mirrorItems
+
 var errMirrored = errors.New("what a peer mirrors cannot be read")
 
 // encode writes what Decode reads: numbers as varints, texts with their lengths, and
@@ -57,6 +60,7 @@ func decodeMirrored(b []byte) (Mirrored, error) {
 	m := Mirrored{Stream: d.text(), Outage: d.text(), Term: d.number(), Anew: d.flag(), To: d.number(), More: d.flag()}
 	records := d.text()
 	n := d.number()
+	d.bad = d.bad || n > maxItems
 	for n > 0 && !d.bad {
 		m.Items = append(m.Items, d.item())
 		n--

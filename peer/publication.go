@@ -33,6 +33,8 @@ type Engine interface {
 type Records interface {
 	Held() (last map[string]uint64, next <-chan struct{})
 	MissingFrom(ctx context.Context, has map[string]uint64, limit int) ([]broker.Record, error)
+	// Surpass numbers the next own record beyond what a peer has of the own journal.
+	Surpass(ctx context.Context, sequence uint64) error
 }
 
 // PublicationOptions say what is mirrored.
@@ -74,6 +76,9 @@ func (p *Publication) Answer(ctx context.Context, peer site.FQDN, r wire.MirrorR
 		return Mirrored{}, err
 	}
 	has := p.has(peer, r)
+	if err := p.o.Records.Surpass(ctx, has[p.o.Journal]); err != nil {
+		return Mirrored{}, fmt.Errorf("mirror: %w", err)
+	}
 	position := r.Position
 	if r.Stream != p.o.Stream {
 		position = 0

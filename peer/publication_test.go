@@ -44,6 +44,14 @@ func (s *shelf) MissingFrom(_ context.Context, has map[string]uint64, _ int) ([]
 	return out, nil
 }
 
+func (s *shelf) Surpass(_ context.Context, sequence uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = maps.Clone(s.last)
+	s.last["own"] = max(s.last["own"], sequence)
+	return nil
+}
+
 func (s *shelf) add() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -312,4 +320,40 @@ func TestRetiredMirrorsNothing(t *testing.T) {
 			t.Errorf("got %+v, %v after %s", got, err, time.Since(began))
 		}
 	})
+}
+
+// NEW-04: who was put back from a backup learns from a peer how far its journal went,
+// before it gives a name twice: the peer would take the new record for one that it has.
+func TestPeerHasMoreOfTheJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.shelf.last = map[string]uint64{"own": 3}
+		r := asking(0, 10)
+		r.Stream = ""
+		state, err := s.Answer(t.Context(), "cc2", r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.shelf.add()
+		got, err := s.Answer(t.Context(), "cc2", asking(state.To, 10))
+		if err != nil || len(got.Records) != 1 || got.Records[0].Sequence != 11 {
+			t.Errorf("got %+v, %v, want record 11", got, err)
+		}
+	})
+}
+
+// NEW-01: what a peer mirrors is bounded in memory too: the shortest items take two
+// bytes on the wire.
+func TestMirroredIsBounded(t *testing.T) {
+	m := Mirrored{Items: make([]broker.Item, maxItems+1)}
+	for i := range m.Items {
+		m.Items[i].Kind = broker.ItemHostEnded
+	}
+	b, err := m.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := decodeMirrored(b); err == nil {
+		t.Errorf("%d items were read of %d bytes", len(m.Items), len(b))
+	}
 }
