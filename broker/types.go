@@ -149,7 +149,7 @@ type Ticket struct {
 
 // Resource is something that a user may launch.
 type Resource struct {
-	site.Resource
+	*site.Resource
 	// Session is the user's session of it, where one is known.
 	Session string
 }

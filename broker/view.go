@@ -11,14 +11,33 @@ import (
 // Resources lists what a user may launch in any zone, by name, with the user's
 // session where there is one.
 func (e *Engine) Resources(user string, groups []string) []Resource {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	found := e.index.Resources(user, groups)
-	list := make([]Resource, 0, len(found))
-	for _, r := range found {
-		list = append(list, Resource{Resource: r, Session: e.sessionOf(user, r)})
+	index, busy := e.siteFor(user)
+	found := index.Resources(user, groups)
+	list := make([]Resource, len(found))
+	for i, r := range found {
+		list[i].Resource = r
+	}
+	if busy {
+		e.nameSessions(user, list)
 	}
 	return list
+}
+
+// siteFor returns the site for a look-up without the lock, and whether the user has
+// a session.
+func (e *Engine) siteFor(user string) (index *site.Index, busy bool) {
+	key := site.UserKey(user)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.index, len(e.byUser[key]) > 0
+}
+
+func (e *Engine) nameSessions(user string, list []Resource) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range list {
+		list[i].Session = e.sessionOf(user, *list[i].Resource)
+	}
 }
 
 // sessionOf names the user's running session of exactly that resource.

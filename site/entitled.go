@@ -50,8 +50,10 @@ func (x *Index) addResources(s *Site) {
 	})
 	x.byID = make(map[string]int32, len(x.resources))
 	x.desktops, x.published = make(map[string]int32, len(s.Groups)), make(map[string]int32, len(s.Applications))
+	memos := make([]Memo, len(x.resources))
 	for i := range x.resources {
 		r := &x.resources[i]
+		r.Memo = &memos[i]
 		x.byID[r.ID] = int32(i)
 		if r.Kind == DesktopResource {
 			x.desktops[r.Groups[0]] = int32(i)
@@ -110,7 +112,7 @@ func (x *Index) whose(e *Entitlement) int32 {
 	return n
 }
 
-// place puts what is granted to each together.
+// place puts what is granted to each together, in order and each once.
 func (x *Index) place(pairs []pair) {
 	at := int32(0)
 	for i := range x.who {
@@ -122,6 +124,11 @@ func (x *Index) place(pairs []pair) {
 		w := &x.who[p.who]
 		x.granted[w.end] = p.what
 		w.end++
+	}
+	for i := range x.who {
+		run := x.of(int32(i))
+		slices.Sort(run)
+		x.who[i].end = x.who[i].begin + int32(len(slices.Compact(run)))
 	}
 }
 
@@ -136,17 +143,11 @@ func (x *Index) Resource(id string) (Resource, bool) {
 
 // Resources lists what a user may launch, by name. The user groups of the site
 // are added to those given.
-func (x *Index) Resources(user string, groups []string) []Resource {
-	var numbers []int32
-	x.each(user, groups, func(granted []int32) bool {
-		numbers = append(numbers, granted...)
-		return true
-	})
-	slices.Sort(numbers)
-	numbers = slices.Compact(numbers)
-	list := make([]Resource, 0, len(numbers))
-	for _, n := range numbers {
-		list = append(list, x.resources[n])
+func (x *Index) Resources(user string, groups []string) []*Resource {
+	numbers := x.grantedTo(user, groups)
+	list := make([]*Resource, len(numbers))
+	for i, n := range numbers {
+		list[i] = &x.resources[n]
 	}
 	return list
 }
@@ -154,26 +155,50 @@ func (x *Index) Resources(user string, groups []string) []Resource {
 // Entitled reports whether a user may launch the resource.
 func (x *Index) Entitled(user string, groups []string, id string) bool {
 	n, ok := x.byID[id]
-	return ok && !x.each(user, groups, func(granted []int32) bool { return !slices.Contains(granted, n) })
+	if !ok {
+		return false
+	}
+	_, ok = slices.BinarySearch(x.grantedTo(user, groups), n)
+	return ok
 }
 
-// each goes through what applies to a user until do reports false; then it does too.
-func (x *Index) each(user string, groups []string, do func(granted []int32) bool) bool {
-	lists := [][]string{groups}
+// grantedTo is all that applies to a user, in order.
+func (x *Index) grantedTo(user string, groups []string) []int32 {
+	var found []int32
+	lists := [...][]string{groups, nil}
 	if n, known := x.users[UserKey(user)]; known {
-		lists = append(lists, x.who[n].groups)
-		if !do(x.of(n)) {
-			return false
-		}
+		found, lists[1] = x.of(n), x.who[n].groups
 	}
 	for _, list := range lists {
 		for _, g := range list {
-			if n, known := x.ofUserGroups[UserKey(g)]; known && !do(x.of(n)) {
-				return false
+			if n, known := x.ofUserGroups[UserKey(g)]; known {
+				found = union(found, x.of(n))
 			}
 		}
 	}
-	return true
+	return found
+}
+
+// union merges two lists that are in order; it may return one of them.
+func union(a, b []int32) []int32 {
+	if len(a) == 0 {
+		return b
+	}
+	if len(b) == 0 {
+		return a
+	}
+	merged := make([]int32, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] < b[0]:
+			merged, a = append(merged, a[0]), a[1:]
+		case b[0] < a[0]:
+			merged, b = append(merged, b[0]), b[1:]
+		default:
+			merged, a, b = append(merged, a[0]), a[1:], b[1:]
+		}
+	}
+	return append(append(merged, a...), b...)
 }
 
 func (x *Index) of(n int32) []int32 { return x.granted[x.who[n].begin:x.who[n].end] }

@@ -3,6 +3,7 @@ package site
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // The kinds of resources.
@@ -26,6 +27,24 @@ type Resource struct {
 	Command string
 	// Dynamic says that the resource is on one host of each zone at a time (VPN-03).
 	Dynamic bool
+	// Memo is of all copies of the resource; nil where it is of no index.
+	Memo *Memo
+}
+
+// Memo keeps what an API makes of a resource, for as long as the site is this one.
+type Memo struct{ text atomic.Pointer[[]byte] }
+
+// Text returns what is kept; the first time, what is made.
+func (m *Memo) Text(made func() []byte) []byte {
+	if m == nil {
+		return made()
+	}
+	if kept := m.text.Load(); kept != nil {
+		return *kept
+	}
+	text := made()
+	m.text.Store(&text)
+	return text
 }
 
 // DesktopID is the resource id of a delivery group's desktop.

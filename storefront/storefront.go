@@ -116,20 +116,7 @@ func (h *Handlers) resources(w http.ResponseWriter, r *http.Request) {
 		wire.WriteError(w, err)
 		return
 	}
-	found := h.o.Engine.Resources(in.User, in.Groups)
-	answer := wire.ResourcesAnswer{Resources: make([]wire.Resource, 0, len(found))}
-	for _, f := range found {
-		answer.Resources = append(answer.Resources, resource(f))
-	}
-	wire.WriteJSON(w, http.StatusOK, answer)
-}
-
-func resource(r broker.Resource) wire.Resource {
-	out := wire.Resource{ID: r.ID, Name: r.Name, Kind: r.Kind, Zones: r.Zones, Session: r.Session}
-	if len(r.Groups) > 0 {
-		out.Group = r.Groups[0]
-	}
-	return out
+	wire.WriteText(w, http.StatusOK, resourcesAnswer(h.o.Engine.Resources(in.User, in.Groups)))
 }
 
 func (h *Handlers) redeem(w http.ResponseWriter, r *http.Request) {
@@ -159,9 +146,11 @@ func (h *Handlers) redeem(w http.ResponseWriter, r *http.Request) {
 // read decodes the body and tells whether the request is only a health probe,
 // which must change nothing.
 func read(w http.ResponseWriter, r *http.Request, in any) (dry bool, err error) {
-	if text := r.URL.Query().Get("dry_run"); text != "" {
-		if dry, err = strconv.ParseBool(text); err != nil {
-			return false, wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "dry_run %q is not true or false", text)
+	if r.URL.RawQuery != "" {
+		if text := r.URL.Query().Get("dry_run"); text != "" {
+			if dry, err = strconv.ParseBool(text); err != nil {
+				return false, wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "dry_run %q is not true or false", text)
+			}
 		}
 	}
 	return dry, wire.Read(w, r, wire.MaxBody, wire.Refuse, in)

@@ -126,6 +126,11 @@ func TestPlainAnswersAreTheOrdinaryOnes(t *testing.T) {
 			Interval: site.Duration(rapid.Int64().Draw(t, "interval")), Lifetime: site.Duration(rapid.Int64().Draw(t, "lifetime")),
 			Connectors: texts.Draw(t, "connectors"), AssignedUser: text.Draw(t, "user"),
 		})
+		wantOrdinary(t, LaunchAnswer{
+			Session: text.Draw(t, "session"), Machine: site.FQDN(text.Draw(t, "machine")), Address: text.Draw(t, "address"),
+			Port: rapid.Int().Draw(t, "port"), Protocol: text.Draw(t, "protocol"), Reconnected: rapid.Bool().Draw(t, "reconnected"),
+			Ticket: text.Draw(t, "ticket"), Authority: text.Draw(t, "authority"), Lifetime: site.Duration(rapid.Int64().Draw(t, "lifetime")),
+		})
 	})
 }
 
@@ -145,7 +150,7 @@ func wantOrdinary(t *rapid.T, a plainAnswer) {
 
 // Whoever gives these types a field gives it to the plain way, too.
 func TestPlainAnswersHaveAllFields(t *testing.T) {
-	for _, a := range []any{&Lease{}} {
+	for _, a := range []any{&Lease{}, &LaunchAnswer{}} {
 		v := reflect.ValueOf(a).Elem()
 		filled(v)
 		want, err := json.Marshal(a)

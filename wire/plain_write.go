@@ -12,7 +12,7 @@ import (
 type plainAnswer interface{ writePlain(w *quickWriter) }
 
 // plainRoom is what most answers need.
-const plainRoom = 512
+const plainRoom = 320
 
 // writeJSON writes v and the end of a line.
 func writeJSON(w io.Writer, v any) error {
@@ -65,5 +65,27 @@ func (l Lease) writePlain(w *quickWriter) {
 	w.text(l.Lifetime.String())
 	w.list(`,"connectors":`, l.Connectors)
 	w.field(`,"assigned_user":`, l.AssignedUser)
+	w.add(`}`)
+}
+
+func (a LaunchAnswer) writePlain(w *quickWriter) {
+	w.add(`{"session":`)
+	w.text(a.Session)
+	w.add(`,"machine":`)
+	w.text(string(a.Machine))
+	w.add(`,"address":`)
+	w.text(a.Address)
+	w.add(`,"port":`)
+	w.b = strconv.AppendInt(w.b, int64(a.Port), 10)
+	w.add(`,"protocol":`)
+	w.text(a.Protocol)
+	w.add(`,"reconnected":`)
+	w.b = strconv.AppendBool(w.b, a.Reconnected)
+	w.add(`,"ticket":`)
+	w.text(a.Ticket)
+	w.add(`,"authority":`)
+	w.text(a.Authority)
+	w.add(`,"lifetime":`)
+	w.text(a.Lifetime.String())
 	w.add(`}`)
 }

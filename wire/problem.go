@@ -143,6 +143,13 @@ func ReadProblem(resp *http.Response) *Problem {
 	return &p
 }
 
+// WriteText answers with JSON that is written already.
+func WriteText(w http.ResponseWriter, status int, text []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(text)
+}
+
 // WriteJSON answers with v.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")

@@ -52,14 +52,24 @@ type Validator interface{ Validate() error }
 // Read decodes one JSON body of at most limit bytes into v and validates it.
 // What it returns is a *Problem: 413 when too large, 400 when malformed.
 func Read(w http.ResponseWriter, r *http.Request, limit int64, unknown Unknown, v any) error {
-	return decode(http.MaxBytesReader(w, r.Body, limit), unknown, v)
-}
-
-func decode(body io.Reader, unknown Unknown, v any) error {
-	text, err := io.ReadAll(body)
+	text, err := readBody(w, r, limit)
 	if err != nil {
 		return bodyProblem(err)
 	}
+	return decode(text, unknown, v)
+}
+
+// readBody reads a body whose length is known in one go.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength <= 0 || r.ContentLength > limit {
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	}
+	text := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, text)
+	return text, err
+}
+
+func decode(text []byte, unknown Unknown, v any) error {
 	if p, ok := v.(plain); !ok || !p.readPlain(text) {
 		if err := decodeAny(text, unknown, v); err != nil {
 			return err
