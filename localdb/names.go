@@ -46,11 +46,37 @@ func (l lists) read(text []byte) ([]string, error) {
 	return list, nil
 }
 
-// listText is what lists reads.
+// listText is what lists reads. It is made without encoding/json where that would do
+// the same.
 func listText(list []string) string {
+	text := make([]byte, 0, 64)
+	text = append(text, '[')
+	for i, name := range list {
+		if !isPlain(name) {
+			return listJSON(list)
+		}
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(append(append(text, '"'), name...), '"')
+	}
+	return string(append(text, ']'))
+}
+
+func listJSON(list []string) string {
 	b, err := json.Marshal(append([]string{}, list...))
 	if err != nil {
 		panic("localdb: texts do not encode: " + err.Error())
 	}
 	return string(b)
+}
+
+// isPlain reports whether each byte of a text stands for itself in JSON.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
 }

@@ -17,15 +17,19 @@ import (
 // lets SQLite look it over. What should be in it is what was sent, by its digest, so
 // that its digest, counts and references need no second look.
 func readBack(ctx context.Context, path string, c content) error {
-	db, err := openSnapshotFile(path)
+	db, err := openWritten(path)
 	if err != nil {
 		return err
 	}
-	err = together(
+	for _, check := range []func() error{
 		func() error { return quickCheck(ctx, db) },
 		func() error { return sameShort(ctx, db, c) },
 		func() error { return sameLong(ctx, db, path, c.site) },
-	)
+	} {
+		if err = check(); err != nil {
+			break
+		}
+	}
 	// A file that is open cannot be renamed on Windows.
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("read back what was written: %w", err)

@@ -23,6 +23,12 @@ func openSnapshotFile(path string) (*sql.DB, error) {
 	})
 }
 
+// openWritten opens a file to look it over once. It is not mapped: pages that are read
+// once would stay in memory.
+func openWritten(path string) (*sql.DB, error) {
+	return openDB(path, 1, url.Values{"mode": {"ro"}, "immutable": {"1"}, "_pragma": {"query_only(1)"}})
+}
+
 // verify opens a file of which nothing is known and compares what it holds with what
 // it says of itself. The database is returned open.
 func verify(ctx context.Context, path string) (*sql.DB, content, error) {

@@ -1,54 +1,81 @@
 package site
 
-// grants finds entitlements that say the same. Of each of hundreds of thousands it
-// keeps a number, and none of the texts.
+import "slices"
+
+// grants finds entitlements that say the same. Hardly ever are there any, so that at
+// first it only looks for equal numbers.
 type grants struct {
-	numbers map[string]uint64
-	whose   string // of the one before
-	who     uint64
-	first   map[uint64]int32
-	odd     map[Entitlement]int32 // those that name too much
+	first map[Entitlement]int32 // nil where all are different
 }
 
-func newGrants(s *Site) *grants {
-	return &grants{
-		numbers: make(map[string]uint64, len(s.Users)+len(s.Groups)+len(s.Applications)),
-		first:   make(map[uint64]int32, len(s.Entitlements)), odd: map[Entitlement]int32{},
+func newGrants(s *Site) grants {
+	g := grants{}
+	if n := newNumbering(s); n.repeats(s.Entitlements) {
+		g.first = make(map[Entitlement]int32, len(s.Entitlements))
 	}
+	return g
 }
 
 // add takes in the i-th entitlement and returns where the first is that says the same.
-func (g *grants) add(e Entitlement, i int) int {
+func (g grants) add(e Entitlement, i int) int {
+	if g.first == nil {
+		return i
+	}
 	e.User, e.UserGroup = UserKey(e.User), UserKey(e.UserGroup)
-	if e.User != "" && e.UserGroup != "" || e.Desktop != "" && e.Application != "" {
-		return firstAt(g.odd, e, i)
+	if at, seen := g.first[e]; seen {
+		return int(at)
 	}
-	if whose := e.User + e.UserGroup; whose != g.whose || i == 0 {
-		g.whose, g.who = whose, g.number(whose)
+	g.first[e] = int32(i)
+	return i
+}
+
+// numbering makes one number of an entitlement.
+type numbering struct {
+	texts map[string]uint64
+	whose string // of the one before
+	who   uint64
+}
+
+func newNumbering(s *Site) *numbering {
+	return &numbering{texts: make(map[string]uint64, len(s.Users)+len(s.Groups)+len(s.Applications))}
+}
+
+// repeats reports whether two of the list may say the same.
+func (n *numbering) repeats(list []Entitlement) bool {
+	keys := make([]uint64, len(list))
+	for i := range list {
+		keys[i] = n.key(&list[i])
 	}
-	key := g.who<<33 | g.number(e.Desktop+e.Application)<<2
+	slices.Sort(keys)
+	for i := 1; i < len(keys); i++ {
+		if keys[i] == keys[i-1] {
+			return true
+		}
+	}
+	return false
+}
+
+// key is the same for all that say the same, and for some that are not valid.
+func (n *numbering) key(e *Entitlement) uint64 {
+	if whose := UserKey(e.User) + UserKey(e.UserGroup); whose != n.whose || n.who == 0 {
+		n.whose, n.who = whose, n.number(whose)
+	}
+	key := n.who<<33 | n.number(e.Desktop+e.Application)<<2
 	if e.User == "" {
 		key |= 1
 	}
 	if e.Desktop == "" {
 		key |= 2
 	}
-	return firstAt(g.first, key, i)
+	return key
 }
 
-func (g *grants) number(text string) uint64 {
-	n, known := g.numbers[text]
+// number counts from 1.
+func (n *numbering) number(text string) uint64 {
+	number, known := n.texts[text]
 	if !known {
-		n = uint64(len(g.numbers))
-		g.numbers[text] = n
+		number = uint64(len(n.texts)) + 1
+		n.texts[text] = number
 	}
-	return n
-}
-
-func firstAt[K comparable](first map[K]int32, key K, i int) int {
-	if at, seen := first[key]; seen {
-		return int(at)
-	}
-	first[key] = int32(i)
-	return i
+	return number
 }

@@ -2,8 +2,8 @@ package site
 
 import (
 	"cmp"
+	"maps"
 	"slices"
-	"strings"
 )
 
 // DefaultWeight and the capacities stand for zero values of machines.
@@ -82,8 +82,7 @@ func (x *Index) addConnectors(s *Site) {
 }
 
 func (x *Index) addMachines(s *Site) {
-	x.machines = slices.Clone(s.Machines)
-	slices.SortFunc(x.machines, compareMachines)
+	x.machines, x.ofGroup = arranged(s.Machines)
 	x.byName = make(map[FQDN]int32, len(x.machines))
 	x.assigned = map[userGroup][]int32{}
 	for i := range x.machines {
@@ -95,31 +94,34 @@ func (x *Index) addMachines(s *Site) {
 			x.assigned[key] = append(x.assigned[key], int32(i))
 		}
 	}
-	x.ofGroup = map[groupZone][]Machine{}
-	x.slice(func(m Machine) groupZone { return groupZone{m.Group, m.Zone} })
-	x.slice(func(m Machine) groupZone { return groupZone{m.Group, ""} })
 }
 
-func compareMachines(a, b Machine) int {
-	if c := strings.Compare(a.Group, b.Group); c != 0 {
-		return c
+// arranged returns a copy of the machines by group, zone and name, and the runs of it
+// that are a group's in a zone, or in all zones.
+func arranged(list []Machine) ([]Machine, map[groupZone][]Machine) {
+	places := map[groupZone][]int32{}
+	for i := range list {
+		key := groupZone{list[i].Group, list[i].Zone}
+		places[key] = append(places[key], int32(i))
 	}
-	if c := strings.Compare(a.Zone, b.Zone); c != 0 {
-		return c
-	}
-	return cmp.Compare(a.Name, b.Name)
-}
-
-// slice maps each key to the run of machines that have it.
-func (x *Index) slice(key func(Machine) groupZone) {
-	start := 0
-	for i := range x.machines {
-		k := key(x.machines[i])
-		if i+1 == len(x.machines) || key(x.machines[i+1]) != k {
-			x.ofGroup[k] = x.machines[start : i+1 : i+1]
-			start = i + 1
+	keys := slices.SortedFunc(maps.Keys(places), func(a, b groupZone) int {
+		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.zone, b.zone))
+	})
+	all, runs := make([]Machine, 0, len(list)), make(map[groupZone][]Machine, 2*len(keys))
+	begin := 0 // of the group
+	for i, key := range keys {
+		if i > 0 && keys[i-1].group != key.group {
+			begin = len(all)
 		}
+		run := len(all)
+		slices.SortFunc(places[key], func(a, b int32) int { return cmp.Compare(list[a].Name, list[b].Name) })
+		for _, at := range places[key] {
+			all = append(all, list[at])
+		}
+		runs[key] = all[run:len(all):len(all)]
+		runs[groupZone{key.group, ""}] = all[begin:len(all):len(all)]
 	}
+	return all, runs
 }
 
 func (x *Index) setDefaults(m *Machine) {

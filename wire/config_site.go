@@ -11,20 +11,24 @@ import (
 // linesBetweenLooks is how many objects are read before the context is looked at.
 const linesBetweenLooks = 4096
 
-// ReadSite reads and verifies the whole site.
+// ReadSite reads and verifies the whole site. The reader is of no more use then.
 func (c *ConfigReader) ReadSite(ctx context.Context) (*site.Site, error) {
 	s := c.header.Bare()
 	s.Machines = Room[site.Machine](c.header, "machines")
 	s.Users = Room[site.User](c.header, "users")
 	s.Entitlements = Room[site.Entitlement](c.header, "entitlements")
 	c.quick.reuse = true // each object is copied at once
-	defer func() { c.quick.reuse = false }()
+	if c.content != nil {
+		c.content.hashBeside()
+		defer c.content.stop()
+	}
 	for {
 		if c.objects%linesBetweenLooks == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		o, err := c.Next()
 		if errors.Is(err, io.EOF) {
+			c.content, c.quick = nil, nil // they can be larger than the site
 			return s, nil
 		}
 		if err != nil {

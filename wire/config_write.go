@@ -1,14 +1,12 @@
 package wire
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
-	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -89,72 +87,4 @@ func Digest(s *site.Site, contained ...ContainedRecord) string {
 		d.add(line)
 	}
 	return d.sum()
-}
-
-// digester hashes the sorted hashes of all objects.
-type digester struct {
-	hashes [][sha256.Size]byte
-}
-
-// newDigester begins with the site's own settings. Those that are not set are left
-// out: content that an older version knew has the digest that it gave it.
-func newDigester(s *site.Site, contained []ContainedRecord, counts map[string]int) *digester {
-	room := 1 + len(contained)
-	for _, n := range counts {
-		room = min(room+max(n, 0), maxRoom)
-	}
-	d := &digester{hashes: make([][sha256.Size]byte, 0, room)}
-	line := fmt.Appendf(nil, "site %q %t", s.Name, s.ReuseInOutage)
-	if s.MaxSessions != 0 {
-		line = fmt.Appendf(line, " max_sessions %d", s.MaxSessions)
-	}
-	if s.STAFailover != "" {
-		line = fmt.Appendf(line, " sta_failover %q", s.STAFailover)
-	}
-	d.add(line)
-	for _, c := range contained {
-		d.add(fmt.Appendf(nil, "contained %q %q %d", c.Origin, c.Journal, c.Sequence))
-	}
-	return d
-}
-
-func (d *digester) add(line []byte) { d.hashes = append(d.hashes, sha256.Sum256(line)) }
-
-func (d *digester) sum() string {
-	sortHashes(d.hashes, 0)
-	all := sha256.New()
-	for i := range d.hashes {
-		all.Write(d.hashes[i][:])
-	}
-	return hex.EncodeToString(all.Sum(nil))
-}
-
-// sortHashes sorts what begins with the same so many bytes. Hashes are spread evenly,
-// so each goes to its place by one byte after the other, until few are left together.
-func sortHashes(list [][sha256.Size]byte, at int) {
-	if len(list) < 64 || at == sha256.Size {
-		slices.SortFunc(list, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
-		return
-	}
-	var begin, end [257]int
-	for i := range list {
-		end[int(list[i][at])+1]++
-	}
-	for i := range 256 {
-		end[i+1] += end[i]
-	}
-	begin = end
-	for b := range 256 {
-		for begin[b] < end[b+1] {
-			place := &list[begin[b]]
-			other := place[at]
-			if int(other) != b {
-				*place, list[begin[other]] = list[begin[other]], *place
-			}
-			begin[other]++
-		}
-	}
-	for b := range 256 {
-		sortHashes(list[end[b]:end[b+1]], at+1)
-	}
 }
