@@ -85,6 +85,7 @@ func (e *Engine) importSession(now time.Time, i Item) {
 		s = e.begin(h, i.Session, now.Add(i.Left))
 	}
 	s.Session, s.until = i.Session, now.Add(i.Left)
+	e.count(s)
 	e.watch(s)
 	// The launch that it came of is over. Its record may not have reached a disk, so
 	// who launches it again makes another.

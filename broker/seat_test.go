@@ -93,3 +93,21 @@ func TestDynamicApplication(t *testing.T) {
 		}
 	}
 }
+
+// VPN-03: a copy knows where a dynamic application is also when that is what changed
+// of a session that it has.
+func TestDynamicApplicationInACopy(t *testing.T) {
+	s := farm(site.LeastLoad, 100, 100)
+	s.Applications = []site.Application{{Name: "Ledger", Groups: []string{"farm"}, Dynamic: true}}
+	s.Entitlements = append(s.Entitlements, site.Entitlement{UserGroup: "staff", Application: "Ledger"})
+	b := inOutage(s)
+	b.register(t, "h1", "h2")
+	for _, resource := range []string{"desktop:farm", "app:Ledger"} {
+		b.Import(b.now, []broker.Item{{
+			Kind: broker.ItemSession, Machine: "h2", Session: broker.Session{ID: "s1", User: "ann", Resource: resource, State: broker.Active},
+		}})
+	}
+	if held, _ := b.launch(t, staff("bob", "app:Ledger", "s2")); held.Machine != "h2" {
+		t.Errorf("got %s, want h2, where the application is", held.Machine)
+	}
+}
