@@ -32,6 +32,7 @@ var groups = []struct {
 	{"enumeration", measureEnumeration},
 	{"registration", measureRegistration},
 	{"launch", measureLaunch},
+	{"relay", measureRelay},
 	{"takeover", measureTakeover},
 	{"storm", measureStorm},
 	{"outage", measureOutage},

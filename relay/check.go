@@ -66,17 +66,20 @@ func (r *Relay) checkOnce(ctx context.Context) {
 	r.o.OnCheck()
 	if f.to != f.from {
 		r.o.OnRoute(f.from.via, f.to.via, f.reason)
+		r.Check() // what failed meanwhile on the way before is asked on this one
 	}
 }
 
 // examine asks both ways side by side, so that a check takes hardly longer than two
-// tries.
+// tries; less where a peer answers, so that trouble with that shows soon.
 func (r *Relay) examine(ctx context.Context, f *finding) {
 	var asking sync.WaitGroup
+	most := tries
 	if f.from != r.direct {
+		most = 1
 		asking.Go(func() { f.through = r.askAll(ctx, f.from, r.probes(f.from), tries) })
 	}
-	f.direct = r.askAll(ctx, r.direct, r.probes(r.direct), tries)
+	f.direct = r.askAll(ctx, r.direct, r.probes(r.direct), most)
 	asking.Wait()
 }
 

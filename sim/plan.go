@@ -25,6 +25,8 @@ type Shape struct {
 	// CloudAway says that the cloud broker stays away at the end: each zone must
 	// then be serving instead of Normal.
 	CloudAway bool
+	// NoPeerRelay says that no connector goes through another.
+	NoPeerRelay bool
 	// Length is that of the part with faults.
 	Length time.Duration
 }

@@ -106,7 +106,7 @@ func newRun(ctx context.Context, p Plan, dir string) (*run, error) {
 			return r.trace.logger(who, r.hosts[who].life.alive)
 		},
 		Place:   func(name string) world.Place { return r.net.begin(r.hosts[r.hostName(name)]) },
-		Desktop: r.desktop, CloudAddress: cloudIP + ":" + cloudPort, AdminPort: adminPort, Misbehave: r.cloud.wrap, NoSync: true,
+		Desktop: r.desktop, CloudAddress: cloudIP + ":" + cloudPort, AdminPort: adminPort, Misbehave: r.cloud.wrap, NoSync: true, NoPeerRelay: p.Shape.NoPeerRelay,
 	})
 	return r, err
 }

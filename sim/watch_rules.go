@@ -81,6 +81,7 @@ var rules = []rule{
 	{ruleMirror, "who takes over in an outage knows the leases of the one before it, if it could mirror that one", (*watch).takeovers, nil},
 	{ruleCopies, "in a steady zone in HA mode what the peers have mirrored is what the one that serves has", (*watch).copies, nil},
 	{ruleCallIn, "a desktop follows an invitation only of a higher term than it has seen, and who does not serve invites nobody to itself", (*watch).callIns, nil},
+	{ruleWay, "a connector is healthy, directly or through a peer, only while that way works, and where a peer has one", (*watch).ways, nil},
 }
 
 // oneUser looks at what the desktops themselves hold.
