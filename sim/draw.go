@@ -39,6 +39,7 @@ func NewPlan(seed uint64) Plan {
 		}
 	}
 	s.rare()
+	s.after()
 	return Plan{Seed: seed, Shape: s.shape, Faults: inOrder(s.faults)}
 }
 

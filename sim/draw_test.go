@@ -48,7 +48,7 @@ func TestPlansHaveEveryKind(t *testing.T) {
 	for _, k := range []Kind{
 		Crash, Restart, Pause, Cut, CutOneWay, Heal, Slow, Lossy, CloudCrash, CloudRestart, CloudPause, CloudSlow, CloudErrors,
 		CloudGarbage, CloudFlap, CloudCut, Force, Clear, Promote, Drain, Undrain, Standby, Change, Reboot, Launch, Disconnect,
-		Reconnect, Logoff, Clock,
+		Reconnect, Logoff, Clock, Suspicious, Accept, Rollback,
 	} {
 		if kinds[k] < 20 {
 			t.Errorf("%s is drawn %d times in a thousand plans", k, kinds[k])

@@ -22,6 +22,8 @@ type Shape struct {
 	Zones, Connectors, Standbys, Desktops, Users int
 	// Settings are those of every zone.
 	Settings site.Settings
+	// Limit bounds the sessions of the site, if it is not 0.
+	Limit int `json:",omitempty"`
 	// CloudAway says that the cloud broker stays away at the end: each zone must
 	// then be serving instead of Normal.
 	CloudAway bool
@@ -92,6 +94,11 @@ const (
 	// Jump publishes a site in which both Who and Other are standbys (N is 1) or
 	// active again.
 	Jump Kind = "jump"
+	// Suspicious publishes a site with less than half of its machines (N is 1), or with all
+	// again. Accept and Rollback are orders about snapshots, given on connector Who.
+	Suspicious Kind = "suspicious"
+	Accept     Kind = "accept"
+	Rollback   Kind = "rollback"
 )
 
 // The kinds of desktops, users and clocks.

@@ -77,7 +77,9 @@ type run struct {
 	quiet  time.Time // when something was last done to the site
 	// ordered is when an operator or an administrator last wanted something.
 	ordered time.Time
-	people  map[string]chan struct{} // closed when a user has done the latest thing
+	// restored is when somebody last tried to publish the whole site.
+	restored time.Time
+	people   map[string]chan struct{} // closed when a user has done the latest thing
 
 	mu       sync.Mutex // guards what follows
 	served   int

@@ -58,7 +58,7 @@ func (r *run) settle() {
 		why = r.whyNotServing
 	}
 	began := time.Now()
-	if err := r.await("liveness", r.bound(), func() string { r.clearForces(); return why() }); err != nil {
+	if err := r.await("liveness", r.bound(), func() string { r.clearForces(); r.restore(); return why() }); err != nil {
 		r.watch.broken(ruleLiveness, err.Error())
 		return
 	}
@@ -146,7 +146,7 @@ func (r *run) whyNotNormal() string {
 		}
 	}
 	n, err := r.world.CloudRegistrations()
-	if want := len(r.site.Machines); err != nil || n < want {
+	if want := len(r.first.Machines); err != nil || n < want {
 		return fmt.Sprintf("%d of %d desktops are registered with the cloud broker (%v)", n, want, err)
 	}
 	return ""

@@ -36,7 +36,7 @@ var deeds = map[Kind]func(*run, Fault) error{
 	CloudCut:  func(r *run, f Fault) error { return r.cut(f, both(f.Who, cloudName)) },
 	Force:     (*run).order, Clear: (*run).order,
 	Promote: (*run).electionOrder, Drain: (*run).electionOrder, Undrain: (*run).electionOrder,
-	Standby: (*run).standby, Jump: (*run).standby, Change: (*run).change, Reboot: (*run).reboot,
+	Standby: (*run).standby, Jump: (*run).standby, Change: (*run).change, Suspicious: (*run).shrink, Accept: (*run).snapshotOrder, Rollback: (*run).snapshotOrder, Reboot: (*run).reboot,
 	Launch: (*run).launch, Disconnect: (*run).act, Reconnect: (*run).act, Logoff: (*run).act,
 	Clock: (*run).clock,
 }
@@ -51,7 +51,7 @@ func (r *run) carryOut(f Fault) {
 	if r.shakes(f.Kind) {
 		r.disturb(f.For)
 	}
-	if slices.Contains([]Kind{Force, Clear, Promote, Drain, Undrain, Standby, Jump, Change}, f.Kind) {
+	if slices.Contains([]Kind{Force, Clear, Promote, Drain, Undrain, Standby, Jump, Change, Suspicious, Accept, Rollback}, f.Kind) {
 		r.ordered = time.Now()
 	}
 	deed := deeds[f.Kind]
@@ -343,6 +343,9 @@ func (r *run) publish(change func(*site.Site)) error {
 		ctx, cancel := context.WithTimeout(r.ctx, 20*time.Second)
 		defer cancel()
 		version, err := r.world.Publish(ctx, func(s *site.Site) { *s = next })
+		if err == nil && len(next.Machines) < len(r.first.Machines) {
+			r.watch.mark(r.watch.shrunken, version.String())
+		}
 		r.trace.add("admin", fmt.Sprintf("published %s: %v", version, err))
 	})
 	return nil

@@ -66,7 +66,7 @@ type seat struct {
 // seats are a user's sessions in a zone, in order of desktop.
 func (r *run) seats(user, zone string) []seat {
 	var list []seat
-	for _, m := range r.site.Machines {
+	for _, m := range r.first.Machines {
 		name := string(m.Name)
 		if m.Zone != zone || r.isDown(name) {
 			continue

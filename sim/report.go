@@ -109,6 +109,9 @@ func (s Shape) String() string {
 	}
 	text := fmt.Sprintf("site:     %d zones, in each %d connectors (%d standbys), %d desktops, %d users; %s of faults; settings %s",
 		s.Zones, s.Connectors, s.Standbys, s.Desktops, s.Users, s.Length, settings)
+	if s.Limit > 0 {
+		text += fmt.Sprintf("; at most %d sessions", s.Limit)
+	}
 	if s.CloudAway {
 		text += "; the cloud broker stays away"
 	}

@@ -43,7 +43,7 @@ const (
 // makeSite is the site of a shape: in each zone assigned, pooled and shared
 // desktops, which all users may have.
 func makeSite(sh Shape) *site.Site {
-	s := &site.Site{Name: siteName, Applications: []site.Application{{Name: "Writer", Groups: []string{"shared"}, Command: "writer"}}}
+	s := &site.Site{Name: siteName, MaxSessions: sh.Limit, Applications: []site.Application{{Name: "Writer", Groups: []string{"shared"}, Command: "writer"}}}
 	var zones []string
 	for z := 1; z <= sh.Zones; z++ {
 		zones = append(zones, zoneName(z))

@@ -41,6 +41,8 @@ type watch struct {
 	broke    []Violation
 	told     map[string]bool
 	versions map[string]bool // that the cloud broker has published
+	shrunken map[string]bool // those of them that lack most machines
+	accepted map[string]bool // zones and versions that an operator let through
 	boots    map[string]bool // desktops that were rebooted, until that is seen
 	ends     map[string]bool // sessions whose users have logged off
 	answers  []answered
@@ -60,7 +62,7 @@ type answered struct {
 func newWatch(r *run) *watch {
 	return &watch{
 		run: r, next: time.Now(), zones: map[string]*sight{}, moves: newMoves(), asking: map[site.FQDN]time.Time{}, orders: map[string]standing{}, underWay: map[string]int{}, last: map[site.FQDN]agent.Observed{}, held: map[string]desktop.Holding{}, highest: map[site.FQDN]uint64{},
-		since: map[string]time.Time{}, told: map[string]bool{}, versions: map[string]bool{}, boots: map[string]bool{}, ends: map[string]bool{}, offices: map[string]*office{}, kept: newKept(),
+		since: map[string]time.Time{}, told: map[string]bool{}, versions: map[string]bool{}, shrunken: map[string]bool{}, accepted: map[string]bool{}, boots: map[string]bool{}, ends: map[string]bool{}, offices: map[string]*office{}, kept: newKept(),
 		ghosts: ghosts{since: map[string]time.Time{}, held: map[string]time.Time{}},
 	}
 }
@@ -103,7 +105,7 @@ func (w *watch) look() {
 			v.connectors[c.FQDN] = a.Observe()
 		}
 	}
-	for _, m := range r.site.Machines {
+	for _, m := range r.first.Machines {
 		if d := r.world.Desktop(string(m.Name)); d != nil && !r.isDown(string(m.Name)) {
 			v.desktops[string(m.Name)], _ = d.Holding(m.Name)
 		}
@@ -177,7 +179,7 @@ func (w *watch) mark(m map[string]bool, key string) {
 
 // launched takes in the answer to a user's launch.
 func (w *watch) launched(user string, a wire.LaunchAnswer) {
-	index := site.NewIndex(w.run.site)
+	index := site.NewIndex(w.run.first)
 	m, _ := index.Machine(a.Machine)
 	outage := true
 	for _, c := range w.run.connectorsOf(m.Zone) {

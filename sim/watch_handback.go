@@ -23,10 +23,12 @@ type kept struct {
 	count map[site.FQDN]int
 	// owner is who made a journal's records.
 	owner map[string]site.FQDN
+	// contained is the last record of a journal that a snapshot in use has contained.
+	contained map[string]uint64
 }
 
 func newKept() *kept {
-	return &kept{seen: map[named]broker.Record{}, count: map[site.FQDN]int{}, owner: map[string]site.FQDN{}}
+	return &kept{seen: map[named]broker.Record{}, count: map[site.FQDN]int{}, owner: map[string]site.FQDN{}, contained: map[string]uint64{}}
 }
 
 // handBack is what the rule says at any time.
@@ -66,12 +68,11 @@ func (w *watch) named(by site.FQDN, r broker.Record) {
 // forgotten: what is not in the journal any more is in the snapshot in use.
 func (w *watch) forgotten(by site.FQDN, list []broker.Record) {
 	a := w.run.world.Agent(by)
-	id, contained := a.Status().Journal.ID, uint64(0)
+	id := a.Status().Journal.ID
 	for _, c := range a.Contained() {
-		if c.Journal == id {
-			contained = c.Sequence
-		}
+		w.kept.contained[c.Journal] = max(w.kept.contained[c.Journal], c.Sequence)
 	}
+	contained := w.kept.contained[id]
 	there := map[uint64]bool{}
 	for _, r := range list {
 		there[r.Sequence] = true

@@ -20,7 +20,7 @@ func (w *watch) impostors(v *view) {
 		return
 	}
 	w.impostor = v.now.Add(impostorEvery)
-	for _, m := range w.run.site.Machines {
+	for _, m := range w.run.first.Machines {
 		h, runs := v.desktops[string(m.Name)]
 		if !runs || h.Lease == "" {
 			continue
@@ -67,6 +67,9 @@ func (r *run) lastLaunch() {
 				return "none yet"
 			}
 		})
+		if r.plan.Shape.Limit > 0 && wire.IsCode(err, wire.CodeSessionLimit) {
+			continue // others have what there may be
+		}
 		if wait != nil || err != nil {
 			r.watch.broken(ruleServed, fmt.Sprintf("%s gets no desktop in %s, which is well: %v", userName(1), z, err))
 		}

@@ -57,7 +57,7 @@ var rules = []rule{
 	{ruleElected, "in HA mode only a connector that believes itself elected accepts", (*watch).electedAccepts, nil},
 	{ruleOneServes, "a connected, quiet zone in HA mode has exactly one that serves; under majority a minority never serves", (*watch).oneServes, nil},
 	{ruleTransitions, "transitions are only those of the table, and each has a reason", nil, nil},
-	{ruleSnapshots, "no snapshot is in use that the cloud broker did not publish, and none is swapped in HA mode", (*watch).snapshots, nil},
+	{ruleSnapshots, "no snapshot is in use that the cloud broker did not publish, or a suspicious one that nobody has accepted, and none is swapped in HA mode", (*watch).snapshots, nil},
 	{ruleDurable, "what was acknowledged as durable is there after any crash", (*watch).numbers, (*watch).journals},
 	{ruleSessions, "no transition, takeover or restart of a broker ends a running session", (*watch).sessions, nil},
 	{ruleLeases, "every desktop's lease is with one broker", (*watch).leases, nil},
@@ -87,7 +87,7 @@ var rules = []rule{
 // oneUser looks at what the desktops themselves hold.
 func (w *watch) oneUser(v *view) {
 	for name, h := range v.desktops {
-		if !single(w.run.site, site.FQDN(name)) {
+		if !single(w.run.first, site.FQDN(name)) {
 			continue
 		}
 		users := map[string]bool{}
@@ -198,10 +198,21 @@ func (w *watch) snapshots(v *view) {
 			w.broken(ruleSnapshots, fmt.Sprintf("%s uses snapshot %s, which was not published", name, o.Snapshot))
 		}
 		was, ok := w.last[name]
+		if ok && !was.Snapshot.IsZero() && was.Snapshot != o.Snapshot && w.unaccepted(name, was.Snapshot, o.Snapshot) {
+			w.broken(ruleSnapshots, fmt.Sprintf("%s uses snapshot %s, which lacks most machines and was not accepted", name, o.Snapshot))
+		}
 		if ok && was.State.HA() && o.State.HA() && !was.Starting && !o.Starting && was.Record.Outage == o.Record.Outage && !was.Snapshot.IsZero() && was.Snapshot != o.Snapshot {
 			w.broken(ruleSnapshots, fmt.Sprintf("%s went from snapshot %s to %s in HA mode", name, was.Snapshot, o.Snapshot))
 		}
 	}
+}
+
+// unaccepted reports whether a connector has taken a suspicious snapshot into use that
+// no operator of its zone let through.
+func (w *watch) unaccepted(name site.FQDN, from, to site.Version) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.shrunken[to.String()] && !w.shrunken[from.String()] && !w.accepted[w.zoneOf(name)+" "+to.String()]
 }
 
 // numbers: the highest number ever seen never goes back, also after a crash.
@@ -282,7 +293,7 @@ func (w *watch) leases(v *view) {
 				with[reg.Machine]++
 			}
 		}
-		twice := slices.ContainsFunc(w.run.site.Machines, func(m site.Machine) bool { return with[m.Name] > 1 })
+		twice := slices.ContainsFunc(w.run.first.Machines, func(m site.Machine) bool { return with[m.Name] > 1 })
 		if w.lasting(z+" leases", v.now, twice, time.Second) {
 			w.broken(ruleLeases, "in the quiet zone "+z+" desktops are registered with two that serve")
 		}
