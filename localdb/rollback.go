@@ -26,12 +26,15 @@ func (r *Restorable) Discard() { _ = r.snapshot.db.Close() }
 // OpenPrevious verifies the generation before the one in use. It must be an older
 // version: after a roll-back the newer one is there.
 func (s *Snapshots) OpenPrevious(ctx context.Context) (*Restorable, error) {
-	g, ok := s.previousGeneration()
 	current, used := s.Current()
-	if !ok || !used {
+	if !used {
 		return nil, ErrNoPrevious
 	}
 	defer current.Release()
+	g, ok := s.previousGeneration()
+	if !ok {
+		return nil, ErrNoPrevious
+	}
 	o := &opening{Snapshots: s, ctx: ctx}
 	snapshot, err := o.open(g)
 	if err != nil {
@@ -70,12 +73,15 @@ func (s *Snapshots) Restore(r *Restorable) error {
 
 // Compare says what the snapshot in use changes of the generation before.
 func (s *Snapshots) Compare(ctx context.Context) (wire.SnapshotDiff, error) {
-	g, ok := s.previousGeneration()
 	current, used := s.Current()
-	if !ok || !used {
+	if !used {
 		return wire.SnapshotDiff{}, ErrNoPrevious
 	}
 	defer current.Release()
+	g, ok := s.previousGeneration()
+	if !ok {
+		return wire.SnapshotDiff{}, ErrNoPrevious
+	}
 	db, c, err := verify(ctx, filepath.Join(s.dir, g.File))
 	if err != nil {
 		return wire.SnapshotDiff{}, err

@@ -302,3 +302,22 @@ func TestSwapUnderReaders(t *testing.T) {
 		t.Errorf("files %v, want two generations after the readers left", got)
 	}
 }
+
+// Design 5: a generation that nothing uses any more is closed and removed, also after
+// somebody wanted the one before it when there was none.
+func TestNoPreviousHoldsNothing(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir)
+	install(t, s, version(1))
+	if _, err := s.OpenPrevious(t.Context()); !errors.Is(err, localdb.ErrNoPrevious) {
+		t.Errorf("going back from the first version: %v", err)
+	}
+	if _, err := s.Compare(t.Context()); !errors.Is(err, localdb.ErrNoPrevious) {
+		t.Errorf("comparing the first version: %v", err)
+	}
+	install(t, s, version(2))
+	install(t, s, version(3))
+	if got := files(t, dir, "site-"); len(got) != 2 {
+		t.Errorf("files %v, want the two newest generations", got)
+	}
+}

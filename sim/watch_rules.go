@@ -264,7 +264,7 @@ func (w *watch) sessions(v *view) {
 			continue
 		}
 		for _, s := range was.Sessions {
-			there := slices.ContainsFunc(h.Sessions, func(t wire.Session) bool { return t.ID == s.ID })
+			there := slices.ContainsFunc(h.Sessions, func(t wire.Session) bool { return t.ID == s.ID || renamed(s, t) })
 			if s.State != wire.Reserved && !there && !w.ends[s.ID] {
 				w.ends[s.ID] = true
 				w.broke = append(w.broke, Violation{
@@ -274,6 +274,12 @@ func (w *watch) sessions(v *view) {
 			}
 		}
 	}
+}
+
+// renamed: a user who comes back to their session by a broker that does not know it gets
+// it by the name that this one gives it.
+func renamed(was, is wire.Session) bool {
+	return was.User == is.User && was.Started.Equal(is.Started) && was.Resource == is.Resource
 }
 
 // leases: in a quiet zone no desktop is registered with two that serve.
