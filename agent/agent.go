@@ -44,6 +44,7 @@ type Agent struct {
 	relay     *relay.Relay
 	mesh      *peer.Mesh
 	callbacks *http.Client
+	calls     *http.Client // of invitations
 	log       *log
 	journal   *journal
 	mirror    *mirror
@@ -209,6 +210,7 @@ func (a *Agent) makeClients(context.Context) error {
 		return err
 	}
 	a.callbacks = &http.Client{Transport: a.o.Env.Transport(a.o.TLS.Callbacks)}
+	a.calls = a.newInvitationClient()
 	a.mesh, err = peer.New(peer.Options{
 		Env: a.o.Env, Self: a.o.FQDN, Site: a.o.Site, Zone: a.o.Zone, TLS: a.o.TLS.PeerClient,
 		Deadline: func() time.Duration { return time.Duration(a.deadline.Load()) }, OnChange: a.wake,

@@ -25,6 +25,14 @@ func (a *Agent) newInviter() *inviter {
 	}
 }
 
+// newInvitationClient keeps few connections: each host is called once, and ten
+// thousand that stay open would cost more than the calls.
+func (a *Agent) newInvitationClient() *http.Client {
+	t := a.o.Env.Transport(a.o.TLS.Callbacks)
+	t.ForceAttemptHTTP2, t.MaxIdleConns, t.IdleConnTimeout = false, 64, 5*time.Second
+	return &http.Client{Transport: t}
+}
+
 // callTarget: desktops are invited by who serves, for as long as it does; and to the
 // cloud broker by who closed the outage, for as long as it is Normal.
 func (a *Agent) callTarget() callTarget {
@@ -68,7 +76,7 @@ func (a *Agent) ourDesktops(list []callin.Desktop) []callin.Desktop {
 }
 
 func (a *Agent) invite(ctx context.Context, d callin.Desktop, body json.RawMessage) (int, error) {
-	answer, err := vda.Caller{Client: a.callbacks}.Call(ctx, wire.Call{
+	answer, err := vda.Caller{Client: a.calls}.Call(ctx, wire.Call{
 		ID: env.Short(a.o.Env.Rand("invitations"), 8), Machine: d.Machine, Callback: d.Callback,
 		Method: http.MethodPost, Path: "/v1/reregister", Body: body,
 	})

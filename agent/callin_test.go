@@ -160,6 +160,25 @@ func TestInvitationsStopWithTheOffice(t *testing.T) {
 	})
 }
 
+// NEW-02: those that are under way when the office is lost are given up too.
+func TestInvitationsUnderWayAreGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newParty(t, 10)
+		defer p.stop()
+		p.invite = func(ctx context.Context, _ callin.Desktop, _ json.RawMessage) (int, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}
+		p.takes(callTarget{term: 4, serving: outageOf(), rate: 1000})
+		time.Sleep(time.Second)
+		p.takes(callTarget{})
+		synctest.Wait()
+		if s := p.now(true); s.Running || s.Invited != 10 {
+			t.Errorf("got status %+v", s)
+		}
+	})
+}
+
 // NEW-02: a host that is not reached is tried once more; the rest is for its
 // heartbeat. One that refuses is not asked again.
 func TestUnreachableOnceMore(t *testing.T) {

@@ -129,6 +129,7 @@ func (a *Agent) close() error {
 	a.passages.close()
 	if a.callbacks != nil {
 		a.callbacks.CloseIdleConnections()
+		a.calls.CloseIdleConnections()
 	}
 	if a.snapshots != nil {
 		errs = append(errs, a.snapshots.Close())

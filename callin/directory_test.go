@@ -139,7 +139,7 @@ func TestCopiesBecomeTheSame(t *testing.T) {
 // NEW-02: a copy that was read from the disk goes on where it was.
 func TestVersionsGoOnAfterARestart(t *testing.T) {
 	was := callin.NewDirectory(plenty)
-	was.Learn("d1", "http://old", 1, 1)
+	was.Learn("d1", "http://old", 9, 1)
 	is := callin.NewDirectory(plenty)
 	is.Merge(was.After(0, plenty).Desktops)
 	is.Learn("d1", "http://new", 2, 1)

@@ -101,6 +101,28 @@ func TestTwoInviters(t *testing.T) {
 	})
 }
 
+// LHC-32: who follows an invitation that leads nowhere is deaf to a lower one, until
+// somebody has taken it.
+func TestLowerInvitationWhileOneIsFollowed(t *testing.T) {
+	bubble(t, 1, plain, func(r *rig) {
+		t := r.t
+		r.zone.take()
+		r.zone.set(silent)
+		if got := r.call(t, http.MethodPost, reregister, to(9, "cc09")); got != "202" {
+			t.Errorf("got %s, want 202", got)
+		}
+		after(time.Second)
+		if got := r.call(t, http.MethodPost, reregister, to(8, "cc08")); got != "409 stale_term" {
+			t.Errorf("got %s while one of term 9 is followed, want 409", got)
+		}
+		r.zone.set(granting(r.zone, 7))
+		after(time.Minute)
+		if got := r.call(t, http.MethodPost, reregister, to(8, "cc08")); got != "202" {
+			t.Errorf("got %s once a broker of term 7 has taken it, want 202", got)
+		}
+	})
+}
+
 // NEW-02: an invitation cuts short the pause of a host that no broker takes.
 func TestCalledInWhileFailing(t *testing.T) {
 	bubble(t, 1, func(r *rig) { r.zone.answer = silent }, func(r *rig) {
