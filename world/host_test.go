@@ -23,7 +23,11 @@ func alone(o *world.Options) {
 // VPN-02: "When a host fails, its users are redirected to another host at once, with no
 // action by user or admin." VPN-03: a dynamic resource moves with all of them.
 func TestUsersOfADeadHostReconnectElsewhere(t *testing.T) {
-	w, ctx := startAs(t, func(s *site.Site) { s.Groups[2].Dynamic = true }, alone)
+	w, ctx := startAs(t, func(s *site.Site) {
+		s.Groups[2].Dynamic = true
+		// No lease lapses within a launch, so that the answer is not merely due to that.
+		s.Zones[0].Settings.VDAInterval = site.Duration(10 * time.Second)
+	}, alone)
 	all := names(w)
 	w.KillCloud()
 	eventually(t, "an outage", in(w, zone.InitialHA, all...))
