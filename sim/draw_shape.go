@@ -68,6 +68,26 @@ func drawPolicy(seed uint64, s *site.Settings) {
 	}
 }
 
+// tickets stands for the failover mode of tickets in a Shape.
+const tickets = "sta"
+
+// drawFailover has a stream of its own too. Most plans keep the default: it promises
+// the most. Who bounds sessions must have them counted by the next connector too.
+func drawFailover(seed uint64, s *Shape) {
+	r := rand.New(rand.NewPCG(seed, 0xfa170e12))
+	if !chance(r, 15) {
+		return
+	}
+	modes := site.Failovers()
+	if s.Limit > 0 {
+		modes = []site.Failover{site.Stateful, site.Stateless}
+	}
+	s.Failover = map[string]site.Failover{}
+	for _, name := range []string{"office", "pool", "shared", tickets} {
+		s.Failover[name] = pick(r, modes...)
+	}
+}
+
 // policies are those that a plan may have.
 func policies() []site.Policy { return []site.Policy{site.Available, site.Available, site.Majority} }
 

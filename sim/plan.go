@@ -24,6 +24,9 @@ type Shape struct {
 	Settings site.Settings
 	// Limit bounds the sessions of the site, if it is not 0.
 	Limit int `json:",omitempty"`
+	// Failover is the mode of the groups that it names, and of tickets by the name sta;
+	// the others have the default.
+	Failover map[string]site.Failover `json:",omitempty"`
 	// CloudAway says that the cloud broker stays away at the end: each zone must
 	// then be serving instead of Normal.
 	CloudAway bool

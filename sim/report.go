@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,6 +115,9 @@ func (s Shape) String() string {
 	}
 	if s.CloudAway {
 		text += "; the cloud broker stays away"
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Failover)) {
+		text += fmt.Sprintf("; failover of %s %s", name, s.Failover[name])
 	}
 	return text
 }

@@ -60,6 +60,10 @@ func makeSite(sh Shape) *site.Site {
 		{Name: "pool", Kind: site.Pooled, Zones: zones, Desktop: "Pool"},
 		{Name: "shared", Kind: site.MultiSession, Zones: zones, Desktop: "Shared"},
 	}
+	s.STAFailover = sh.Failover[tickets]
+	for i := range s.Groups {
+		s.Groups[i].Failover = sh.Failover[s.Groups[i].Name]
+	}
 	for i := 1; i <= sh.Users; i++ {
 		s.Users = append(s.Users, site.User{Name: userName(i), Groups: []string{"staff"}})
 	}
@@ -97,4 +101,14 @@ func makeMachine(z, i int) site.Machine {
 func single(s *site.Site, name site.FQDN) bool {
 	i := slices.IndexFunc(s.Machines, func(m site.Machine) bool { return m.Name == name })
 	return i >= 0 && s.Machines[i].Group != "shared"
+}
+
+// stateful reports whether the desktop's group is: others mirror what is so of it.
+func (r *run) stateful(name site.FQDN) bool {
+	i := slices.IndexFunc(r.site.Machines, func(m site.Machine) bool { return m.Name == name })
+	if i < 0 {
+		return false
+	}
+	g := slices.IndexFunc(r.site.Groups, func(g site.DeliveryGroup) bool { return g.Name == r.site.Machines[i].Group })
+	return g >= 0 && r.site.Groups[g].FailoverMode() == site.Stateful
 }

@@ -33,8 +33,9 @@ type lease struct {
 	since time.Time
 }
 
-// takeovers: who takes over in the outage has every lease that its predecessor had,
-// if it could mirror that one until then: no desktop needs to register anew.
+// takeovers: who takes over in the outage has every lease of stateful groups that its
+// predecessor had, if it could mirror that one until then: no desktop needs to register
+// anew. Of other groups it has none: nothing of them is exchanged (ADC-01).
 func (w *watch) takeovers(v *view) {
 	for _, z := range w.run.world.Zones() {
 		serving := accepting(w.run.connectorsOf(z), v)
@@ -64,12 +65,20 @@ func (w *watch) nobody(v *view, z string, serving int) {
 }
 
 func (w *watch) tookOver(v *view, was *office, now site.FQDN) {
+	has := leasesOf(w.run.world.Agent(now))
+	for machine, l := range was.leases {
+		if !w.run.stateful(machine) && has[machine] == l.id {
+			w.broken(ruleMirror, fmt.Sprintf("%s took over from %s and knows the lease of %s, which is not of a stateful group", now, was.by, machine))
+		}
+	}
 	since, near := was.near[now]
 	if was.successor != now && (!near || was.at.Sub(since) < mirrored) {
 		return
 	}
-	has := leasesOf(w.run.world.Agent(now))
 	for machine, l := range was.leases {
+		if !w.run.stateful(machine) {
+			continue
+		}
 		d, up := v.desktops[string(machine)]
 		if !up || len(d.Lease) < len(l.id) || was.at.Sub(l.since) < mirrored || w.lapsing(machine, v) {
 			continue
