@@ -66,6 +66,7 @@ type shadow struct {
 	index          *site.Index
 	position       uint64
 	whole          bool
+	read           time.Time // when its source answered last
 }
 
 // run asks the serving connector, one request after the other: each acknowledges
@@ -183,7 +184,7 @@ func (m *mirror) apply(got peer.Mirrored) {
 		return
 	}
 	s.engine.Import(time.Now(), got.Items)
-	s.position, s.whole = got.To, s.whole || !got.More
+	s.position, s.whole, s.read = got.To, s.whole || !got.More, time.Now()
 	if s.whole {
 		m.shadow, m.coming = s, nil
 		m.dropOwn()
@@ -226,11 +227,12 @@ func (m *mirror) dropOthers(t mirrorTarget) {
 }
 
 // whole reports whether there is a whole copy of what the outage's server has, and
-// whether there could be one at all.
+// whether there could be one at all. One that has not been kept up lately does not
+// count: who has a newer one takes over, and an old one is better than none.
 func (m *mirror) whole(outage string) (whole, possible bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.shadow != nil && m.shadow.outage == outage, !m.refused
+	return m.shadow != nil && m.shadow.outage == outage && time.Since(m.shadow.read) <= behindAfter, !m.refused
 }
 
 // status says how far the copy is, and why it does not go on.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"understudy/broker"
@@ -100,4 +101,23 @@ func TestOwnStateIsKeptWhileNobodyElseServes(t *testing.T) {
 	if n := len(served.engine.Registrations(time.Now())); n != 0 {
 		t.Errorf("it still has %d registrations", n)
 	}
+}
+
+// NEW-01: a copy that was cut off from its source gives way to one that was not: it
+// does not count as the state. Where nobody has a newer one it is used.
+func TestOldCopyIsNotTheState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := withPool(t)
+		<-time.After(behindAfter)
+		if whole, _ := c.whole("o1"); !whole {
+			t.Error("a copy of a moment ago does not count")
+		}
+		<-time.After(time.Second)
+		if whole, _ := c.whole("o1"); whole {
+			t.Error("an old copy counts as the state")
+		}
+		if c.claim("o1") == nil {
+			t.Error("there is nothing to take over from")
+		}
+	})
 }
