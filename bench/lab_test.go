@@ -23,6 +23,7 @@ type lab struct {
 	bin   string
 	table table
 	procs []*proc
+	ends  []func()
 	next  int // of loopback addresses
 }
 
@@ -130,7 +131,14 @@ func (l *lab) endAll() {
 		p.kill()
 	}
 	l.procs = nil
+	for _, end := range l.ends {
+		end()
+	}
+	l.ends = nil
 }
+
+// atEnd is called when the group of rows is over.
+func (l *lab) atEnd(end func()) { l.ends = append(l.ends, end) }
 
 // until polls until ok, and fails after the deadline.
 func until(what string, deadline time.Duration, ok func() bool) time.Duration {

@@ -35,6 +35,7 @@ var groups = []struct {
 	{"relay", measureRelay},
 	{"takeover", measureTakeover},
 	{"storm", measureStorm},
+	{"mirror", measureMirror},
 	{"outage", measureOutage},
 	{"call-in", measureCallInTLS},
 	{"memory", measureMemory},
