@@ -72,6 +72,8 @@ func (noRecords) MissingFrom(context.Context, map[string]uint64, int) ([]broker.
 	return nil, nil
 }
 
+func (noRecords) Surpass(context.Context, uint64) error { return nil }
+
 // fill registers all machines.
 func (s *source) fill() {
 	for _, m := range s.index.Site().Machines {

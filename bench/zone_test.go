@@ -58,101 +58,15 @@ func measureTakeover(l *lab) {
 		held = append(held, ms(accepting(clientAddress(second), request, 10*time.Second).Sub(began)))
 		first.signal(syscall.SIGCONT)
 	}
-	const peers = "keepalived 262 ms … 3,023 ms, memberlist 365 ms … 5,970 ms (not in this run: measured on the same kind of machine)"
-	l.table.add(row{Name: "takeover: kill -9 of the elected → the next accepts a registration", Value: median(killed), Unit: "ms", Against: peers}, noMoreThan(50, "ms"))
-	l.table.add(row{Name: "takeover: the elected held by SIGSTOP, deadline 400 ms", Value: median(held), Unit: "ms", Against: peers}, noMoreThan(450, "ms"))
+	l.table.add(row{Name: "takeover: kill -9 of the elected → the next accepts a registration", Value: median(killed), Unit: "ms"}, noMoreThan(50, "ms"))
+	l.table.add(row{Name: "takeover: the elected held by SIGSTOP, deadline 400 ms", Value: median(held), Unit: "ms"}, noMoreThan(450, "ms"))
 	l.endAll()
 	l.etcdTakeover(killed)
+	l.memberlistTakeover(killed)
+	l.keepalivedTakeover(killed)
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-// etcdTakeover kills the leader of three nodes with default settings and waits for
-// the next write.
-func (l *lab) etcdTakeover(ours []float64) {
-	name, limit := "takeover: against etcd", atMost(0.05)
-	const against = "etcd, 3 nodes with defaults, kill -9 of the leader → next write"
-	path, lacks := installed("etcd", etcdPackage)
-	if lacks != "" {
-		l.table.missing(name, against, lacks, limit)
-		return
-	}
-	c := l.newEtcdCluster(path)
-	var peer []float64
-	for range *options.rounds {
-		peer = append(peer, ms(c.failover()))
-	}
-	l.table.add(row{Name: name, Value: median(ours), Unit: "ms", Against: fmt.Sprintf("%s: %.0f ms", against, median(peer)), Ratio: median(ours) / median(peer)}, limit)
-}
-
-type etcdCluster struct {
-	l       *lab
-	path    string
-	ips     []string
-	dirs    []string
-	procs   []*proc
-	clients []*etcd
-}
-
-func (l *lab) newEtcdCluster(path string) *etcdCluster {
-	c := &etcdCluster{l: l, path: path, procs: make([]*proc, 3)}
-	for range 3 {
-		c.ips, c.dirs = append(c.ips, l.loopback()), append(c.dirs, l.folder())
-	}
-	for i := range 3 {
-		c.begin(i, "new")
-	}
-	for _, ip := range c.ips {
-		c.clients = append(c.clients, newEtcd(ip+":2379"))
-	}
-	return c
-}
-
-func (c *etcdCluster) begin(i int, state string) {
-	var all []string
-	for n, ip := range c.ips {
-		all = append(all, fmt.Sprintf("n%d=http://%s:2380", n, ip))
-	}
-	c.procs[i] = c.l.start(nil, c.path, "--name", fmt.Sprintf("n%d", i), "--data-dir", c.dirs[i], "--initial-cluster", strings.Join(all, ","), "--initial-cluster-state", state,
-		"--listen-client-urls", "http://"+c.ips[i]+":2379", "--advertise-client-urls", "http://"+c.ips[i]+":2379",
-		"--listen-peer-urls", "http://"+c.ips[i]+":2380", "--initial-advertise-peer-urls", "http://"+c.ips[i]+":2380", "--logger", "zap", "--log-level", "error")
-}
-
-// leader asks each node whether it leads.
-func (c *etcdCluster) leader() int {
-	for i, ip := range c.ips {
-		var status struct {
-			Header struct {
-				MemberID string `json:"member_id"`
-			} `json:"header"`
-			Leader string `json:"leader"`
-		}
-		resp, err := http.Post("http://"+ip+":2379/v3/maintenance/status", "application/json", strings.NewReader("{}"))
-		if err != nil {
-			continue
-		}
-		err = json.NewDecoder(resp.Body).Decode(&status)
-		resp.Body.Close()
-		if err == nil && status.Leader != "" && status.Leader != "0" && status.Leader == status.Header.MemberID {
-			return i
-		}
-	}
-	return -1
-}
-
-func (c *etcdCluster) failover() time.Duration {
-	led := -1
-	until("etcd has a leader", 30*time.Second, func() bool { led = c.leader(); return led >= 0 })
-	for _, one := range c.clients {
-		until("each node of etcd writes", 20*time.Second, func() bool { return one.put("probe") == nil })
-	}
-	began := time.Now()
-	c.procs[led].kill()
-	until("etcd writes again", 30*time.Second, func() bool { return c.clients[(led+1)%3].put("probe") == nil })
-	took := time.Since(began)
-	c.begin(led, "existing")
-	return took
-}
 
 // measureStorm saturates both cores with registrations at the elected connector and
 // at one that is not, and counts who else took the office.
