@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,8 +115,8 @@ func (s Shape) String() string {
 	if s.CloudAway {
 		text += "; the cloud broker stays away"
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Failover)) {
-		text += fmt.Sprintf("; failover of %s %s", name, s.Failover[name])
+	if len(s.Failover) > 0 {
+		text += fmt.Sprintf("; failover %v", s.Failover)
 	}
 	return text
 }
