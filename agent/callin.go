@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -90,14 +91,16 @@ func (v *inviter) callIn(parent context.Context, t callTarget) {
 	go func() { defer close(watched); v.watch(ctx, cancel, t) }()
 	list := v.due(t)
 	v.begin(t, list)
-	again := v.pass(ctx, t, list)
-	if len(again) > 0 && v.wait(ctx, env.Jitter(v.rand, inviteAgain, inviteJitter)) == nil {
-		v.pass(ctx, t, again)
+	again, err := v.pass(ctx, t, list)
+	if err == nil && len(again) > 0 {
+		if err = v.wait(ctx, env.Jitter(v.rand, inviteAgain, inviteJitter)); err == nil {
+			_, err = v.pass(ctx, t, again)
+		}
 	}
-	if ctx.Err() == nil {
+	if err == nil {
 		v.done = t
 	}
-	v.finish(t, ctx.Err() == nil)
+	v.finish(t, err == nil)
 	cancel()
 	<-watched
 }
@@ -152,11 +155,12 @@ func (v *inviter) there(t callTarget, machine site.FQDN) bool {
 	return v.known.Term(machine) >= t.term
 }
 
-// pass invites all of a list at the pace, and returns those that were not reached.
-func (v *inviter) pass(ctx context.Context, t callTarget, list []callin.Desktop) []callin.Desktop {
+// pass invites all of a list at the pace, and returns those that were not reached; an
+// error, where it was broken off.
+func (v *inviter) pass(ctx context.Context, t callTarget, list []callin.Desktop) ([]callin.Desktop, error) {
 	body, err := json.Marshal(wire.Invitation{Term: t.term, Connectors: t.connectors})
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	var missed missed
 	var running sync.WaitGroup
@@ -165,7 +169,7 @@ func (v *inviter) pass(ctx context.Context, t callTarget, list []callin.Desktop)
 		if v.came(t, d.Machine) {
 			continue
 		}
-		if v.turn(ctx, t, slots) != nil {
+		if err = v.turn(ctx, t, slots); err != nil {
 			break
 		}
 		if v.came(t, d.Machine) {
@@ -179,7 +183,7 @@ func (v *inviter) pass(ctx context.Context, t callTarget, list []callin.Desktop)
 		})
 	}
 	running.Wait()
-	return missed.list
+	return missed.list, errors.Join(err, ctx.Err())
 }
 
 // came counts a desktop that has come before its turn.

@@ -160,6 +160,27 @@ func TestInvitationsStopWithTheOffice(t *testing.T) {
 	})
 }
 
+// NEW-02: a connector whose election lapses for a moment goes on inviting when it
+// serves again, in the same office.
+func TestInvitationsGoOnAfterALapse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newParty(t, 1000)
+		defer p.stop()
+		office := callTarget{term: 4, serving: outageOf(), rate: 1000}
+		p.takes(office)
+		time.Sleep(300 * time.Millisecond)
+		p.mu.Lock()
+		p.office = callTarget{} // nothing was decided: the time was over
+		p.mu.Unlock()
+		time.Sleep(50 * time.Millisecond)
+		p.takes(office)
+		time.Sleep(time.Minute)
+		if desktops, _, _ := p.calls(); desktops != 1000 {
+			t.Errorf("%d of 1000 were invited; %+v", desktops, p.now(true))
+		}
+	})
+}
+
 // NEW-02: those that are under way when the office is lost are given up too.
 func TestInvitationsUnderWayAreGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
