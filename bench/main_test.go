@@ -31,6 +31,7 @@ var groups = []struct {
 	{"readers", measureReaders},
 	{"enumeration", measureEnumeration},
 	{"registration", measureRegistration},
+	{"mirrored", measureMirrored},
 	{"launch", measureLaunch},
 	{"relay", measureRelay},
 	{"takeover", measureTakeover},
