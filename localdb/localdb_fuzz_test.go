@@ -101,7 +101,7 @@ func FuzzBuild(f *testing.F) {
 			t.Fatalf("what was taken is not there after a restart: %+v", findings)
 		}
 		defer c.Release()
-		if got := wire.Digest(c.Index.Site()); got != digest || len(c.Index.Site().Validate()) > 0 {
+		if got := wire.Digest(c.Site(), c.Records...); got != digest || len(c.Index.Site().Validate()) > 0 {
 			t.Errorf("after a restart: digest %s, want %s; faults %v", got, digest, c.Index.Site().Validate())
 		}
 	})

@@ -85,9 +85,13 @@ func (x *Index) addMachines(s *Site) {
 	x.machines, x.ofGroup = arranged(s.Machines)
 	x.byName = make(map[FQDN]int32, len(x.machines))
 	x.assigned = map[userGroup][]int32{}
+	capacity := 0
 	for i := range x.machines {
 		m := &x.machines[i]
-		x.setDefaults(m)
+		if i == 0 || m.Group != x.machines[i-1].Group {
+			capacity = x.capacityOf(m.Group)
+		}
+		m.Capacity, m.Weight = or(m.Capacity, capacity), or(m.Weight, DefaultWeight)
 		x.byName[m.Name] = int32(i)
 		if m.AssignedUser != "" {
 			key := userGroup{UserKey(m.AssignedUser), m.Group}
@@ -124,13 +128,12 @@ func arranged(list []Machine) ([]Machine, map[groupZone][]Machine) {
 	return all, runs
 }
 
-func (x *Index) setDefaults(m *Machine) {
-	capacity := defaultCapacity
-	if x.groups[m.Group].Kind == MultiSession {
-		capacity = defaultMultiSession
+// capacityOf is what machines of a group take that do not say it.
+func (x *Index) capacityOf(group string) int {
+	if x.groups[group].Kind == MultiSession {
+		return defaultMultiSession
 	}
-	m.Capacity = or(m.Capacity, capacity)
-	m.Weight = or(m.Weight, DefaultWeight)
+	return defaultCapacity
 }
 
 // Site returns the site itself.

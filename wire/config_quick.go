@@ -137,12 +137,19 @@ type quickReader struct {
 const (
 	fieldGroup = iota
 	fieldZone
+	fieldUser
 	fieldUserGroups
 	fieldEntitled // four of them
 	fieldCount    = fieldEntitled + 4
 )
 
-func newQuickReader() *quickReader { return &quickReader{names: map[string]string{}} }
+func newQuickReader(h ConfigHeader) *quickReader {
+	names := max(h.Counts["users"], 0) + max(h.Counts["groups"], 0) + max(h.Counts["applications"], 0)
+	if !h.Base.IsZero() {
+		names = 0 // only some of them come
+	}
+	return &quickReader{names: make(map[string]string, min(names, maxNames))}
+}
 
 // read returns the object of a line, or false: then the ordinary way decides.
 func (r *quickReader) read(line []byte) (ConfigObject, bool) {
@@ -195,7 +202,7 @@ func (r *quickReader) machine() *site.Machine {
 
 func (r *quickReader) user() *site.User {
 	u := fresh(r, &r.userRead)
-	u.Name = r.text()
+	u.Name = r.name(fieldUser)
 	if !r.take(`,"groups":[`) {
 		return u
 	}

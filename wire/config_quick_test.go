@@ -30,7 +30,7 @@ func drawQuick(t *rapid.T) ConfigObject {
 
 // LHC-01: whichever way an object is written and read, it is the same.
 func TestQuickWayIsTheOrdinaryWay(t *testing.T) {
-	reader := newQuickReader()
+	reader := newQuickReader(ConfigHeader{})
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawQuick(t)
 		want, err := o.ordinary()
@@ -74,7 +74,7 @@ func TestQuickWayTakesPlainLines(t *testing.T) {
 		`{"entitlement":{"user":"u","application":"x"}} `:                    false,
 		`{"entitlement":{"user":"u","application":"x"`:                       false,
 	} {
-		if _, got := newQuickReader().read([]byte(line + "\n")); got != quick {
+		if _, got := newQuickReader(ConfigHeader{}).read([]byte(line + "\n")); got != quick {
 			t.Errorf("%s: got %t, want %t", line, got, quick)
 		}
 	}

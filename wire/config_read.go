@@ -57,7 +57,6 @@ func NewConfigReader(r io.Reader) (*ConfigReader, error) {
 	c := &ConfigReader{
 		lines:  bufio.NewReaderSize(&boundedReader{r: z, left: MaxStream}, MaxObject),
 		sum:    sha256.New(),
-		quick:  newQuickReader(),
 		counts: map[string]int{},
 		source: source,
 	}
@@ -86,6 +85,7 @@ func (c *ConfigReader) readHeader() error {
 		return err
 	}
 	c.sum.Write(line)
+	c.quick = newQuickReader(c.header)
 	if !c.IsDelta() {
 		c.content = newDigester(c.header.Bare(), c.header.Records, c.header.Counts)
 	}
