@@ -7,10 +7,11 @@ import (
 
 const (
 	// ghostAfter is how long a new session of the cloud broker may have none on its
-	// desktop, ghostBefore how long before that it may have ended there: what is on its
-	// way tells of it still.
-	ghostAfter  = 2 * time.Second
-	ghostBefore = 15 * time.Second
+	// desktop, ghostBefore how long before that it may have ended there, and ghostCalm how
+	// long ago something may have been done to the site: what is on its way tells of it.
+	ghostAfter  = time.Second
+	ghostBefore = 10 * time.Second
+	ghostCalm   = 5 * time.Second
 )
 
 // ghosts is what the rule about live sessions remembers.
@@ -53,6 +54,6 @@ func (w *watch) liveSessions(v *view) {
 // neverHeld reports whether a session had ended on its desktop long before it appeared,
 // if it ever was there, while nothing could be on its way for long.
 func (w *watch) neverHeld(session string, appeared time.Time) bool {
-	calm := appeared.Sub(w.run.quiet) > ghostBefore
+	calm := appeared.Sub(w.run.quiet) > ghostCalm
 	return calm && appeared.Sub(w.ghosts.held[session]) > ghostBefore
 }
