@@ -2,7 +2,6 @@ package site
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 )
 
@@ -225,22 +224,4 @@ func (v *validator) checkPeerURL(path place, c Connector) {
 		v.fault(path, "%q is the client_url too", c.PeerURL)
 	}
 	v.peerURLs[c.PeerURL] = path
-}
-
-// URLFault says what is wrong with the base URL of a service; it is empty for a
-// good one.
-func URLFault(text string) string {
-	if text == "" {
-		return "is missing"
-	}
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Sprintf("%q is not an http or https URL", text)
-	case u.Hostname() == "":
-		return fmt.Sprintf("%q names no host", text)
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return fmt.Sprintf("%q holds more than scheme, host, port and path", text)
-	}
-	return ""
 }

@@ -3,7 +3,6 @@ package vda
 import (
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"understudy/site"
@@ -26,7 +25,7 @@ func ClientCertificate(r *http.Request, machine site.FQDN) error {
 
 // OwnCallback allows a callback at the machine's own name only.
 func OwnCallback(_ *http.Request, r wire.Registration) error {
-	if u, err := url.Parse(r.Callback); err == nil && site.Canonical(u.Hostname()) == r.Machine {
+	if host, _, ok := site.HostAndPath(r.Callback); ok && site.Canonical(host) == r.Machine {
 		return nil
 	}
 	return wire.Problemf(http.StatusForbidden, wire.CodeForbidden, "the callback is not at the machine's own name %s", r.Machine)
@@ -35,8 +34,8 @@ func OwnCallback(_ *http.Request, r wire.Registration) error {
 // LoopbackCallback allows, besides the machine's own name, a loopback address with
 // a path per machine: for insecure set-ups on one computer.
 func LoopbackCallback(r *http.Request, body wire.Registration) error {
-	u, err := url.Parse(body.Callback)
-	if err == nil && loopback(u.Hostname()) && strings.HasSuffix(u.Path, "/"+string(body.Machine)) {
+	host, path, ok := site.HostAndPath(body.Callback)
+	if ok && loopback(host) && strings.HasSuffix(path, "/"+string(body.Machine)) {
 		return nil
 	}
 	return OwnCallback(r, body)
