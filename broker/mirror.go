@@ -93,8 +93,9 @@ func (e *Engine) Tail(now time.Time, after uint64, limit int) (Tail, bool) {
 	if !e.changes.on || !e.changes.follows(after) {
 		return Tail{}, false
 	}
-	t := Tail{To: e.changes.head}
-	for _, l := range e.changes.after(after) {
+	list := e.changes.after(after)
+	t := Tail{To: e.changes.head, Items: make([]Item, 0, min(limit, len(list)))}
+	for _, l := range list {
 		if l.of.stamped().version != l.version {
 			continue
 		}

@@ -61,6 +61,9 @@ func decodeMirrored(b []byte) (Mirrored, error) {
 	records := d.text()
 	n := d.number()
 	d.bad = d.bad || n > maxItems
+	if !d.bad {
+		m.Items = make([]broker.Item, 0, min(n, uint64(len(d.b))))
+	}
 	for n > 0 && !d.bad {
 		m.Items = append(m.Items, d.item())
 		n--
