@@ -21,15 +21,11 @@ func readBack(ctx context.Context, path string, c content) error {
 	if err != nil {
 		return err
 	}
-	for _, check := range []func() error{
+	err = together(
 		func() error { return quickCheck(ctx, db) },
 		func() error { return sameShort(ctx, db, c) },
 		func() error { return sameLong(ctx, db, path, c.site) },
-	} {
-		if err = check(); err != nil {
-			break
-		}
-	}
+	)
 	// A file that is open cannot be renamed on Windows.
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("read back what was written: %w", err)
