@@ -48,14 +48,14 @@ func measureCallInTLS(l *lab) {
 	for i := range desktops {
 		o.Machines = append(o.Machines, load.Machine{Name: machineName(i), Capacity: 20})
 	}
-	ctx, cancel := context.WithTimeout(l.ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(l.ctx, 6*time.Minute)
 	defer cancel()
 	o.OnEpoch = func(e load.Epoch) {
 		switch e.Stage {
 		case load.ByCloud:
 			time.AfterFunc(90*time.Second, s.cloud.kill)
 		case load.ByConnector:
-			time.AfterFunc(60*time.Second, cancel)
+			time.AfterFunc(2*time.Minute, cancel)
 		}
 	}
 	r := need(need(load.New(ctx, o)).Run(ctx))
