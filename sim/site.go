@@ -103,12 +103,11 @@ func single(s *site.Site, name site.FQDN) bool {
 	return i >= 0 && s.Machines[i].Group != "shared"
 }
 
-// stateful reports whether the desktop's group is: others mirror what is so of it.
+// stateful reports whether the desktop's group is: others mirror what is so of it. It
+// asks the first site, for no fault changes a mode: a connector whose site still has a
+// desktop that the cloud broker's lacks by now goes by the desktop's group.
 func (r *run) stateful(name site.FQDN) bool {
-	i := slices.IndexFunc(r.site.Machines, func(m site.Machine) bool { return m.Name == name })
-	if i < 0 {
-		return false
-	}
-	g := slices.IndexFunc(r.site.Groups, func(g site.DeliveryGroup) bool { return g.Name == r.site.Machines[i].Group })
-	return g >= 0 && r.site.Groups[g].FailoverMode() == site.Stateful
+	i := slices.IndexFunc(r.first.Machines, func(m site.Machine) bool { return m.Name == name })
+	g := slices.IndexFunc(r.first.Groups, func(g site.DeliveryGroup) bool { return i >= 0 && g.Name == r.first.Machines[i].Group })
+	return g >= 0 && r.first.Groups[g].FailoverMode() == site.Stateful
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"understudy/agent"
+	"understudy/broker"
 	"understudy/site"
 	"understudy/zone"
 )
@@ -31,6 +32,8 @@ type office struct {
 type lease struct {
 	id    string
 	since time.Time
+	// ends is when it lapses without another heartbeat, where others mirror it.
+	ends time.Time
 }
 
 // takeovers: who takes over in the outage has every lease of stateful groups that its
@@ -80,7 +83,7 @@ func (w *watch) tookOver(v *view, was *office, now site.FQDN) {
 			continue
 		}
 		d, up := v.desktops[string(machine)]
-		if !up || len(d.Lease) < len(l.id) || was.at.Sub(l.since) < mirrored || w.lapsing(machine, v) {
+		if !up || len(d.Lease) < len(l.id) || was.at.Sub(l.since) < mirrored || !v.now.Before(l.ends) || w.lapsing(machine, v) {
 			continue
 		}
 		if holds := d.Lease[:6] == l.id[:6]; holds && has[machine] != l.id {
@@ -89,8 +92,7 @@ func (w *watch) tookOver(v *view, was *office, now site.FQDN) {
 	}
 }
 
-// lapsing: a desktop that has just started, or cannot reach the zone, loses its lease by
-// its own silence.
+// lapsing: a desktop that has just started, or has another lease by now, shows nothing.
 func (w *watch) lapsing(machine site.FQDN, v *view) bool {
 	was, ok := w.held[string(machine)]
 	return !ok || was.Lease != v.desktops[string(machine)].Lease
@@ -99,11 +101,14 @@ func (w *watch) lapsing(machine site.FQDN, v *view) bool {
 func (w *watch) nextOffice(v *view, was *office, by site.FQDN, o agent.Observed) *office {
 	next := &office{by: by, outage: o.Record.Outage, at: v.now, leases: map[site.FQDN]lease{}, near: map[site.FQDN]time.Time{}}
 	same := was != nil && was.by == by && was.outage == next.outage
-	for machine, id := range leasesOf(w.run.world.Agent(by)) {
-		next.leases[machine] = lease{id, v.now}
+	source := w.run.world.Agent(by)
+	ends := endsOf(source, v.now)
+	for machine, id := range leasesOf(source) {
+		l := lease{id, v.now, ends[machine]}
 		if same && was.leases[machine].id == id {
-			next.leases[machine] = was.leases[machine]
+			l.since = was.leases[machine].since
 		}
+		next.leases[machine] = l
 	}
 	for _, other := range w.run.connectorsOf(w.zoneOf(by)) {
 		p, up := v.connectors[other]
@@ -124,6 +129,17 @@ func since(was *office, other site.FQDN) (time.Time, bool) {
 	}
 	at, ok := was.near[other]
 	return at, ok
+}
+
+// endsOf is when the leases lapse that others mirror.
+func endsOf(a *agent.Agent, now time.Time) map[site.FQDN]time.Time {
+	out := map[site.FQDN]time.Time{}
+	for _, i := range a.Copy().Items {
+		if i.Kind == broker.ItemHost {
+			out[i.Machine] = now.Add(i.Left)
+		}
+	}
+	return out
 }
 
 func leasesOf(a *agent.Agent) map[site.FQDN]string {
