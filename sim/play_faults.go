@@ -343,9 +343,6 @@ func (r *run) publish(change func(*site.Site)) error {
 		ctx, cancel := context.WithTimeout(r.ctx, 20*time.Second)
 		defer cancel()
 		version, err := r.world.Publish(ctx, func(s *site.Site) { *s = next })
-		if err == nil && len(next.Machines) < len(r.first.Machines) {
-			r.watch.mark(r.watch.shrunken, version.String())
-		}
 		r.trace.add("admin", fmt.Sprintf("published %s: %v", version, err))
 	})
 	return nil

@@ -40,11 +40,12 @@ type watch struct {
 	mu       sync.Mutex // guards what follows
 	broke    []Violation
 	told     map[string]bool
-	versions map[string]bool // that the cloud broker has published
-	shrunken map[string]bool // those of them that lack most machines
-	accepted map[string]bool // zones and versions that an operator let through
-	boots    map[string]bool // desktops that were rebooted, until that is seen
-	ends     map[string]bool // sessions whose users have logged off
+	versions map[string]bool         // that the cloud broker has published
+	shrunken map[string]bool         // those of them that lack most machines
+	absent   map[site.FQDN]time.Time // when a version that lacks a machine was last published
+	accepted map[string]bool         // zones and versions that an operator let through
+	boots    map[string]bool         // desktops that were rebooted, until that is seen
+	ends     map[string]bool         // sessions whose users have logged off
 	answers  []answered
 	pending  []move
 	orders   map[string]standing // by zone
@@ -62,7 +63,7 @@ type answered struct {
 func newWatch(r *run) *watch {
 	return &watch{
 		run: r, next: time.Now(), zones: map[string]*sight{}, moves: newMoves(), asking: map[site.FQDN]time.Time{}, orders: map[string]standing{}, underWay: map[string]int{}, last: map[site.FQDN]agent.Observed{}, held: map[string]desktop.Holding{}, highest: map[site.FQDN]uint64{},
-		since: map[string]time.Time{}, told: map[string]bool{}, versions: map[string]bool{}, shrunken: map[string]bool{}, accepted: map[string]bool{}, boots: map[string]bool{}, ends: map[string]bool{}, offices: map[string]*office{}, kept: newKept(),
+		since: map[string]time.Time{}, told: map[string]bool{}, versions: map[string]bool{}, shrunken: map[string]bool{}, absent: map[site.FQDN]time.Time{}, accepted: map[string]bool{}, boots: map[string]bool{}, ends: map[string]bool{}, offices: map[string]*office{}, kept: newKept(),
 		ghosts: ghosts{since: map[string]time.Time{}, held: map[string]time.Time{}},
 	}
 }
@@ -156,7 +157,21 @@ func (w *watch) heard(who string, fields logrus.Fields) {
 		w.begins(site.FQDN(who))
 	}
 	if version, ok := fields["version"].(string); ok && who == cloudName {
-		w.mark(w.versions, version)
+		w.published(version)
+	}
+}
+
+// published takes in a version of the site. The cloud broker makes some by itself, with
+// as many machines as the one before; it tells of each when that is the present one.
+func (w *watch) published(version string) {
+	w.mark(w.versions, version)
+	index := site.NewIndex(w.run.world.Server().Site())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.run.first.Machines {
+		if _, there := index.Machine(m.Name); !there {
+			w.shrunken[version], w.absent[m.Name] = true, time.Now()
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"understudy/broker"
 	"understudy/site"
@@ -20,6 +21,7 @@ type named struct {
 // acknowledged, or is about to be.
 type kept struct {
 	seen  map[named]broker.Record
+	at    map[named]time.Time // when it was seen first
 	count map[site.FQDN]int
 	// owner is who made a journal's records.
 	owner map[string]site.FQDN
@@ -28,7 +30,7 @@ type kept struct {
 }
 
 func newKept() *kept {
-	return &kept{seen: map[named]broker.Record{}, count: map[site.FQDN]int{}, owner: map[string]site.FQDN{}, contained: map[string]uint64{}}
+	return &kept{seen: map[named]broker.Record{}, at: map[named]time.Time{}, count: map[site.FQDN]int{}, owner: map[string]site.FQDN{}, contained: map[string]uint64{}}
 }
 
 // handBack is what the rule says at any time.
@@ -61,6 +63,9 @@ func (w *watch) named(by site.FQDN, r broker.Record) {
 	was, known := w.kept.seen[name]
 	if known && (was.Kind != r.Kind || was.Session != r.Session || was.Machine != r.Machine || was.User != r.User) {
 		w.broken(ruleHandback, fmt.Sprintf("%s calls two records %d: %s of session %s, and %s of session %s", by, r.Sequence, was.Kind, was.Session, r.Kind, r.Session))
+	}
+	if !known {
+		w.kept.at[name] = time.Now()
 	}
 	w.kept.seen[name], w.kept.owner[r.Journal] = r, by
 }
@@ -215,7 +220,8 @@ func (w *watch) history(list []wire.OutageRecord) {
 	}
 }
 
-// assignments made in an outage are in the site, or reported.
+// assignments made in an outage are in the site, or reported. That of a machine which
+// an administrator takes out of the site goes with it.
 func (w *watch) assignments() {
 	server := w.run.world.Server()
 	findings, err := server.Findings(w.run.ctx)
@@ -230,11 +236,18 @@ func (w *watch) assignments() {
 	index := site.NewIndex(server.Site())
 	for _, name := range w.kept.names() {
 		r := w.kept.seen[name]
-		if r.Kind != broker.Assignment || reported[name] || w.leftWith(name) {
+		if r.Kind != broker.Assignment || reported[name] || w.leftWith(name) || w.takenOut(r.Machine, w.kept.at[name]) {
 			continue
 		}
 		if m, _ := index.Machine(r.Machine); site.UserKey(m.AssignedUser) != site.UserKey(r.User) {
 			w.broken(ruleHandback, fmt.Sprintf("%s was given to %s in an outage, and the site says %q", r.Machine, r.User, m.AssignedUser))
 		}
 	}
+}
+
+// takenOut reports whether a version of the site since then has lacked the machine.
+func (w *watch) takenOut(machine site.FQDN, since time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.absent[machine].After(since)
 }
