@@ -34,7 +34,7 @@ type aside struct {
 	failure Failure
 	until   time.Time
 	late    bool
-	slot    int // in the queue of asides
+	slot    int32 // in the queue of asides
 }
 
 // now reports whether the host gets no launches at all.
@@ -46,70 +46,70 @@ func (e *Engine) PutAside(now time.Time, r Reservation, f Failure) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sweep(now)
-	h := e.hosts[r.Machine]
-	if h == nil || h.lease != r.Lease {
+	h := e.host(r.Machine)
+	if h == nil || h.lease() != r.Lease {
 		return
 	}
 	e.leavePool(h) // its order changes
-	e.asides.drop(h)
-	h.aside = aside{why: string(f), failure: f, until: now.Add(asideTime)}
-	e.asides.put(h)
+	e.asides.drop(e.number(h))
+	h.own().aside = aside{why: string(f), failure: f, until: now.Add(asideTime)}
+	e.asides.put(e.number(h))
 	e.place(h)
 	if first, ok := e.asides.first(); ok && len(e.asides.items) > maxAside {
-		e.late(first)
+		e.late(e.hosts.at(first))
 	}
 }
 
 func (e *Engine) sweepAsides(now time.Time) {
 	for {
-		h, ok := e.asides.first()
-		if !ok || now.Before(h.aside.until) {
+		n, ok := e.asides.first()
+		if !ok || now.Before(e.hosts.at(n).aside().until) {
 			return
 		}
-		e.late(h)
+		e.late(e.hosts.at(n))
 	}
 }
 
 func (e *Engine) late(h *host) {
-	e.asides.drop(h)
-	h.aside.late = true
+	e.asides.drop(e.number(h))
+	h.own().aside.late = true
 	e.place(h)
 }
 
 // alive notes a sign of life. The caller places the host.
 func (e *Engine) alive(h *host) {
 	switch {
-	case h.aside.late:
+	case h.aside().late:
 		e.comeBack(h)
-	case h.aside.failure == Gone:
-		h.aside.failure = Declined // it is there
+	case h.aside().failure == Gone:
+		h.own().aside.failure = Declined // it is there
 	}
 }
 
 // comeBack ends it. The caller places the host.
 func (e *Engine) comeBack(h *host) {
-	if h.aside == (aside{}) {
+	if h.aside() == (aside{}) {
 		return
 	}
 	e.leavePool(h)
-	e.asides.drop(h)
-	h.aside = aside{}
+	e.asides.drop(e.number(h))
+	h.own().aside = aside{}
 }
 
 func (e *Engine) isAside(name site.FQDN) bool {
-	h := e.hosts[name]
-	return h != nil && h.aside.why != ""
+	h := e.host(name)
+	return h != nil && h.aside().why != ""
 }
 
 // lost reports whether the session does not keep its user (VPN-02): its host is gone;
 // or it does not answer, and a second session is harmless or allowed. Whose only
 // desktop does not answer stays with it until its lease lapses (LHC-37).
-func (s *session) lost() bool {
-	switch h := s.host; h.aside.failure {
+func (e *Engine) lost(s *session) bool {
+	switch g := e.group(s.host); s.host.aside().failure {
 	case Gone:
 		return true
 	case Silent:
-		return h.aside.now() && (s.State == Reserved || h.group.Kind == site.MultiSession || h.group.ReplaceUnreachable)
+		return s.host.aside().now() && (s.State == Reserved || g.Kind == site.MultiSession || g.ReplaceUnreachable)
 	case Declined:
 	}
 	return false

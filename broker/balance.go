@@ -16,104 +16,132 @@ type poolKey struct{ group, zone string }
 // pool holds the machines of a group in a zone that anybody may get, in the order in
 // which the group's policy gives them out: the next one costs O(log n).
 type pool struct {
+	key     poolKey
+	group   site.DeliveryGroup
 	balance site.Balance
-	hosts   *queue[*host]
+	hosts   *queue[hostNo]
 	// clock is how far the turns are: who comes late does not catch up on those missed.
 	clock uint64
 }
 
-func newPool(balance site.Balance) *pool {
+// poolFor finds or makes the pool of a machine.
+func (e *Engine) poolFor(m *site.Machine) int32 {
+	key := poolKey{m.Group, m.Zone}
+	if at, ok := e.poolOf[key]; ok {
+		return at
+	}
+	g, _ := e.index.Group(m.Group)
+	return e.addPool(e.newPool(key, g))
+}
+
+func (e *Engine) newPool(key poolKey, g site.DeliveryGroup) *pool {
+	before := e.orderOf(g.Balancing())
 	return &pool{
-		balance: balance,
-		hosts:   &queue[*host]{less: orderOf(balance), place: func(h *host) *int { return &h.slot }},
+		key: key, group: g, balance: g.Balancing(),
+		hosts: &queue[hostNo]{
+			less:  func(a, b hostNo) bool { return before(e.hosts.at(a), e.hosts.at(b)) },
+			place: func(n hostNo) *int32 { return &e.hosts.at(n).slot },
+		},
 	}
 }
 
+func (e *Engine) addPool(p *pool) int32 {
+	at := int32(len(e.pools))
+	e.pools = append(e.pools, p)
+	e.poolOf[p.key] = at
+	return at
+}
+
+// poolBy finds a pool; nil when no machine of it has registered yet.
+func (e *Engine) poolBy(key poolKey) *pool {
+	if at, ok := e.poolOf[key]; ok {
+		return e.pools[at]
+	}
+	return nil
+}
+
 // orderOf puts who was put aside, and has not shown itself since, behind all others.
-func orderOf(balance site.Balance) func(a, b *host) bool {
-	before := policyOf(balance)
+func (e *Engine) orderOf(balance site.Balance) func(a, b *host) bool {
+	before := e.policyOf(balance)
 	return func(a, b *host) bool {
-		if a.aside.late != b.aside.late {
-			return b.aside.late
+		if a.aside().late != b.aside().late {
+			return b.aside().late
 		}
 		return before(a, b)
 	}
 }
 
-func policyOf(balance site.Balance) func(a, b *host) bool {
+func (e *Engine) policyOf(balance site.Balance) func(a, b *host) bool {
 	switch balance {
 	case site.RoundRobin:
-		return firstInTurn
+		return e.firstInTurn
 	case site.BreadthFirst:
-		return fewestSessions
+		return e.fewestSessions
 	case site.DepthFirst:
-		return fullest
+		return e.fullest
 	case site.LeastLoad:
 	}
-	return lessLoaded
+	return e.lessLoaded
 }
 
 // admit queues a host where it belongs now.
-func (p *pool) admit(h *host) {
+func (e *Engine) queue(p *pool, h *host) {
 	if h.slot == 0 {
 		h.pass = max(h.pass, p.clock)
 	}
-	p.hosts.put(h)
+	p.hosts.put(e.number(h))
 }
 
 func (e *Engine) leavePool(h *host) {
-	if p := e.pools[h.pool()]; p != nil {
-		p.hosts.drop(h)
-	}
+	e.pools[h.pool].hosts.drop(e.number(h))
 }
 
 // chose notes that a host gets a new session. A group that another connector must
 // balance in the same way, from what hosts report alone, has no turns: its ties go by
 // name (ADC-01).
 func (e *Engine) chose(h *host) {
-	if h.group.FailoverMode() == site.Stateless {
+	if e.group(h).FailoverMode() == site.Stateless {
 		return
 	}
 	e.turns++
-	h.turn = e.turns
-	if p := e.pools[h.pool()]; p != nil {
-		p.clock = max(p.clock, h.pass)
-		h.pass += passUnit / uint64(h.machine.Weight)
-	}
+	h.own().turn = e.turns
+	p := e.pools[h.pool]
+	p.clock = max(p.clock, h.pass)
+	h.pass += passUnit / uint64(e.machine(h).Weight)
 }
 
-func lessLoaded(a, b *host) bool {
+func (e *Engine) lessLoaded(a, b *host) bool {
 	if a.index != b.index {
 		return a.index < b.index
 	}
-	return byTurn(a, b)
+	return e.byTurn(a, b)
 }
 
-func firstInTurn(a, b *host) bool {
+func (e *Engine) firstInTurn(a, b *host) bool {
 	if a.pass != b.pass {
 		return a.pass < b.pass
 	}
-	return byTurn(a, b)
+	return e.byTurn(a, b)
 }
 
 // fewestSessions compares the sessions for each unit of weight.
-func fewestSessions(a, b *host) bool {
-	if x, y := a.count*b.machine.Weight, b.count*a.machine.Weight; x != y {
+func (e *Engine) fewestSessions(a, b *host) bool {
+	if x, y := a.count()*e.machine(b).Weight, b.count()*e.machine(a).Weight; x != y {
 		return x < y
 	}
-	return byTurn(a, b)
+	return e.byTurn(a, b)
 }
 
 // fullest has no rotation: the next empty host is opened only when all open ones are
 // full.
-func fullest(a, b *host) bool {
-	return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(b.machine.Weight, a.machine.Weight),
-		cmp.Compare(a.machine.Name, b.machine.Name)) < 0
+func (e *Engine) fullest(a, b *host) bool {
+	x, y := e.machine(a), e.machine(b)
+	return cmp.Or(cmp.Compare(b.count(), a.count()), cmp.Compare(y.Weight, x.Weight), cmp.Compare(x.Name, y.Name)) < 0
 }
 
-func byTurn(a, b *host) bool {
-	if a.turn != b.turn {
-		return a.turn < b.turn
+func (e *Engine) byTurn(a, b *host) bool {
+	if x, y := a.turn(), b.turn(); x != y {
+		return x < y
 	}
-	return a.machine.Name < b.machine.Name
+	return e.machine(a).Name < e.machine(b).Name
 }

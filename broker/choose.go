@@ -62,21 +62,21 @@ func wrongZone(what, zone string, zones []string) *Refusal {
 func (e *Engine) existing(r LaunchRequest, resource site.Resource) *session {
 	var best *session
 	for s := range e.byUser[site.UserKey(r.User)] {
-		if !slices.Contains(resource.Groups, s.host.machine.Group) || r.Exclude[s.host.machine.Name] || s.lost() || e.elsewhere(s, resource) {
+		if !slices.Contains(resource.Groups, e.machine(s.host).Group) || r.Exclude[e.machine(s.host).Name] || e.lost(s) || e.elsewhere(s, resource) {
 			continue
 		}
-		if best == nil || closer(s, best, resource.ID) < 0 {
+		if best == nil || e.closer(s, best, resource.ID) < 0 {
 			best = s
 		}
 	}
 	return best
 }
 
-func closer(a, b *session, resource string) int {
+func (e *Engine) closer(a, b *session, resource string) int {
 	return cmp.Or(
 		-compareBool(a.Resource == resource, b.Resource == resource),
 		compareBool(a.State == Reserved, b.State == Reserved),
-		cmp.Compare(a.host.machine.Name, b.host.machine.Name),
+		cmp.Compare(e.machine(a.host).Name, e.machine(b.host).Name),
 		cmp.Compare(a.ID, b.ID),
 	)
 }
@@ -105,7 +105,7 @@ func (e *Engine) ownMachine(r LaunchRequest, resource site.Resource) (*host, err
 		return cmp.Or(compareBool(e.isAside(a.Name), e.isAside(b.Name)), cmp.Compare(a.Name, b.Name))
 	})
 	for _, m := range mine {
-		if h := e.hosts[m.Name]; h != nil && e.room(h) && !r.Exclude[m.Name] {
+		if h := e.host(m.Name); h != nil && e.room(h) && !r.Exclude[m.Name] {
 			return h, nil
 		}
 	}
@@ -127,10 +127,10 @@ func zonesOf(machines []site.Machine) []string {
 // balanced picks from the pools: those of the preferred zone before all others.
 func (e *Engine) balanced(r LaunchRequest, resource site.Resource) *host {
 	near, far := e.offersFor(r, resource)
-	if h := best(near); h != nil {
+	if h := e.best(near); h != nil {
 		return h
 	}
-	return best(far)
+	return e.best(far)
 }
 
 // offersFor leaves out assigned groups in which the user has a machine already.
@@ -168,18 +168,21 @@ func (e *Engine) offersFor(r LaunchRequest, resource site.Resource) (near, far [
 
 // pooled is the machine that a group's policy says for the launch in a zone.
 func (e *Engine) pooled(r LaunchRequest, key poolKey) *host {
-	p := e.pools[key]
+	p := e.poolBy(key)
 	if p == nil {
 		return nil
 	}
-	h, _ := p.hosts.firstOf(func(h *host) bool { return !r.Exclude[h.machine.Name] })
-	return h
+	n, ok := p.hosts.firstOf(func(n hostNo) bool { return !r.Exclude[e.machine(e.hosts.at(n)).Name] })
+	if !ok {
+		return nil
+	}
+	return e.hosts.at(n)
 }
 
 // best compares what several groups offer: by load, for their policies say nothing
 // of one another's machines.
-func best(offers []*host) *host {
-	leastOffer := orderOf(site.LeastLoad)
+func (e *Engine) best(offers []*host) *host {
+	leastOffer := e.orderOf(site.LeastLoad)
 	var least *host
 	for _, h := range offers {
 		if least == nil || leastOffer(h, least) {

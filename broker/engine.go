@@ -6,8 +6,6 @@
 package broker
 
 import (
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -37,11 +35,15 @@ type Engine struct {
 	index *site.Index
 	terms map[string]uint64 // by zone
 
-	hosts   map[site.FQDN]*host
-	byLease map[string]*host
-	pools   map[poolKey]*pool
-	leases  *queue[*host] // by when to look whether they have ended
-	asides  *queue[*host] // by the end of their time
+	// zero is the moment that moments count from.
+	zero time.Time
+
+	hosts   hosts
+	byLease byLease
+	pools   []*pool
+	poolOf  map[poolKey]int32
+	leases  *queue[hostNo] // by when to look whether they have ended
+	asides  *queue[hostNo] // by the end of their time
 	unclean map[*host]bool
 
 	counts   counts
@@ -68,90 +70,46 @@ type Engine struct {
 
 // New returns an engine without registrations (LHC-31).
 func New(o Options, index *site.Index) *Engine {
-	return &Engine{
+	e := &Engine{
 		o:     o,
 		index: index,
 		terms: map[string]uint64{},
 
-		hosts:   map[site.FQDN]*host{},
-		byLease: map[string]*host{},
-		pools:   map[poolKey]*pool{},
 		taken:   map[string]int{},
-		leases: &queue[*host]{
-			less:  func(a, b *host) bool { return a.checked.Before(b.checked) },
-			place: func(h *host) *int { return &h.due },
-		},
-		asides: &queue[*host]{
-			less:  func(a, b *host) bool { return a.aside.until.Before(b.aside.until) },
-			place: func(h *host) *int { return &h.aside.slot },
-		},
-		unclean: map[*host]bool{},
-
-		counts: newCounts(),
-		seats:  map[seatKey]*seat{},
-		byUser: map[string]map[*session]bool{},
-		reserved: &queue[*session]{
-			less:  func(a, b *session) bool { return a.until.Before(b.until) },
-			place: func(s *session) *int { return &s.slot },
-		},
-
-		used:    map[site.FQDN]bool{},
-		owners:  map[site.FQDN]owner{},
-		owned:   map[string]map[site.FQDN]bool{},
+		counts:  newCounts(),
 		tickets: map[string]*ticket{},
-		early:   map[site.FQDN]map[string]early{},
 	}
+	e.forget()
+	return e
 }
 
-// SetIndex goes on with another version of the site. Machines that are no longer
-// in it, or moved, lose their registration; Expire returns the records.
-func (e *Engine) SetIndex(index *site.Index) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.index = index
-	for name := range e.owners {
-		if m, ok := index.Machine(name); !ok || m.AssignedUser != "" {
-			e.disown(name)
-		}
+// forget leaves the engine with no host, and nothing that came of one.
+func (e *Engine) forget() {
+	e.hosts = hosts{ofMachine: make([]hostNo, e.index.Machines())}
+	e.byLease = newByLease(func(n hostNo) *leaseKey { return &e.hosts.at(n).key })
+	e.pools, e.poolOf = nil, map[poolKey]int32{}
+	e.leases = &queue[hostNo]{
+		less:  func(a, b hostNo) bool { return e.hosts.at(a).checked < e.hosts.at(b).checked },
+		place: func(n hostNo) *int32 { return &e.hosts.at(n).due },
 	}
-	e.keepPools()
-	for _, name := range slices.Sorted(maps.Keys(e.hosts)) {
-		e.reindex(e.hosts[name])
+	e.asides = &queue[hostNo]{
+		less:  func(a, b hostNo) bool { return e.hosts.at(a).aside().until.Before(e.hosts.at(b).aside().until) },
+		place: func(n hostNo) *int32 { return &e.hosts.at(n).own().aside.slot },
 	}
-}
+	e.unclean = map[*host]bool{}
 
-// keepPools keeps those whose policy is still the same; the hosts of the others go
-// into new ones as each is placed.
-func (e *Engine) keepPools() {
-	for key, p := range e.pools {
-		if g, ok := e.index.Group(key.group); ok && g.Balancing() == p.balance {
-			continue
-		}
-		for _, h := range p.hosts.items {
-			h.slot = 0
-		}
-		delete(e.pools, key)
+	e.seats = map[seatKey]*seat{}
+	e.byUser = map[string]map[*session]bool{}
+	e.reserved = &queue[*session]{
+		less:  func(a, b *session) bool { return a.until.Before(b.until) },
+		place: func(s *session) *int32 { return &s.slot },
 	}
-}
 
-func (e *Engine) reindex(h *host) {
-	m, ok := e.index.Machine(h.machine.Name)
-	if !ok || m.Zone != h.machine.Zone {
-		e.pending = append(e.pending, e.drop(h, "the machine is no longer in this zone of the site"))
-		return
-	}
-	e.leavePool(h)
-	e.counted(h.machine.Group, -len(h.sessions))
-	e.counted(m.Group, len(h.sessions))
-	h.machine = m
-	h.group, _ = e.index.Group(m.Group)
-	for _, s := range h.sessions {
-		e.count(s)
-	}
-	if h.group.FailoverMode() == site.Stateless {
-		h.turn = 0
-	}
-	e.place(h)
+	e.used = map[site.FQDN]bool{}
+	e.owners = map[site.FQDN]owner{}
+	e.owned = map[string]map[site.FQDN]bool{}
+	e.early = map[site.FQDN]map[string]early{}
+	e.pending = nil
 }
 
 // Observe raises the zone's term to the highest seen, and returns it.
@@ -201,7 +159,7 @@ func (e *Engine) sweep(now time.Time) {
 		}
 		e.end(s)
 		e.place(s.host)
-		e.pending = append(e.pending, s.record(Withdrawn))
+		e.pending = append(e.pending, e.recordOf(s, Withdrawn))
 	}
 	e.sweepAsides(now)
 	e.sweepTickets(now)
@@ -220,7 +178,7 @@ func (e *Engine) Apply(records []Record) {
 			e.applyAssignment(r)
 		case Launched, LoggedOff, Registered, Dropped, Withdrawn, Conflicting:
 		}
-		if h := e.hosts[r.Machine]; h != nil {
+		if h := e.host(r.Machine); h != nil {
 			e.place(h)
 		}
 	}

@@ -28,15 +28,15 @@ func (e *Engine) Pools() []Pool {
 	var list []Pool
 	for _, g := range e.index.Site().Groups {
 		n := len(e.index.MachinesOf(g.Name, e.o.Zone))
-		if g.Kind != site.Pooled || e.reuse(g) || n == 0 {
+		if g.Kind != site.Pooled || e.reuse(&g) || n == 0 {
 			continue
 		}
 		p := Pool{Group: g.Name, Machines: n, Taken: e.taken[g.Name]}
-		if of := e.pools[poolKey{g.Name, e.o.Zone}]; of != nil {
+		if of := e.poolBy(poolKey{g.Name, e.o.Zone}); of != nil {
 			p.Left = len(of.hosts.items)
 		}
 		for _, m := range e.index.MachinesOf(g.Name, e.o.Zone) {
-			if e.hosts[m.Name] == nil {
+			if e.host(m.Name) == nil {
 				p.Away++
 			}
 		}

@@ -40,13 +40,13 @@ func (e *Engine) Groups() []GroupInfo {
 
 // of is the count that the machine belongs to.
 func (n *Members) of(e *Engine, m site.Machine) *int {
-	h := e.hosts[m.Name]
+	h := e.host(m.Name)
 	switch {
 	case h == nil:
 		return &n.Away
 	case e.maintenance(h) && !h.live():
 		return &n.Maintenance
-	case h.aside.why != "":
+	case h.aside().why != "":
 		return &n.Aside
 	case e.room(h):
 		return &n.Free

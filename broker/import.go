@@ -36,11 +36,13 @@ func (e *Engine) importHost(now time.Time, i Item) {
 		return
 	}
 	h := e.enrol(m, i.Lease)
-	h.callback, h.capacity, h.load, h.atLoad = i.Callback, max(1, i.Capacity), i.Load, i.AtLoad
-	h.nextReport, h.reported, h.turn, h.pass = i.NextReport, i.Reported, i.Turn, i.Pass
-	h.seen = now
-	e.lease(h, now.Add(min(i.Left, e.lifetime(m.Zone))))
-	e.turns = max(e.turns, h.turn)
+	h.callback, h.capacity = callbackOf(i.Callback, m.Name), within16(max(1, i.Capacity))
+	h.setLoad(i.Load, i.AtLoad)
+	h.importSeldom(i)
+	h.pass = i.Pass
+	h.seen = e.at(now).seen()
+	e.lease(h, e.at(now)+moment(min(i.Left, e.lifetime(m.Zone))))
+	e.turns = max(e.turns, i.Turn)
 	for _, s := range e.early[m.Name] {
 		e.importSession(s.at, s.Item)
 	}
@@ -51,11 +53,11 @@ func (e *Engine) importHost(now time.Time, i Item) {
 
 // inTurn puts a host where its turns were, also one whose group's turns have gone on.
 func (e *Engine) inTurn(h *host, pass uint64) {
-	p := e.pools[h.pool()]
-	p.clock = max(p.clock, pass-min(pass, passUnit/uint64(h.machine.Weight)))
+	p := e.pools[h.pool]
+	p.clock = max(p.clock, pass-min(pass, passUnit/uint64(e.machine(h).Weight)))
 	h.pass = pass
 	if h.slot > 0 {
-		p.hosts.put(h)
+		p.hosts.put(e.number(h))
 	}
 }
 
@@ -68,7 +70,7 @@ type early struct {
 // importSession keeps a session whose host has not come yet until it does: in a
 // copy of the state a host that has changed since comes after its sessions.
 func (e *Engine) importSession(now time.Time, i Item) {
-	h := e.hosts[i.Machine]
+	h := e.host(i.Machine)
 	if h == nil {
 		if e.early[i.Machine] == nil {
 			e.early[i.Machine] = map[string]early{}
@@ -76,7 +78,7 @@ func (e *Engine) importSession(now time.Time, i Item) {
 		e.early[i.Machine][i.Session.ID] = early{i, now}
 		return
 	}
-	s := h.sessions[i.Session.ID]
+	s := h.sessions()[i.Session.ID]
 	if s != nil && site.UserKey(s.User) != site.UserKey(i.Session.User) {
 		e.end(s)
 		s = nil
@@ -107,18 +109,18 @@ func (e *Engine) importTicket(now time.Time, i Item) {
 
 func (e *Engine) endHost(name site.FQDN) {
 	delete(e.early, name)
-	if h := e.hosts[name]; h != nil {
+	if h := e.host(name); h != nil {
 		e.drop(h, "")
 	}
 }
 
 func (e *Engine) endSession(name site.FQDN, id string) {
 	delete(e.early[name], id)
-	h := e.hosts[name]
-	if h == nil || h.sessions[id] == nil {
+	h := e.host(name)
+	if h == nil || h.sessions()[id] == nil {
 		return
 	}
-	e.end(h.sessions[id])
+	e.end(h.sessions()[id])
 	e.place(h)
 }
 
@@ -128,15 +130,16 @@ func (e *Engine) Renew(now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for {
-		h, ok := e.shortest()
-		if !ok {
+		h := e.shortest()
+		if h == nil {
 			return
 		}
-		least := e.interval(h.machine.Zone)
-		if h.expires.Sub(now) >= least {
+		zone := e.machine(h).Zone
+		least := e.interval(zone)
+		if time.Duration(h.expires-e.at(now)) >= least {
 			return
 		}
-		e.lease(h, now.Add(max(least, e.lifetime(h.machine.Zone))))
+		e.lease(h, e.at(now)+moment(max(least, e.lifetime(zone))))
 		e.touched(h)
 	}
 }

@@ -115,18 +115,18 @@ func (e *Engine) Tail(now time.Time, after uint64, limit int) (Tail, bool) {
 }
 
 // stateful reports whether others get what is so of the host.
-func (h *host) stateful() bool { return h.group.FailoverMode() == site.Stateful }
+func (e *Engine) stateful(h *host) bool { return e.group(h).FailoverMode() == site.Stateful }
 
 // touched notes a change of the host.
 func (e *Engine) touched(h *host) {
-	if h.stateful() && h.lease != "" {
+	if e.stateful(h) {
 		e.changes.note(h)
 	}
 }
 
 // touchedSession notes a change of a session.
 func (e *Engine) touchedSession(s *session) {
-	if s.host.stateful() && s.settled() {
+	if e.stateful(s.host) && s.settled() {
 		e.changes.note(s)
 	}
 }
@@ -135,15 +135,16 @@ func (e *Engine) touchedSession(s *session) {
 // does not know what becomes of that launch; the host does.
 func (s *session) settled() bool { return s.State != Reserved || s.launched }
 
-func (h *host) item(_ *Engine, now instant) (Item, bool) {
+func (h *host) item(e *Engine, now instant) (Item, bool) {
+	d := h.seldom()
 	return Item{
-		Kind: ItemHost, Machine: h.machine.Name, Left: h.expires.Sub(now), Lease: h.lease, Callback: h.callback, Capacity: h.capacity,
-		Load: h.load, AtLoad: h.atLoad, NextReport: h.nextReport, Turn: h.turn, Pass: h.pass, Reported: h.reported,
+		Kind: ItemHost, Machine: e.machine(h).Name, Left: time.Duration(h.expires - e.at(now)), Lease: h.lease(), Callback: e.callback(h),
+		Capacity: int(h.capacity), Load: int(h.load), AtLoad: d.atLoad, NextReport: d.nextReport, Turn: d.turn, Pass: h.pass, Reported: d.reported,
 	}, true
 }
 
-func (s *session) item(_ *Engine, now instant) (Item, bool) {
-	return Item{Kind: ItemSession, Machine: s.host.machine.Name, Left: s.until.Sub(now), Session: s.Session}, s.settled()
+func (s *session) item(e *Engine, now instant) (Item, bool) {
+	return Item{Kind: ItemSession, Machine: e.machine(s.host).Name, Left: s.until.Sub(now), Session: s.Session}, s.settled()
 }
 
 func (t *ticket) item(_ *Engine, now instant) (Item, bool) {

@@ -6,7 +6,7 @@ import "understudy/site"
 type owner struct{ user, session string }
 
 // owner returns who has the machine: the site's word before our own.
-func (e *Engine) owner(m site.Machine) string {
+func (e *Engine) owner(m *site.Machine) string {
 	if m.AssignedUser != "" {
 		return m.AssignedUser
 	}
@@ -47,21 +47,21 @@ func (e *Engine) machinesOf(user, group string) []site.Machine {
 // our own word and the host's the host's counts, because it is the arbiter of who
 // got it in this outage (LHC-36).
 func (e *Engine) claimed(h *host, user string) []Record {
-	if user == "" || h.group.Kind != site.Assigned {
+	if user == "" || e.group(h).Kind != site.Assigned {
 		return nil
 	}
-	was := e.owner(h.machine)
+	was := e.owner(e.machine(h))
 	if site.UserKey(was) == site.UserKey(user) {
 		return nil
 	}
-	conflict := h.record(Conflicting)
+	conflict := e.record(h, Conflicting)
 	conflict.User = user
 	conflict.Reason = "the machine says that it belongs to " + user + ", and we have it as that of " + was
-	if h.machine.AssignedUser != "" {
+	if e.machine(h).AssignedUser != "" {
 		return []Record{conflict}
 	}
-	e.own(h.machine.Name, user, "")
-	assignment := h.record(Assignment)
+	e.own(e.machine(h).Name, user, "")
+	assignment := e.record(h, Assignment)
 	assignment.User = user
 	if was == "" {
 		return []Record{assignment}

@@ -1,27 +1,69 @@
 package broker
 
-import "container/heap"
-
 // queue is a heap whose items know their place in it, so that each can be moved
 // or taken out in O(log n). The place counts from 1; 0 means not queued.
 type queue[T any] struct {
 	items []T
 	less  func(a, b T) bool
-	place func(T) *int
+	place func(T) *int32
 }
 
 func (q *queue[T]) put(item T) {
-	if at := *q.place(item); at > 0 {
-		heap.Fix(q, at-1)
-		return
+	at := int(*q.place(item)) - 1
+	if at < 0 {
+		at = len(q.items)
+		q.items = append(q.items, item)
 	}
-	heap.Push(q, item)
+	q.settle(at, item)
 }
 
 func (q *queue[T]) drop(item T) {
-	if at := *q.place(item); at > 0 {
-		heap.Remove(q, at-1)
+	at := int(*q.place(item)) - 1
+	if at < 0 {
+		return
 	}
+	*q.place(item) = 0
+	end := len(q.items) - 1
+	last := q.items[end]
+	var zero T
+	q.items[end] = zero
+	q.items = q.items[:end]
+	if at < end {
+		q.settle(at, last)
+	}
+}
+
+// settle puts an item where it belongs, from a place that is free.
+func (q *queue[T]) settle(at int, item T) {
+	for at > 0 && q.less(item, q.items[(at-1)/2]) {
+		q.set(at, q.items[(at-1)/2])
+		at = (at - 1) / 2
+	}
+	for {
+		below := 2*at + 1
+		if below+1 < len(q.items) && q.less(q.items[below+1], q.items[below]) {
+			below++
+		}
+		if below >= len(q.items) || !q.less(q.items[below], item) {
+			break
+		}
+		q.set(at, q.items[below])
+		at = below
+	}
+	q.set(at, item)
+}
+
+func (q *queue[T]) set(at int, item T) {
+	q.items[at] = item
+	*q.place(item) = int32(at) + 1
+}
+
+// clear takes all out.
+func (q *queue[T]) clear() {
+	for _, item := range q.items {
+		*q.place(item) = 0
+	}
+	q.items = nil
 }
 
 func (q *queue[T]) first() (T, bool) {
@@ -49,32 +91,4 @@ func (q *queue[T]) firstOf(wanted func(T) bool) (T, bool) {
 		q.drop(item)
 		aside = append(aside, item)
 	}
-}
-
-// Len is part of heap.Interface, as are the next four.
-func (q *queue[T]) Len() int           { return len(q.items) }
-func (q *queue[T]) Less(i, j int) bool { return q.less(q.items[i], q.items[j]) }
-
-// Swap exchanges two items.
-func (q *queue[T]) Swap(i, j int) {
-	q.items[i], q.items[j] = q.items[j], q.items[i]
-	*q.place(q.items[i]), *q.place(q.items[j]) = i+1, j+1
-}
-
-// Push appends an item.
-func (q *queue[T]) Push(x any) {
-	item := x.(T)
-	q.items = append(q.items, item)
-	*q.place(item) = len(q.items)
-}
-
-// Pop takes the last item.
-func (q *queue[T]) Pop() any {
-	var zero T
-	end := len(q.items) - 1
-	item := q.items[end]
-	q.items[end] = zero
-	q.items = q.items[:end]
-	*q.place(item) = 0
-	return item
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"crypto/subtle"
 	"slices"
 	"time"
 
@@ -19,20 +20,20 @@ func (e *Engine) Register(now time.Time, lease string, r Registration) (Lease, [
 	}
 	e.observe(m.Zone, r.Term)
 	h := e.enrol(m, lease)
-	h.callback, h.capacity = r.Callback, max(1, r.Capacity)
+	h.callback, h.capacity = callbackOf(r.Callback, m.Name), within16(max(1, r.Capacity))
 	e.comeBack(h)
-	e.replace(now, h, h.handedOver(r.Sessions), false)
-	records := append([]Record{h.record(Registered)}, e.told(now, h, r.Load, r.Used, r.AssignedUser)...)
+	e.replace(now, h, e.handedOver(h, r.Sessions), false)
+	records := append([]Record{e.record(h, Registered)}, e.told(now, h, r.Load, r.Used, r.AssignedUser)...)
 	return e.grant(h), records, nil
 }
 
 // handedOver are the sessions that a host brings along. With failover disabled
 // another broker's reservations are not among them (ADC-01).
-func (h *host) handedOver(list []Session) []Session {
-	if h.group.FailoverMode() != site.Disabled {
+func (e *Engine) handedOver(h *host, list []Session) []Session {
+	if e.group(h).FailoverMode() != site.Disabled {
 		return list
 	}
-	return slices.DeleteFunc(slices.Clone(list), func(s Session) bool { return s.State == Reserved && h.sessions[s.ID] == nil })
+	return slices.DeleteFunc(slices.Clone(list), func(s Session) bool { return s.State == Reserved && h.sessions()[s.ID] == nil })
 }
 
 // admit checks a registration against the site (LHC-33).
@@ -51,15 +52,19 @@ func (e *Engine) admit(r Registration) (site.Machine, error) {
 
 // enrol finds or makes the host and gives it the new lease.
 func (e *Engine) enrol(m site.Machine, lease string) *host {
-	h := e.hosts[m.Name]
+	h := e.host(m.Name)
 	if h == nil {
-		h = &host{machine: m, sessions: map[string]*session{}}
-		h.group, _ = e.index.Group(m.Group)
-		e.hosts[m.Name] = h
+		number, _ := e.index.Number(m.Name)
+		h = e.hosts.add(number)
+		h.pool = e.poolFor(&m)
+	} else {
+		e.byLease.remove(e.number(h))
 	}
-	delete(e.byLease, h.lease)
-	e.byLease[lease] = h
-	h.lease, h.nextReport, h.asked = lease, 0, time.Time{}
+	h.setLease(lease)
+	e.byLease.put(e.number(h))
+	if d := h.details; d != nil {
+		d.nextReport, d.asked = 0, time.Time{}
+	}
 	return h
 }
 
@@ -72,9 +77,9 @@ func (e *Engine) Heartbeat(now time.Time, lease string, b Heartbeat) (Lease, []R
 	if err != nil {
 		return Lease{}, nil, err
 	}
-	e.observe(h.machine.Zone, b.Term)
+	e.observe(e.machine(h).Zone, b.Term)
 	if b.Sessions != nil {
-		e.replace(now, h, h.handedOver(*b.Sessions), true)
+		e.replace(now, h, e.handedOver(h, *b.Sessions), true)
 	}
 	e.alive(h)
 	records := e.told(now, h, b.Load, b.Used, b.AssignedUser)
@@ -84,9 +89,9 @@ func (e *Engine) Heartbeat(now time.Time, lease string, b Heartbeat) (Lease, []R
 // told takes over what registrations and heartbeats have in common, and keeps the
 // lease for another lifetime.
 func (e *Engine) told(now time.Time, h *host, load int, used bool, assigned string) []Record {
-	h.load, h.atLoad = load, len(h.sessions)
-	h.seen = now
-	e.lease(h, now.Add(e.lifetime(h.machine.Zone)))
+	h.setLoad(load, len(h.sessions()))
+	h.seen = e.at(now).seen()
+	e.lease(h, e.at(now)+moment(e.lifetime(e.machine(h).Zone)))
 	records := append(e.mark(h, used, h.user()), e.claimed(h, assigned)...)
 	e.place(h)
 	return records
@@ -117,20 +122,22 @@ func (e *Engine) Unregister(now time.Time, lease string) ([]Record, error) {
 }
 
 func (e *Engine) holder(lease string) (*host, error) {
-	h, ok := e.byLease[lease]
-	if !ok {
+	key, _ := keyOf(lease)
+	n := e.byLease.slots[e.byLease.find(&key)]
+	if n == 0 || subtle.ConstantTimeCompare([]byte(e.hosts.at(n).lease()), []byte(lease)) == 0 {
 		return nil, refuse(CodeLeaseUnknown, "this broker has no such lease")
 	}
-	return h, nil
+	return e.hosts.at(n), nil
 }
 
 // grant says what the lease holds. Only the site's owner is named: whom a machine
 // got in an outage is for the machine to remember until the site says so, or a
 // zone that was split could give it away twice (LHC-25).
 func (e *Engine) grant(h *host) Lease {
-	zone := h.machine.Zone
+	m := e.machine(h)
+	zone := m.Zone
 	return Lease{
-		ID: h.lease, Machine: h.machine.Name, Zone: zone, Broker: e.o.Broker, Term: e.terms[zone],
-		Interval: e.interval(zone), Lifetime: e.lifetime(zone), AssignedUser: h.machine.AssignedUser,
+		ID: h.lease(), Machine: m.Name, Zone: zone, Broker: e.o.Broker, Term: e.terms[zone],
+		Interval: e.interval(zone), Lifetime: e.lifetime(zone), AssignedUser: m.AssignedUser,
 	}
 }

@@ -20,14 +20,14 @@ func (e *Engine) Report(now time.Time, lease string, r Report) ([]Record, []Rese
 	if err != nil {
 		return nil, nil, err
 	}
-	if r.Seq < h.nextReport {
+	if r.Seq < h.seldom().nextReport {
 		return h.repeated(r.Seq), nil, nil
 	}
-	h.nextReport, h.seen = r.Seq+1, now
+	h.own().nextReport, h.seen = r.Seq+1, e.at(now).seen()
 	e.alive(h)
 	records := e.happened(now, h, r)
-	records = append(records, e.mark(h, r.Used || e.used[h.machine.Name], r.Session)...)
-	h.reported = records
+	records = append(records, e.mark(h, r.Used || e.used[e.machine(h).Name], r.Session)...)
+	h.own().reported = records
 	e.place(h)
 	if r.Event == SessionEnded && e.awaitsReset(h) {
 		return records, []Reset{e.ask(now, h)}, nil
@@ -37,10 +37,10 @@ func (e *Engine) Report(now time.Time, lease string, r Report) ([]Record, []Rese
 
 // repeated returns the records of the latest report.
 func (h *host) repeated(seq uint64) []Record {
-	if seq+1 != h.nextReport {
+	if seq+1 != h.seldom().nextReport {
 		return nil
 	}
-	return slices.Clone(h.reported)
+	return slices.Clone(h.seldom().reported)
 }
 
 func (e *Engine) happened(now time.Time, h *host, r Report) []Record {
@@ -58,10 +58,10 @@ func (e *Engine) happened(now time.Time, h *host, r Report) []Record {
 }
 
 func (e *Engine) loggedOff(h *host, said Session) []Record {
-	if s := h.sessions[said.ID]; s != nil {
+	if s := h.sessions()[said.ID]; s != nil {
 		e.end(s)
 	}
-	r := (&session{Session: said, host: h}).record(LoggedOff)
+	r := e.recordOf(&session{Session: said, host: h}, LoggedOff)
 	return []Record{r}
 }
 
@@ -70,11 +70,11 @@ func (e *Engine) loggedOff(h *host, said Session) []Record {
 // where the host says which.
 func (e *Engine) mark(h *host, used bool, by Session) []Record {
 	used = used || h.live()
-	if h.group.Kind != site.Pooled || e.used[h.machine.Name] == used {
+	if e.group(h).Kind != site.Pooled || e.used[e.machine(h).Name] == used {
 		return nil
 	}
-	e.setUsed(h.machine.Name, used)
-	r := h.record(UsedMark)
+	e.setUsed(e.machine(h).Name, used)
+	r := e.record(h, UsedMark)
 	if r.Used = used; used {
 		r.User, r.Session, r.Resource = by.User, by.ID, by.Resource
 	}
@@ -98,7 +98,7 @@ func (e *Engine) Resets(now time.Time) []Reset {
 	e.sweep(now)
 	var resets []Reset
 	for h := range e.unclean {
-		if h.asked.IsZero() || now.Sub(h.asked) >= e.interval(h.machine.Zone) {
+		if h.seldom().asked.IsZero() || now.Sub(h.seldom().asked) >= e.interval(e.machine(h).Zone) {
 			resets = append(resets, e.ask(now, h))
 		}
 	}
@@ -107,7 +107,7 @@ func (e *Engine) Resets(now time.Time) []Reset {
 }
 
 func (e *Engine) ask(now time.Time, h *host) Reset {
-	h.asked = now
-	zone := h.machine.Zone
-	return Reset{Machine: h.machine.Name, Zone: zone, Callback: h.callback, Lease: h.lease, Term: e.terms[zone]}
+	h.own().asked = now
+	zone := e.machine(h).Zone
+	return Reset{Machine: e.machine(h).Name, Zone: zone, Callback: e.callback(h), Lease: h.lease(), Term: e.terms[zone]}
 }

@@ -16,7 +16,7 @@ func (e *Engine) Reserve(now time.Time, r LaunchRequest) (Reservation, error) {
 	if err != nil {
 		return Reservation{}, err
 	}
-	until := now.Add(e.reservationLife(h.machine.Zone))
+	until := now.Add(e.reservationLife(e.machine(h).Zone))
 	if s == nil {
 		s = e.begin(h, Session{ID: r.Session, User: r.User, Resource: r.Resource, State: Reserved}, until)
 		e.chose(h)
@@ -49,16 +49,16 @@ func (e *Engine) Probe(now time.Time, r LaunchRequest) (Reservation, error) {
 }
 
 func (e *Engine) reservation(r LaunchRequest, resource site.Resource, h *host, s *session) Reservation {
-	zone := h.machine.Zone
+	zone := e.machine(h).Zone
 	return Reservation{
-		Machine: h.machine.Name, Zone: zone, Group: h.machine.Group,
-		Callback: h.callback, Lease: h.lease, Term: e.terms[zone],
+		Machine: e.machine(h).Name, Zone: zone, Group: e.machine(h).Group,
+		Callback: e.callback(h), Lease: h.lease(), Term: e.terms[zone],
 		Session: s.ID, User: r.User, Resource: r.Resource, Command: resource.Command,
 		Reconnect: s.State != Reserved,
-		Reuse:     e.reuse(h.group),
-		Assign:    h.group.Kind == site.Assigned && e.owner(h.machine) == "",
-		Single:    h.group.Kind != site.MultiSession,
-		Pinned:    s.State != Reserved && h.group.Kind != site.MultiSession && !h.group.ReplaceUnreachable,
+		Reuse:     e.reuse(e.group(h)),
+		Assign:    e.group(h).Kind == site.Assigned && e.owner(e.machine(h)) == "",
+		Single:    e.group(h).Kind != site.MultiSession,
+		Pinned:    s.State != Reserved && e.group(h).Kind != site.MultiSession && !e.group(h).ReplaceUnreachable,
 		Life:      e.reservationLife(zone),
 	}
 }
@@ -83,14 +83,14 @@ func (e *Engine) Commit(now time.Time, r Reservation) []Record {
 
 // unclaim lets a reconnection hold nothing any more: a session has any number.
 func (e *Engine) unclaim(r Reservation) {
-	if h := e.hosts[r.Machine]; h != nil && h.sessions[r.Session] != nil {
-		delete(h.sessions[r.Session].claims, r.claim)
+	if h := e.host(r.Machine); h != nil && h.sessions()[r.Session] != nil {
+		delete(h.sessions()[r.Session].claims, r.claim)
 	}
 }
 
 func (e *Engine) launched(now time.Time, r Reservation) []Record {
-	if h := e.hosts[r.Machine]; h != nil {
-		s := h.sessions[r.Session]
+	if h := e.host(r.Machine); h != nil {
+		s := h.sessions()[r.Session]
 		if s == nil {
 			s = e.begin(h, Session{ID: r.Session, User: r.User, Resource: r.Resource, State: Reserved}, now.Add(r.Life))
 			e.place(h)
@@ -101,8 +101,8 @@ func (e *Engine) launched(now time.Time, r Reservation) []Record {
 		}
 		s.launched, s.foreign = true, false
 		e.touchedSession(s)
-		if h.group.Kind == site.Pooled && !e.reuse(h.group) {
-			e.taken[h.group.Name]++
+		if e.group(h).Kind == site.Pooled && !e.reuse(e.group(h)) {
+			e.taken[e.group(h).Name]++
 		}
 	}
 	return []Record{r.record(Launched)}
@@ -110,7 +110,7 @@ func (e *Engine) launched(now time.Time, r Reservation) []Record {
 
 func (e *Engine) assigned(r Reservation) []Record {
 	m, ok := e.index.Machine(r.Machine)
-	if was := e.owner(m); !ok || was != "" {
+	if was := e.owner(&m); !ok || was != "" {
 		if !ok || site.UserKey(was) == site.UserKey(r.User) {
 			return nil
 		}
@@ -119,7 +119,7 @@ func (e *Engine) assigned(r Reservation) []Record {
 		return []Record{conflict}
 	}
 	e.own(r.Machine, r.User, r.Session)
-	if h := e.hosts[r.Machine]; h != nil {
+	if h := e.host(r.Machine); h != nil {
 		e.place(h)
 	}
 	return []Record{r.record(Assignment)}
@@ -132,11 +132,11 @@ func (e *Engine) Release(now time.Time, r Reservation) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sweep(now)
-	h := e.hosts[r.Machine]
+	h := e.host(r.Machine)
 	if h == nil {
 		return false
 	}
-	s := h.sessions[r.Session]
+	s := h.sessions()[r.Session]
 	if s == nil {
 		return false
 	}

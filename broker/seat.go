@@ -31,11 +31,11 @@ func (e *Engine) seat(key seatKey) *seat {
 // seatsOf are those that a session of the resource on the host counts for.
 func (e *Engine) seatsOf(h *host, resource string) []seatKey {
 	var keys []seatKey
-	if h.group.Dynamic {
-		keys = append(keys, groupSeat(h.machine.Group, h.machine.Zone))
+	if e.group(h).Dynamic {
+		keys = append(keys, groupSeat(e.machine(h).Group, e.machine(h).Zone))
 	}
 	if r, ok := e.index.Resource(resource); ok && r.Dynamic && r.Kind == site.ApplicationResource {
-		keys = append(keys, seatKey{r.Kind, r.ID, h.machine.Zone})
+		keys = append(keys, seatKey{r.Kind, r.ID, e.machine(h).Zone})
 	}
 	return keys
 }
@@ -45,12 +45,12 @@ func (e *Engine) count(s *session) {
 	e.uncount(s)
 	s.seats = e.seatsOf(s.host, s.Resource)
 	for _, key := range s.seats {
-		e.seat(key).sessions[s.host.machine.Name]++
+		e.seat(key).sessions[e.machine(s.host).Name]++
 	}
 }
 
 func (e *Engine) uncount(s *session) {
-	name := s.host.machine.Name
+	name := e.machine(s.host).Name
 	for _, key := range s.seats {
 		st := e.seat(key)
 		if st.sessions[name]--; st.sessions[name] <= 0 {
@@ -63,8 +63,8 @@ func (e *Engine) uncount(s *session) {
 // sit notes where a new session of a dynamic resource is.
 func (e *Engine) sit(h *host, resource string) {
 	for _, key := range e.seatsOf(h, resource) {
-		if st := e.seat(key); st.host != h.machine.Name {
-			st.moved, st.host = st.host != "", h.machine.Name
+		if st := e.seat(key); st.host != e.machine(h).Name {
+			st.moved, st.host = st.host != "", e.machine(h).Name
 		}
 	}
 }
@@ -89,9 +89,9 @@ func (e *Engine) sitting(r LaunchRequest, key seatKey, groups []string) *host {
 		return nil
 	}
 	serves := func(name site.FQDN) bool {
-		h := e.hosts[name]
-		return h != nil && h.aside.why == "" && !e.maintenance(h) && !r.Exclude[name] &&
-			h.machine.Zone == key.zone && slices.Contains(groups, h.machine.Group)
+		h := e.host(name)
+		return h != nil && h.aside().why == "" && !e.maintenance(h) && !r.Exclude[name] &&
+			e.machine(h).Zone == key.zone && slices.Contains(groups, e.machine(h).Group)
 	}
 	best := st.host
 	if !serves(best) {
@@ -104,7 +104,7 @@ func (e *Engine) sitting(r LaunchRequest, key seatKey, groups []string) *host {
 			}
 		}
 	}
-	return e.hosts[best]
+	return e.host(best)
 }
 
 // freshSeat is the host that the policies say.
@@ -115,7 +115,7 @@ func (e *Engine) freshSeat(r LaunchRequest, key seatKey, groups []string) *host 
 			offers = append(offers, h)
 		}
 	}
-	return best(offers)
+	return e.best(offers)
 }
 
 // elsewhere reports whether a session of another resource is not on the host of a
@@ -124,6 +124,6 @@ func (e *Engine) elsewhere(s *session, resource site.Resource) bool {
 	if !resource.Dynamic || resource.Kind != site.ApplicationResource || s.Resource == resource.ID {
 		return false
 	}
-	st := e.seats[seatKey{resource.Kind, resource.ID, s.host.machine.Zone}]
-	return st == nil || st.host != s.host.machine.Name
+	st := e.seats[seatKey{resource.Kind, resource.ID, e.machine(s.host).Zone}]
+	return st == nil || st.host != e.machine(s.host).Name
 }

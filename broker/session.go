@@ -19,7 +19,7 @@ type session struct {
 	launched bool
 	// foreign says that the launch was another broker's: its record may be missing.
 	foreign bool
-	slot    int // in the queue of reservations
+	slot    int32 // in the queue of reservations
 	seats   []seatKey
 }
 
@@ -36,10 +36,10 @@ func (s *session) committed() bool {
 // begin adds a session to its host.
 func (e *Engine) begin(h *host, s Session, until time.Time) *session {
 	n := &session{Session: s, host: h, until: until, claims: map[uint64]bool{}}
-	if h.sessions[s.ID] == nil {
-		e.counted(h.machine.Group, 1)
+	if h.sessions()[s.ID] == nil {
+		e.counted(e.machine(h).Group, 1)
 	}
-	h.sessions[s.ID] = n
+	h.keep(n)
 	e.count(n)
 	key := site.UserKey(s.User)
 	if e.byUser[key] == nil {
@@ -52,11 +52,12 @@ func (e *Engine) begin(h *host, s Session, until time.Time) *session {
 
 // end takes a session away. The caller places the host.
 func (e *Engine) end(s *session) {
-	e.changes.gone(s, &ended{what: Item{Kind: ItemSessionEnded, Machine: s.host.machine.Name, Session: Session{ID: s.ID}}})
-	if s.host.sessions[s.ID] == s {
+	m := e.machine(s.host)
+	e.changes.gone(s, &ended{what: Item{Kind: ItemSessionEnded, Machine: m.Name, Session: Session{ID: s.ID}}})
+	if sessions := s.host.sessions(); sessions[s.ID] == s {
 		e.uncount(s)
-		delete(s.host.sessions, s.ID)
-		e.counted(s.host.machine.Group, -1)
+		delete(sessions, s.ID)
+		e.counted(m.Group, -1)
 	}
 	key := site.UserKey(s.User)
 	delete(e.byUser[key], s)
@@ -77,13 +78,13 @@ func (e *Engine) watch(s *session) {
 
 // update takes over what the host says of a session.
 func (e *Engine) update(now time.Time, h *host, said Session) {
-	s := h.sessions[said.ID]
+	s := h.sessions()[said.ID]
 	if s != nil && site.UserKey(s.User) != site.UserKey(said.User) {
 		e.end(s)
 		s = nil
 	}
 	if s == nil {
-		s = e.begin(h, said, now.Add(e.reservationLife(h.machine.Zone)))
+		s = e.begin(h, said, now.Add(e.reservationLife(e.machine(h).Zone)))
 		s.launched = true
 		e.touchedSession(s)
 		return
@@ -100,14 +101,14 @@ func (e *Engine) update(now time.Time, h *host, said Session) {
 // name stay while a launch is under way; with keep, which a heartbeat sets because
 // it may have crossed a prepare, until their life ends.
 func (e *Engine) replace(now time.Time, h *host, list []Session, keep bool) {
-	if len(list)+len(h.sessions) == 0 {
+	if len(list)+len(h.sessions()) == 0 {
 		return
 	}
 	named := make(map[string]bool, len(list))
 	for _, s := range list {
 		named[s.ID] = true
 	}
-	for id, s := range h.sessions {
+	for id, s := range h.sessions() {
 		if !named[id] && !(s.State == Reserved && (keep || s.pending())) {
 			e.end(s)
 		}
@@ -127,8 +128,8 @@ func (s *session) pending() bool {
 	return false
 }
 
-func (s *session) record(kind RecordKind) Record {
-	r := s.host.record(kind)
+func (e *Engine) recordOf(s *session, kind RecordKind) Record {
+	r := e.record(s.host, kind)
 	r.User, r.Session, r.Resource = s.User, s.ID, s.Resource
 	return r
 }

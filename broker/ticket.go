@@ -94,13 +94,9 @@ func (e *Engine) sweepTickets(now time.Time) {
 func (e *Engine) Retire() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	fresh := New(e.o, e.index)
-	e.hosts, e.byLease, e.pools, e.leases, e.unclean = fresh.hosts, fresh.byLease, fresh.pools, fresh.leases, fresh.unclean
-	e.asides = fresh.asides
-	e.byUser, e.reserved, e.used, e.owners, e.owned = fresh.byUser, fresh.reserved, fresh.used, fresh.owners, fresh.owned
+	e.forget()
 	e.changes.tell()
-	e.pending, e.early, e.changes = nil, fresh.early, changes{}
-	e.seats = fresh.seats
+	e.changes = changes{}
 	for _, t := range e.counts.all() {
 		t.now = 0 // the peaks stay: who records them may not have come yet
 	}

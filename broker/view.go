@@ -54,8 +54,8 @@ func (e *Engine) Registrations(now time.Time) []RegistrationInfo {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sweep(now)
-	list := make([]RegistrationInfo, 0, len(e.hosts))
-	for _, h := range e.hosts {
+	list := make([]RegistrationInfo, 0, e.hosts.n)
+	for h := range e.hosts.all() {
 		list = append(list, e.info(now, h))
 	}
 	slices.SortFunc(list, func(a, b RegistrationInfo) int { return cmp.Compare(a.Machine, b.Machine) })
@@ -63,16 +63,16 @@ func (e *Engine) Registrations(now time.Time) []RegistrationInfo {
 }
 
 func (e *Engine) info(now time.Time, h *host) RegistrationInfo {
-	m := h.machine
+	m, aside := e.machine(h), h.aside()
 	info := RegistrationInfo{
-		Machine: m.Name, Group: m.Group, Zone: m.Zone, Lease: h.lease, Callback: h.callback,
-		Term: e.terms[m.Zone], Load: h.load, Sessions: len(h.sessions),
+		Machine: m.Name, Group: m.Group, Zone: m.Zone, Lease: h.lease(), Callback: e.callback(h),
+		Term: e.terms[m.Zone], Load: int(h.load), Sessions: len(h.sessions()),
 		Used: e.used[m.Name], Maintenance: e.maintenance(h) && !h.live(),
-		AssignedUser: e.owner(m), Idle: now.Sub(h.seen),
-		Aside: h.aside.why,
+		AssignedUser: e.owner(m), Idle: e.at(now).since(h.seen),
+		Aside: aside.why,
 	}
-	if h.aside.now() {
-		info.AsideFor = h.aside.until.Sub(now)
+	if aside.now() {
+		info.AsideFor = aside.until.Sub(now)
 	}
 	return info
 }
@@ -81,8 +81,8 @@ func (e *Engine) info(now time.Time, h *host) RegistrationInfo {
 func (e *Engine) Registered(now time.Time, machine site.FQDN) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	h := e.hosts[machine]
-	return h != nil && h.lease != "" && now.Before(h.expires)
+	h := e.host(machine)
+	return h != nil && e.at(now) < h.expires
 }
 
 // Sessions lists the sessions by machine and id.
@@ -90,9 +90,10 @@ func (e *Engine) Sessions() []SessionInfo {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var list []SessionInfo
-	for _, h := range e.hosts {
-		for _, s := range h.sessions {
-			list = append(list, SessionInfo{Session: s.Session, Machine: h.machine.Name, Group: h.machine.Group, Zone: h.machine.Zone})
+	for h := range e.hosts.all() {
+		m := e.machine(h)
+		for _, s := range h.sessions() {
+			list = append(list, SessionInfo{Session: s.Session, Machine: m.Name, Group: m.Group, Zone: m.Zone})
 		}
 	}
 	slices.SortFunc(list, func(a, b SessionInfo) int {
@@ -106,6 +107,6 @@ func (e *Engine) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return Stats{
-		Registrations: len(e.hosts), Sessions: e.counts.site.now, Reserved: len(e.reserved.items), Tickets: len(e.tickets),
+		Registrations: e.hosts.n, Sessions: e.counts.site.now, Reserved: len(e.reserved.items), Tickets: len(e.tickets),
 	}
 }

@@ -184,6 +184,18 @@ func (x *Index) Machine(name FQDN) (Machine, bool) {
 	return x.machines[i], true
 }
 
+// Machines counts them.
+func (x *Index) Machines() int { return len(x.machines) }
+
+// Number is a machine's number in this index, below Machines.
+func (x *Index) Number(name FQDN) (int32, bool) {
+	i, ok := x.byName[name]
+	return i, ok
+}
+
+// MachineAt returns the machine of a number, which is as Machine has it.
+func (x *Index) MachineAt(number int32) *Machine { return &x.machines[number] }
+
 // MachinesOf returns the machines of a delivery group in a zone; an empty zone
 // means all of them.
 func (x *Index) MachinesOf(group, zone string) []Machine { return x.ofGroup[groupZone{group, zone}] }
