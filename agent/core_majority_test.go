@@ -353,6 +353,25 @@ func TestPromotionLapses(t *testing.T) {
 	})
 }
 
+// LHC-22, NEW-01: where no majority is present, those who hear the promoted one take it
+// for elected: they name it to who asks, and mirror what it has.
+func TestPromotedIsElectedForWhoHearsIt(t *testing.T) {
+	over(t, 5, func(seed uint64) {
+		z := majorityOutage(t, 4, seed)
+		z.crash(0)
+		z.crash(2)
+		z.crash(3)
+		z.run(3 * time.Second)
+		z.nodes[1].promote = &wire.ElectionOrder{Action: wire.Promote, By: "op"}
+		z.until("c1 serves", 4*time.Second, z.served("c1"))
+		z.start(2)
+		z.until("c2 takes c1 for elected", 6*time.Second, func() bool { return z.nodes[2].core.election.Elected == "c1" })
+		z.never("c2 takes the office, or c1 loses it", 5*time.Second, func() bool { return !z.served("c1")() })
+		z.crash(1)
+		z.until("c2 sees nobody elected", 4*time.Second, func() bool { return z.nodes[2].core.election.Elected == "" })
+	})
+}
+
 // RAS-02: the promotion "is durable": the promoted one restarts, and serves.
 func TestPromotionSurvivesARestart(t *testing.T) {
 	z := promoted(t, 1)

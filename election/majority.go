@@ -34,11 +34,24 @@ func (v View) byMajority(now time.Time) Result {
 		r.Elected, r.Successor, r.Until = v.Self, "", now.Add(v.Deadline)
 		r.Reason = fmt.Sprintf("an operator promoted %s: no majority is present", v.Self)
 		r.Votes = v.leases(now, r.Vote)
+	case v.promoted(running) != "":
+		r.Elected, r.Successor, r.Votes = v.promoted(running), "", votes
+		r.Reason = fmt.Sprintf("an operator promoted %s: no majority is present", r.Elected)
 	default:
 		r.Elected, r.Successor, r.Votes = "", "", votes
 		r.Reason = v.noQuorum(choice, v.naming(running, r.Vote)[choice], r.Needed, r.Reason)
 	}
 	return r
+}
+
+// promoted is another connector that an operator lets serve without a majority, if this
+// one hears it: what it has is mirrored, and who asks for it is told its name.
+func (v View) promoted(running map[site.FQDN]Word) site.FQDN {
+	by := v.Record.Writer
+	if w, ok := running[by]; ok && v.Record.Promotion != nil && by != v.Self && w.candidate() {
+		return by
+	}
+	return ""
 }
 
 // told is why another connector is elected.

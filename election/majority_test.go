@@ -229,6 +229,12 @@ func says(v *election.View, name site.FQDN, change func(*election.Word)) {
 // that an operator reads.
 func TestMajorityScenarios(t *testing.T) {
 	lone := func(v *election.View) { v.Own.Hears, v.Leases = nil, nil }
+	// An operator has promoted c0, of a zone of five of which c1 hears that one alone.
+	byOrder := func(v *election.View) {
+		v.Zone, v.Leases, v.Ballot = five, nil, election.Ballot{}
+		v.Record = zone.Record{Number: 5, Writer: "c0", Promotion: &zone.Promotion{By: "op"}}
+		v.Own.Hears = map[site.FQDN]election.Word{"c0": {CanServe: true, Hears: map[site.FQDN]election.Word{"c1": {}}}}
+	}
 	for _, c := range []struct {
 		name      string
 		change    func(*election.View)
@@ -261,6 +267,13 @@ func TestMajorityScenarios(t *testing.T) {
 		{"after a start name nobody for one deadline", func(v *election.View) { v.Ballot = election.Ballot{Bound: now.Add(1)}; v.Leases = nil }, "", "", "", "no_quorum"},
 		{"RAS-02 a promoted one serves without a majority", func(v *election.View) { lone(v); v.Promoted = true }, "c1", "", "", "an operator promoted c1: no majority is present"},
 		{"RAS-02 a promoted one that cannot serve does not", func(v *election.View) { lone(v); v.Promoted, v.Own.CanServe = true, false }, "", "", "", "no_quorum"},
+		{"LHC-22, NEW-01 who hears a promoted one takes it for elected", func(v *election.View) { byOrder(v) }, "c0", "", "", "an operator promoted c0: no majority is present"},
+		{"RAS-02 also where nobody is named", func(v *election.View) { byOrder(v); v.Own.CanServe = false }, "c0", "", "", "an operator promoted c0"},
+		{"RAS-02 but not one that is leaving", func(v *election.View) {
+			byOrder(v)
+			says(v, "c0", func(w *election.Word) { w.Leaving = true })
+		}, "", "", "", "no_quorum"},
+		{"RAS-02 nor one that is not heard", func(v *election.View) { byOrder(v); delete(v.Own.Hears, "c0") }, "", "", "", "no_quorum"},
 		{"RAS-02 a promotion gives way to one whom a majority names", func(v *election.View) {
 			v.Promoted, v.Leases = true, nil
 			says(v, "c0", func(w *election.Word) { w.Vote, w.Hears = "c0", map[site.FQDN]election.Word{"c2": {}} })
