@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -18,6 +19,9 @@ func (a *Agent) call(ctx context.Context, c wire.Call) wire.CallAnswer {
 		return relay.Problem(p)
 	}
 	answer, err := vda.Caller{Client: a.callbacks}.Call(ctx, c)
+	if p, ok := errors.AsType[*wire.Problem](err); ok {
+		return relay.Problem(p)
+	}
 	if err != nil {
 		return relay.Problem(wire.Problemf(http.StatusBadGateway, wire.CodeNoAnswer, "%s did not answer", c.Machine))
 	}

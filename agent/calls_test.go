@@ -125,8 +125,8 @@ func TestCallIsPassedOn(t *testing.T) {
 		t.Errorf("got %d %s, want the machine's own refusal", got.Status, got.Body)
 	}
 	desktop.Close()
-	if got := a.call(t.Context(), call); got.Status != http.StatusBadGateway || !bytes.Contains(got.Body, []byte("ws1.example.test did not answer")) {
-		t.Errorf("got %d %s, want 502: nobody answers there", got.Status, got.Body)
+	if got := a.call(t.Context(), call); got.Status != http.StatusBadGateway || !bytes.Contains(got.Body, []byte(wire.CodeGone)) {
+		t.Errorf("got %d %s, want 502: nobody listens there", got.Status, got.Body)
 	}
 	call.Machine = "ws9.example.test"
 	if got := a.call(t.Context(), call); got.Status != http.StatusForbidden {

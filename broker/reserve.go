@@ -54,6 +54,7 @@ func (e *Engine) reservation(r LaunchRequest, resource site.Resource, h *host, s
 		Callback: h.callback, Lease: h.lease, Term: e.terms[zone],
 		Session: s.ID, User: r.User, Resource: r.Resource, Command: resource.Command,
 		Reconnect: s.State != Reserved,
+		Pinned:    s.State != Reserved && h.group.Kind != site.MultiSession,
 		Reuse:     e.reuse(h.group),
 		Assign:    h.group.Kind == site.Assigned && e.owner(h.machine) == "",
 		Single:    h.group.Kind != site.MultiSession,

@@ -122,6 +122,9 @@ type Reservation struct {
 	Command  string // empty means the desktop
 	// Reconnect says that the session exists already (LHC-37).
 	Reconnect bool
+	// Pinned says that the user's session runs there and must not get a second one
+	// while nobody knows what the machine does.
+	Pinned bool
 	// Reuse allows a desktop that was used since its reset (LHC-34).
 	Reuse bool
 	// Assign makes the user the owner of the machine (LHC-36).

@@ -71,6 +71,9 @@ func (l *launcher) launch(ctx context.Context, r broker.LaunchRequest) (broker.R
 			}
 			unreached, r.Without[held.Zone] = p, true
 		}
+		if held.Pinned && uncertain(err) {
+			return held, at, waitForIt(held)
+		}
 		if ctx.Err() != nil {
 			return held, at, tooLong(r, len(r.Exclude)+1)
 		}
@@ -84,6 +87,22 @@ func (l *launcher) launch(ctx context.Context, r broker.LaunchRequest) (broker.R
 func answered(err error) bool {
 	p, ok := errors.AsType[*wire.Problem](err)
 	return ok && p.Status/100 == 4
+}
+
+// uncertain reports whether the user's session may still run there: the machine has
+// not answered, or it holds another broker's lease. Where nobody listens, it does not.
+func uncertain(err error) bool {
+	silent := !answered(err) && !wire.IsCode(err, wire.CodeGone)
+	return silent || wire.IsCode(err, wire.CodeLeaseStale)
+}
+
+// waitForIt tells a user whose desktop does not answer that there is no second one
+// (LHC-37).
+func waitForIt(held broker.Reservation) error {
+	p := wire.Problemf(http.StatusServiceUnavailable, wire.CodeNoAnswer,
+		"the user's session is on %s, which does not answer; there is another desktop when it is known to be gone", held.Machine)
+	p.RetryAfter = 5 * time.Second
+	return p
 }
 
 // unreachable returns the answer when no other machine of the zone can be asked

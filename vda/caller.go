@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"syscall"
 	"time"
 
 	"understudy/site"
@@ -26,7 +27,7 @@ type Caller struct {
 }
 
 // Call makes the request and returns the host's answer, whatever its status. An
-// error means that there is none.
+// error means that there is none; it is machine_gone where nobody listens.
 func (c Caller) Call(ctx context.Context, call wire.Call) (wire.CallAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
 	defer cancel()
@@ -37,6 +38,9 @@ func (c Caller) Call(ctx context.Context, call wire.Call) (wire.CallAnswer, erro
 	client := *c.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(req)
+	if nobodyListens(err) {
+		return wire.CallAnswer{}, wire.Problemf(http.StatusBadGateway, wire.CodeGone, "nobody listens at the callback of %s", call.Machine)
+	}
 	if err != nil {
 		return wire.CallAnswer{}, fmt.Errorf("call %s: %w", call.Machine, err)
 	}
@@ -46,6 +50,11 @@ func (c Caller) Call(ctx context.Context, call wire.Call) (wire.CallAnswer, erro
 		return wire.CallAnswer{}, fmt.Errorf("call %s: read the answer: %w", call.Machine, err)
 	}
 	return wire.CallAnswer{ID: call.ID, Status: resp.StatusCode, Body: body}, nil
+}
+
+// nobodyListens: the second number is how Windows says so.
+func nobodyListens(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.Errno(10061))
 }
 
 // callRequest refuses what is no call of the callback API, so that nobody can have

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,4 +108,21 @@ func TestCallerGivesUp(t *testing.T) {
 			t.Errorf("got %v after %v, want an error after 3 s", err, time.Since(began))
 		}
 	})
+}
+
+// VPN-02: a host at which nobody listens is told from one that does not answer.
+func TestCallerTellsWhoIsGone(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		gone bool
+	}{
+		"refused":  {&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, true},
+		"no route": {&net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, false},
+		"reset":    {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, false},
+	} {
+		caller := vda.Caller{Client: &http.Client{Transport: host(func(*http.Request) (*http.Response, error) { return nil, c.err })}}
+		if _, err := caller.Call(t.Context(), call()); err == nil || wire.IsCode(err, wire.CodeGone) != c.gone {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
 }

@@ -28,6 +28,7 @@ const (
 	CodeCloudUnreachable = "cloud_unreachable"
 	CodeZoneUnreachable  = "zone_unreachable"
 	CodeNoAnswer         = "machine_unreachable"
+	CodeGone             = "machine_gone"
 	CodeInHAMode         = "in_ha_mode"
 	CodeNotInZone        = "not_in_zone"
 	CodeLeaseUnknown     = "lease_unknown"
