@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"understudy/election"
@@ -54,6 +55,8 @@ type core struct {
 	// when each peer has been present without a break.
 	lost       map[site.FQDN]time.Time
 	heardSince map[site.FQDN]time.Time
+	// ousted is when another one's record ended the office.
+	ousted time.Time
 	// closed is since when the zone record that is held is not open.
 	closed time.Time
 }
@@ -119,6 +122,7 @@ type change struct {
 	office   *bool
 	closing  **closing
 	lapsed   bool // an operator's promotion
+	ousted   bool // by another one's record
 	reason   string
 }
 
@@ -175,6 +179,9 @@ func (c *core) commit(ctx context.Context, now time.Time, ch change) (statemachi
 	}
 	if ch.office != nil {
 		c.office = *ch.office
+	}
+	if ch.ousted {
+		c.ousted = now
 	}
 	if ch.closing != nil {
 		c.closing = *ch.closing
@@ -244,19 +251,19 @@ func (c *core) lose(in inputs) *change {
 	if !c.office {
 		return nil
 	}
-	reason := c.election.Reason
+	no := false
 	if best := c.highestHeard(in); best.Writer != c.self {
-		reason = fmt.Sprintf("%s wrote record %d", best.Writer, best.Number)
-	} else if c.election.Elected == c.self {
+		return &change{office: &no, ousted: true, reason: fmt.Sprintf("%s wrote record %d", best.Writer, best.Number)}
+	}
+	if c.election.Elected == c.self {
 		return nil
 	}
-	no := false
-	return &change{office: &no, reason: reason}
+	return &change{office: &no, reason: c.election.Reason}
 }
 
 // take: taking the office, in Normal too, first makes a record durable.
 func (c *core) take(in inputs) *change {
-	if c.office || c.leaving || c.election.Elected != c.self || !c.consistent() {
+	if c.office || c.leaving || c.election.Elected != c.self || !c.consistent() || c.givesWay(in) {
 		return nil
 	}
 	r := c.next(c.election.Reason)
@@ -272,6 +279,14 @@ func (c *core) take(in inputs) *change {
 	}
 	yes := true
 	return &change{record: &r, office: &yes, reason: c.election.Reason}
+}
+
+// givesWay: who has lost the office to the record of one that it does not hear leaves
+// it alone for a deadline, unless it is handed back. Both ends of a line of four hear
+// of each other's records alone, and would take it from one another without a pause.
+func (c *core) givesWay(in inputs) bool {
+	heard := slices.ContainsFunc(in.peers, func(p peerWord) bool { return p.heard && p.fqdn == c.record.Writer })
+	return !heard && c.record.Successor != c.self && c.record.Writer != c.self && in.now.Sub(c.ousted) < in.settings.Deadline.D()
 }
 
 // consistent: a successor goes on with the record's mode, so it is in it first.

@@ -239,6 +239,28 @@ func TestOfficeIsLost(t *testing.T) {
 	}
 }
 
+// LHC-23: who hears of another one's record, by whomever, and not of its writer, takes
+// the office back, but no sooner than a deadline later: the other one may do the same.
+// Who is handed the office waits for nothing.
+func TestOustedTakesTheOfficeBackAfterADeadline(t *testing.T) {
+	for _, successor := range []site.FQDN{"", "c0"} {
+		c := started(t, "c0", zone.Record{})
+		in := aloneInputs()
+		in.now = in.now.Add(time.Minute)
+		other := c.record
+		other.Number, other.Term, other.Writer, other.Successor = c.highest+1, c.highest+1, "c2", successor
+		in.peers[1] = peerWord{fqdn: "c1", heard: true, answered: true, facts: wire.Facts{State: zone.Normal, Record: other, Highest: other.Number}}
+		settle(t, c, in)
+		if c.office != (successor == "c0") {
+			t.Errorf("handed to %q, it has the office: %t (%s)", successor, c.office, c.election.Reason)
+		}
+		in.now = in.now.Add(in.settings.Deadline.D())
+		if settle(t, c, in); !c.office || c.record.Number <= other.Number {
+			t.Errorf("a deadline later it has office %t with record %d", c.office, c.record.Number)
+		}
+	}
+}
+
 // Who is stopping does not take the office again after its last record.
 func TestLeavingTakesNothing(t *testing.T) {
 	c, in := handingOver(t)
