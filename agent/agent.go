@@ -56,6 +56,7 @@ type Agent struct {
 	tickets   atomic.Pointer[serving] // the secondary broker that issued tickets last
 	view      atomic.Pointer[operatorView]
 	list      atomic.Pointer[wire.ConnectorList]
+	lists     atomic.Int64 // how many were in use
 	lastSync  atomic.Pointer[wire.SyncStatus]
 	confirmed atomic.Pointer[time.Time]
 	seenTerm  atomic.Uint64

@@ -32,6 +32,8 @@ type Observed struct {
 	CanServe, Draining bool
 	// Actives are the zone's active connectors in the list in use.
 	Actives []site.FQDN
+	// Lists counts the lists that were in use since the start.
+	Lists int
 }
 
 // Observe shows what requests are answered by now.
@@ -43,6 +45,7 @@ func (a *Agent) Observe() Observed {
 		Checked: s.health.checked, Healthy: s.health.healthy, CanServe: s.canServe, Draining: s.draining,
 	}
 	o.Snapshot, o.Digest = a.current()
+	o.Lists = int(a.lists.Load())
 	for _, c := range a.list.Load().Connectors {
 		if !c.Standby {
 			o.Actives = append(o.Actives, c.FQDN)
