@@ -47,9 +47,25 @@ func (w *watch) impose(m site.Machine, p wire.Prepare) {
 	}
 }
 
+// frontPatience is when a StoreFront, which sends a heartbeat a second, has heard
+// of whoever has begun to serve.
+const frontPatience = 3 * time.Second
+
+// whyNotFront says why a zone's StoreFront uses no connector: it asks those only that
+// answered its latest heartbeat (LHC-06).
+func (r *run) whyNotFront(z string) string {
+	for _, k := range r.world.StoreOf(z).Heartbeats() {
+		if k.Good && !k.Bypassed {
+			return ""
+		}
+	}
+	return "none has answered"
+}
+
 // lastLaunch asks for a desktop in each zone that is well again, as a user does.
 func (r *run) lastLaunch() {
 	for _, z := range r.world.Zones() {
+		_ = r.await("a heartbeat", frontPatience, func() string { return r.whyNotFront(z) }) // else the launch tells
 		got := make(chan error, 1)
 		r.task(func() {
 			ctx, cancel := context.WithTimeout(r.ctx, userPatience)
