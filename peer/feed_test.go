@@ -95,7 +95,7 @@ func TestFeedEndsWithItsConnection(t *testing.T) {
 		mine, theirs := net.Pipe()
 		m := speaker(t, func(context.Context, string, string) (net.Conn, error) { return mine, nil })
 		ended := make(chan error, 1)
-		go func() { ended <- m.link("cc02").post(t.Context()) }()
+		go func() { ended <- m.link("cc02").post(t.Context(), m.now()) }()
 		in := bufio.NewReader(theirs)
 		req, err := http.ReadRequest(in)
 		if err != nil {
@@ -124,7 +124,7 @@ func TestAcceptedStreamForgetsToRedial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := speaker(t, nil).link("cc02")
 		l.again <- struct{}{}
-		l.accepted()
+		l.accepted(l.mesh.now())
 		if began := time.Now(); l.waits(t.Context()) != redial {
 			t.Errorf("redials after %s", time.Since(began))
 		}
@@ -146,10 +146,10 @@ func (l *link) waits(ctx context.Context) time.Duration {
 func TestRedialOfASilentPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := speaker(t, nil).link("cc02")
-		if d := l.judge(errSilent); d != 0 {
+		if d := l.judge(l.mesh.now(), errSilent); d != 0 {
 			t.Errorf("after silence it waits %s", d)
 		}
-		if d := l.judge(errors.New("broken")); d < redial-redial*2/3 || d > redial+redial*2/3 {
+		if d := l.judge(l.mesh.now(), errors.New("broken")); d < redial-redial*2/3 || d > redial+redial*2/3 {
 			t.Errorf("after a broken stream it waits %s", d)
 		}
 	})

@@ -184,7 +184,7 @@ func (in *inbound) finish() {
 		m.o.OnChange()
 	}
 	if unresolved && l != nil && l.nobodyThere(m.life) {
-		m.note(func(now time.Time, b book) bool { return b.nobody(now, in.name) })
+		m.note(in.epoch, func(now time.Time, b book) bool { return b.nobody(now, in.name) })
 	}
 }
 

@@ -117,31 +117,32 @@ func (l *link) settle() {
 }
 
 // stream sends our facts until the connection ends. The answer comes only when
-// the peer has had enough of them.
-func (l *link) stream(parent context.Context) error {
+// the peer has had enough of them. It says in which epoch it began.
+func (l *link) stream(parent context.Context) (epoch uint64, err error) {
 	if err := l.mesh.o.Env.Gate(parent); err != nil {
-		return err
+		return 0, err
 	}
+	epoch = l.mesh.now()
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	l.setCancel(cancel)
 	defer l.setCancel(nil)
 	watched := make(chan struct{})
 	go func() { defer close(watched); l.watch(ctx, cancel) }()
-	err := l.post(ctx)
+	err = l.post(ctx, epoch)
 	if errors.Is(context.Cause(ctx), errSilent) {
 		err = errSilent
 	}
 	cancel(nil)
 	<-watched
-	return err
+	return epoch, err
 }
 
-func (l *link) post(ctx context.Context) error {
+func (l *link) post(ctx context.Context, epoch uint64) error {
 	open, hangUp := context.WithCancel(ctx)
 	defer hangUp()
 	traced := context.WithValue(ctx, hangUpKey{}, hangUp)
-	traced = httptrace.WithClientTrace(traced, &httptrace.ClientTrace{Got100Continue: l.accepted})
+	traced = httptrace.WithClientTrace(traced, &httptrace.ClientTrace{Got100Continue: func() { l.accepted(epoch) }})
 	target := l.url + factsPath + "?site=" + url.QueryEscape(l.mesh.o.Site)
 	req, err := http.NewRequestWithContext(traced, http.MethodPost, target, &feed{ctx: open, link: l})
 	if err != nil {
@@ -164,9 +165,9 @@ func (l *link) post(ctx context.Context) error {
 
 // accepted is called when the peer begins to read. That it was heard before is no
 // reason any more to redial at once when this stream ends.
-func (l *link) accepted() {
+func (l *link) accepted(epoch uint64) {
 	l.settle()
-	l.mesh.note(func(now time.Time, b book) bool { return b.accepted(now, l.name) })
+	l.mesh.note(epoch, func(now time.Time, b book) bool { return b.accepted(now, l.name) })
 }
 
 func (l *link) setCancel(cancel context.CancelCauseFunc) {
@@ -203,7 +204,7 @@ func (m *Mesh) hears(now time.Time, name site.FQDN) bool {
 
 // judge notes what the end of a stream says of the peer, and returns how long to
 // wait before the next.
-func (l *link) judge(err error) time.Duration {
+func (l *link) judge(epoch uint64, err error) time.Duration {
 	m := l.mesh
 	pause := env.Jitter(m.o.Env.Rand("peer/redial/"+string(l.name)), redial, redialSpread)
 	switch {
@@ -211,14 +212,14 @@ func (l *link) judge(err error) time.Duration {
 	case errors.Is(err, errSilent):
 		return 0
 	case isRefused(err):
-		m.note(func(now time.Time, b book) bool { return b.nobody(now, l.name) })
+		m.note(epoch, func(now time.Time, b book) bool { return b.nobody(now, l.name) })
 	case wire.IsCode(err, wire.CodeNotInZone):
-		m.note(func(now time.Time, b book) bool { return b.refused(now, l.name, err.Error()) })
+		m.note(epoch, func(now time.Time, b book) bool { return b.refused(now, l.name, err.Error()) })
 		return redialRefused
 	case isStranger(err):
-		m.note(func(_ time.Time, b book) bool { b.stranger(l.name, err.Error()); return false })
+		m.note(epoch, func(_ time.Time, b book) bool { b.stranger(l.name, err.Error()); return false })
 	case tells(err):
-		m.note(func(_ time.Time, b book) bool { b.unreachable(l.name, err.Error()); return false })
+		m.note(epoch, func(_ time.Time, b book) bool { b.unreachable(l.name, err.Error()); return false })
 	}
 	return pause
 }

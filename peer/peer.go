@@ -252,10 +252,11 @@ func (m *Mesh) Routes(r chi.Router) {
 	r.Post(factsPath, m.takeFacts)
 }
 
-// note changes the book under the lock and tells the owner if that mattered.
-func (m *Mesh) note(change func(now time.Time, b book) bool) {
+// note changes the book under the lock and tells the owner if that mattered. What was
+// asked before the latest Restart is no answer any more: the peer may run by now.
+func (m *Mesh) note(epoch uint64, change func(now time.Time, b book) bool) {
 	m.mu.Lock()
-	changed := change(time.Now(), m.book)
+	changed := epoch == m.epoch && change(time.Now(), m.book)
 	m.mu.Unlock()
 	if changed {
 		m.o.OnChange()
