@@ -66,6 +66,7 @@ type Agent struct {
 	view      atomic.Pointer[operatorView]
 	list      atomic.Pointer[wire.ConnectorList]
 	holds     atomic.Pointer[wire.Holds] // changed by the loop only
+	lists     atomic.Int64               // how many were in use
 	lastSync  atomic.Pointer[wire.SyncStatus]
 	confirmed atomic.Pointer[time.Time]
 	seenTerm  atomic.Uint64

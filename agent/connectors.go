@@ -127,6 +127,7 @@ func (a *Agent) seekList(peers []peerWord) {
 
 func (a *Agent) useList(list wire.ConnectorList) {
 	a.list.Store(&list)
+	a.lists.Add(1)
 	a.mesh.SetPeers(list.Connectors)
 }
 

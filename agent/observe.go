@@ -40,6 +40,8 @@ type Observed struct {
 	Invited uint64
 	// Actives are the zone's active connectors in the list in use.
 	Actives []site.FQDN
+	// Lists counts the lists that were in use since the start.
+	Lists int
 }
 
 // Observe shows what requests are answered by now.
@@ -52,6 +54,7 @@ func (a *Agent) Observe() Observed {
 		Invited: a.inviter.calls.Load(),
 	}
 	o.Snapshot, o.Digest = a.current()
+	o.Lists = int(a.lists.Load())
 	for _, c := range a.list.Load().Connectors {
 		if !c.Standby {
 			o.Actives = append(o.Actives, c.FQDN)

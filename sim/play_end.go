@@ -37,7 +37,7 @@ func (r *run) mendOne(name string) {
 	if name != cloudName || !r.plan.Shape.CloudAway {
 		r.bringUp(name)
 	} else {
-		_ = r.crash(Fault{Who: name})
+		_ = r.leave(Fault{Who: name}) // nor does a restart that is under way bring it back
 	}
 }
 

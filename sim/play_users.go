@@ -45,6 +45,7 @@ func (r *run) launch(f Fault) error {
 }
 
 func (r *run) take(ctx context.Context, f Fault, resource string) {
+	asked := r.watch.inOutage(f.Other)
 	answer, err := r.world.StoreOf(f.Other).Launch(ctx, wire.LaunchRequest{User: f.Who, Resource: resource})
 	if err != nil {
 		r.trace.add(f.Who, fmt.Sprintf("does not get %s: %v", resource, err))
@@ -54,7 +55,7 @@ func (r *run) take(ctx context.Context, f Fault, resource string) {
 	r.served++
 	r.mu.Unlock()
 	r.trace.add(f.Who, fmt.Sprintf("gets %s on %s: session %s", resource, answer.Machine, answer.Session))
-	r.watch.launched(f.Who, answer)
+	r.watch.launched(f.Who, answer, asked)
 }
 
 // seat is a session as its desktop holds it.

@@ -56,7 +56,7 @@ type watch struct {
 type answered struct {
 	user string
 	wire.LaunchAnswer
-	// outage says that every connector of the machine's zone was in HA mode then.
+	// outage says that every connector of the zone was in HA mode, when it was asked and then.
 	outage bool
 }
 
@@ -192,16 +192,22 @@ func (w *watch) mark(m map[string]bool, key string) {
 	m[key] = true
 }
 
-// launched takes in the answer to a user's launch.
-func (w *watch) launched(user string, a wire.LaunchAnswer) {
-	index := site.NewIndex(w.run.first)
-	m, _ := index.Machine(a.Machine)
-	outage := true
-	for _, c := range w.run.connectorsOf(m.Zone) {
+// inOutage reports whether every connector of a zone is in HA mode.
+func (w *watch) inOutage(z string) bool {
+	for _, c := range w.run.connectorsOf(z) {
 		if w.run.isDown(string(c)) || !w.run.world.Agent(c).Observe().State.HA() {
-			outage = false
+			return false
 		}
 	}
+	return true
+}
+
+// launched takes in the answer to a user's launch, and whether the zone was in HA mode
+// when it was asked: what was relayed before may be answered after.
+func (w *watch) launched(user string, a wire.LaunchAnswer, asked bool) {
+	index := site.NewIndex(w.run.first)
+	m, _ := index.Machine(a.Machine)
+	outage := asked && w.inOutage(m.Zone)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.answers = append(w.answers, answered{user, a, outage})

@@ -127,7 +127,8 @@ func (w *watch) outageBegan(m move, v *view) {
 	}
 	level := w.level(m, was)
 	need := grown(w.settings().Detection.D(), w.settings().DetectionMax.D(), level)
-	if held := m.at.Sub(w.moves.lastWell[m.who]); held < need-blur {
+	// A standby counts itself only once it is elected.
+	if held := m.at.Sub(w.moves.lastWell[m.who]); held < need-blur && slices.Contains(was.Actives, m.who) {
 		w.broken(ruleEntry, fmt.Sprintf("%s began an outage %s after it was healthy; detection is %s at level %d", m.who, held, need, level))
 	}
 	if peer := w.steadily(m, w.moves.well, true, v); peer != "" {

@@ -168,8 +168,9 @@ func (w *watch) lists(v *view) {
 		if !known || len(was.Actives) == 0 || len(o.Actives) == 0 {
 			continue
 		}
-		if n := apart(was.Actives, o.Actives); n > 1 {
-			w.broken(ruleLists, fmt.Sprintf("%s went from the active connectors %s to %s at once", name, was.Actives, o.Actives))
+		steps := max(1, o.Lists-was.Lists) // several may be taken in one instant
+		if apart(was.Actives, o.Actives) > steps {
+			w.broken(ruleLists, fmt.Sprintf("%s went from the active connectors %s to %s in %d steps", name, was.Actives, o.Actives, steps))
 		}
 	}
 }

@@ -21,7 +21,7 @@ func URLFault(text string) string {
 		return fmt.Sprintf("%q is not an http or https URL", text)
 	case u.Hostname() == "":
 		return fmt.Sprintf("%q names no host", text)
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case u.User != nil || strings.ContainsAny(text, "?#"):
 		return fmt.Sprintf("%q holds more than scheme, host, port and path", text)
 	}
 	return ""

@@ -53,6 +53,8 @@ func TestValidateNamesEachFault(t *testing.T) {
 		{"no http URL", func(s *site.Site) { s.Connectors[0].PeerURL = "cc02:7489" }, `connectors[0].peer_url: "cc02:7489" is not an http or https URL`},
 		{"URL without a host", func(s *site.Site) { s.Connectors[0].PeerURL = "https://:7489" }, `connectors[0].peer_url: "https://:7489" names no host`},
 		{"URL with a query", func(s *site.Site) { s.Connectors[0].ClientURL += "/?a=b" }, `connectors[0].client_url: "https://cc02.example.test:7480/?a=b" holds more than scheme, host, port and path`},
+		{"URL with an empty query", func(s *site.Site) { s.Connectors[0].ClientURL += "/?" }, `connectors[0].client_url: "https://cc02.example.test:7480/?" holds more than scheme, host, port and path`},
+		{"URL with an empty fragment", func(s *site.Site) { s.Connectors[0].ClientURL += "/#" }, `connectors[0].client_url: "https://cc02.example.test:7480/#" holds more than scheme, host, port and path`},
 		{"peer URL twice", func(s *site.Site) { s.Connectors[1].PeerURL = s.Connectors[0].PeerURL }, `connectors[1].peer_url: "https://cc02.example.test:7489" is that of connectors[0].peer_url already`},
 		{"peer URL is client URL", func(s *site.Site) { s.Connectors[1].PeerURL = s.Connectors[1].ClientURL }, `connectors[1].peer_url: "https://cc01.example.test:7480" is the client_url too`},
 
