@@ -123,6 +123,7 @@ func (p *Publication) wait(ctx context.Context, hold *time.Timer, peer site.FQDN
 		case <-changed:
 			p.level(peer)
 		case <-recorded:
+			p.level(peer)
 		case <-hold.C:
 			return
 		case <-ctx.Done():

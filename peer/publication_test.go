@@ -126,6 +126,28 @@ func TestStateThenTail(t *testing.T) {
 	})
 }
 
+// NEW-01: a peer that waits has had everything until the moment at which there is a
+// record more, as it has until the engine changes.
+func TestLevelUntilThereIsARecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.register(t, "h1")
+		first, err := s.Answer(t.Context(), "cc2", asking(0, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(70*time.Millisecond, s.shelf.add)
+		if got, err := s.Answer(t.Context(), "cc2", asking(first.To, 0)); err != nil || len(got.Records) != 1 {
+			t.Fatalf("got %+v, %v, want the record", got, err)
+		}
+		<-time.After(30 * time.Millisecond)
+		s.register(t, "h2")
+		if lags := s.Lags(time.Now()); len(lags) != 1 || lags[0].Behind != 30*time.Millisecond {
+			t.Errorf("got %+v, want 30ms", lags)
+		}
+	})
+}
+
 // NEW-01: a position of another secondary broker counts for nothing: the state again.
 func TestAnotherStreamBeginsAnew(t *testing.T) {
 	s := newStage()

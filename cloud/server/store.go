@@ -49,6 +49,7 @@ CREATE TABLE history (
 // store is the cloud broker's database. It is safe for concurrent use.
 type store struct {
 	db      *sql.DB
+	newest  *sql.Stmt // the number of the newest version: every check of health asks for it
 	now     func() time.Time
 	gate    func(context.Context) error
 	site    string
@@ -82,6 +83,9 @@ func openStore(ctx context.Context, o Options) (*store, error) {
 	err = st.prepare(ctx, o.Env)
 	if err == nil && o.Restored {
 		err = st.restore(ctx, o.Env)
+	}
+	if err == nil {
+		st.newest, err = db.PrepareContext(ctx, "SELECT max(number) FROM versions")
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store %s: %w", path, err), db.Close())
@@ -168,12 +172,12 @@ func (st *store) upgrade(ctx context.Context) error {
 }
 
 // Close closes the database.
-func (st *store) Close() error { return st.db.Close() }
+func (st *store) Close() error { return errors.Join(st.newest.Close(), st.db.Close()) }
 
 // Version reads the newest version from the disk: what a health check asks for.
 func (st *store) Version(ctx context.Context) (site.Version, error) {
 	var number sql.NullInt64
-	if err := st.db.QueryRowContext(ctx, "SELECT max(number) FROM versions").Scan(&number); err != nil {
+	if err := st.newest.QueryRowContext(ctx).Scan(&number); err != nil {
 		return site.Version{}, fmt.Errorf("read the store: %w", err)
 	}
 	if !number.Valid {
