@@ -17,8 +17,8 @@ type sight struct {
 	up    []site.FQDN
 	whole bool
 	split time.Time
-	// pattern is who reaches whom; settled is since when that has been as it is, with
-	// nobody starting and no delay or loss.
+	// pattern is who reaches whom, and whom each takes for active; settled is since
+	// when that has been as it is, with nobody starting and no delay or loss.
 	pattern string
 	settled time.Time
 	// office is who had it last in the steady zone.
@@ -51,6 +51,7 @@ func (w *watch) see(s *sight, z string, v *view) {
 			continue
 		}
 		s.up = append(s.up, name)
+		fmt.Fprintln(&pattern, name, o.Actives)
 		if o.Starting {
 			away++
 			rough = true
