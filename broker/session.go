@@ -14,7 +14,7 @@ type session struct {
 	until time.Time
 	// claims are the launches that hold the reservation: true once committed.
 	claims map[uint64]bool
-	// launched says that a record of the launch exists, or that it is not ours.
+	// launched says that a record of the launch exists, or that the user has been there.
 	launched bool
 	slot     int // in the queue of reservations
 }
@@ -71,7 +71,7 @@ func (e *Engine) update(now time.Time, h *host, said Session) {
 	}
 	if s == nil {
 		s = e.begin(h, said, now.Add(e.reservationLife(h.machine.Zone)))
-		s.launched = true
+		s.launched = said.State != Reserved // another broker may have died before its record
 		return
 	}
 	s.Session = said
