@@ -44,12 +44,12 @@ lint:
 # Every package but the scenarios that run the real binary; of the simulation a few seeds. The
 # race detector shuffles the scheduler, so what compares two runs is left to simulated.
 unit:
-	go test -race -shuffle=on -timeout=20m $$(go list ./... | grep -v -e '/e2e$$' -e '/sim$$')
-	go test -race -short -timeout=20m -skip='^TestSame' ./sim
+	sh .ci/tests go test -race -shuffle=on -timeout=20m $$(go list ./... | grep -v -e '/e2e$$' -e '/sim$$')
+	sh .ci/tests go test -race -short -timeout=20m -skip='^TestSame' ./sim
 
 # Hundreds of simulated sites, and each variant of the product that must not pass.
 simulated:
-	go test -count=1 -timeout=30m ./sim
+	sh .ci/tests go test -count=1 -timeout=30m ./sim
 
 # As many as you like, on all cores; Ctrl-C ends it with what it has.
 sim:
@@ -65,7 +65,7 @@ variants:
 
 # The scenarios mostly wait, so several run side by side.
 e2e:
-	go test -count=1 -timeout=30m -parallel=6 ./e2e
+	sh .ci/tests go test -count=1 -timeout=30m -parallel=6 ./e2e
 
 # The same crashes as in e2e, as many as KILLS says, and every power failure.
 crash:

@@ -85,7 +85,7 @@ func (e *Engine) update(now time.Time, h *host, said Session) {
 	}
 	if s == nil {
 		s = e.begin(h, said, now.Add(e.reservationLife(e.machine(h).Zone)))
-		s.launched = true
+		s.launched, s.foreign = true, said.State == Reserved // another broker may have died before its record
 		e.touchedSession(s)
 		return
 	}

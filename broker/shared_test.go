@@ -26,3 +26,22 @@ func TestSharedLaunchIsRecordedByWhoIsLeft(t *testing.T) {
 		t.Errorf("first %v, second %v: the second is answered 201 with nothing on disk", first, second)
 	}
 }
+
+// Design 7: a broker that died between the machine's word and its own record leaves
+// a reservation that nobody was told of. Who is given it later is recorded.
+func TestReservationOfAnotherBrokerIsRecorded(t *testing.T) {
+	b := inOutage(company())
+	left := b.registration("p1")
+	left.Sessions = []broker.Session{{ID: "s1", User: "bob", Resource: "desktop:pool", State: broker.Reserved}}
+	b.announce(t, left)
+	held, records := b.launch(t, staff("bob", "desktop:pool", "s2"))
+	if held.Session != "s1" || held.Reconnect {
+		t.Fatalf("got %+v, want the reservation s1", held)
+	}
+	if len(records) != 1 || records[0].Kind != broker.Launched || records[0].Session != "s1" {
+		t.Errorf("got records %+v, want the launch of s1: it is answered 201 with nothing on disk", records)
+	}
+	if _, records = b.launch(t, staff("bob", "desktop:pool", "s3")); len(records) != 0 {
+		t.Errorf("got records %+v of a launch that has its record", records)
+	}
+}

@@ -3,8 +3,10 @@ package env
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -44,4 +46,10 @@ func (e Env) StreamTransport(config *tls.Config) *http.Transport {
 
 func (e Env) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return e.Dial(ctx, network, address)
+}
+
+// NobodyListens reports whether a host answered that there is no such listener, so
+// the process does not run. The second number is how Windows says so.
+func NobodyListens(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.Errno(10061))
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"time"
 
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -203,7 +204,7 @@ func (l *link) nobodyThere(ctx context.Context) bool {
 	for range probeTries {
 		conn, err := l.mesh.o.Env.Dial(ctx, "tcp", address)
 		if err != nil {
-			return isRefused(err)
+			return env.NobodyListens(err)
 		}
 		alive := stays(conn)
 		_ = conn.Close()

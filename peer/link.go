@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"syscall"
 	"time"
 
 	"understudy/env"
@@ -211,7 +210,7 @@ func (l *link) judge(epoch uint64, err error) time.Duration {
 	case err == nil, errors.Is(err, context.Canceled):
 	case errors.Is(err, errSilent):
 		return 0
-	case isRefused(err):
+	case env.NobodyListens(err):
 		m.note(epoch, func(now time.Time, b book) bool { return b.nobody(now, l.name) })
 	case wire.IsCode(err, wire.CodeNotInZone):
 		m.note(epoch, func(now time.Time, b book) bool { return b.refused(now, l.name, err.Error()) })
@@ -239,12 +238,6 @@ func tells(err error) bool {
 func isStranger(err error) bool {
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	return certificate
-}
-
-// isRefused reports whether nobody listens at the address. The second number is
-// how Windows says so.
-func isRefused(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.Errno(10061))
 }
 
 // dial opens a connection on which no write can hang.

@@ -26,7 +26,7 @@ var (
 // How many seeds the tests play.
 const (
 	fixedSeeds = 200
-	freshSeeds = 40
+	freshSeeds = 12
 	twiceSeeds = 30
 	shortSeeds = 2
 )

@@ -56,7 +56,8 @@ type watch struct {
 type answered struct {
 	user string
 	wire.LaunchAnswer
-	// outage says that every connector of the zone was in HA mode, when it was asked and then.
+	// outage says that every connector of the zone was in HA mode when it was asked,
+	// and when it was answered.
 	outage bool
 }
 

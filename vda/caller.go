@@ -11,9 +11,9 @@ import (
 	"net/url"
 	"path"
 	"strings"
-	"syscall"
 	"time"
 
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -38,7 +38,7 @@ func (c Caller) Call(ctx context.Context, call wire.Call) (wire.CallAnswer, erro
 	client := *c.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(req)
-	if nobodyListens(err) {
+	if env.NobodyListens(err) {
 		return wire.CallAnswer{}, wire.Problemf(http.StatusBadGateway, wire.CodeGone, "nobody listens at the callback of %s", call.Machine)
 	}
 	if err != nil {
@@ -50,11 +50,6 @@ func (c Caller) Call(ctx context.Context, call wire.Call) (wire.CallAnswer, erro
 		return wire.CallAnswer{}, fmt.Errorf("call %s: read the answer: %w", call.Machine, err)
 	}
 	return wire.CallAnswer{ID: call.ID, Status: resp.StatusCode, Body: body}, nil
-}
-
-// nobodyListens: the second number is how Windows says so.
-func nobodyListens(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.Errno(10061))
 }
 
 // callRequest refuses what is no call of the callback API, so that nobody can have
