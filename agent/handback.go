@@ -55,6 +55,8 @@ type handback struct {
 	allowed func() bool
 	// contained is what the snapshot in use contains, and its history; empty without one.
 	contained func() (history string, records []wire.ContainedRecord)
+	// safe is what all kept snapshots contain.
+	safe func() []wire.ContainedRecord
 	// patience is how long the copies of others' records wait: who made them hands
 	// them back too, if it can.
 	patience time.Duration
@@ -92,7 +94,7 @@ func (a *Agent) newHandback(ctx context.Context) (*handback, error) {
 			return a.cloudNow().HandBack(ctx, batch)
 		},
 		allowed:   func() bool { s := a.stance.Load(); return !s.starting && mayHandBack(s.state) },
-		contained: a.containedRecords, patience: a.o.SyncInterval, pruned: map[string]uint64{},
+		contained: a.containedRecords, safe: a.snapshots.Contained, patience: a.o.SyncInterval, pruned: map[string]uint64{},
 	}, nil
 }
 

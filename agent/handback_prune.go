@@ -11,10 +11,11 @@ import (
 // wait for it.
 const pruneBatch = 2000
 
-// prune goes by the snapshot in use: what it contains the cloud broker has, and is
-// forgotten here. A store of another history has what it says and no more. Of the own
-// journal it must have acknowledged that too: in a folder that was put back from a
-// backup other records have the names of those that it contains.
+// prune goes by the snapshots: what the one in use contains the cloud broker has, and
+// what the one before it contains too is forgotten here; a roll-back loses nothing. A
+// store of another history has what it says and no more. Of the own journal it must
+// have acknowledged that too: in a folder that was put back from a backup other records
+// have the names of those that it contains.
 func (h *handback) prune(ctx context.Context, held map[string]uint64) error {
 	history, records := h.contained()
 	if history == "" {
@@ -25,11 +26,18 @@ func (h *handback) prune(ctx context.Context, held map[string]uint64) error {
 	}
 	own, acknowledged := h.store.JournalID(), h.marked().Done
 	for _, c := range records {
-		upTo := c.Sequence
 		if c.Journal == own {
 			if err := h.store.Surpass(ctx, c.Sequence); err != nil {
 				return err
 			}
+		}
+	}
+	if h.store.JournalRecords() < h.store.JournalLimit() { // a full journal has launches refused
+		records = h.safe()
+	}
+	for _, c := range records {
+		upTo := c.Sequence
+		if c.Journal == own {
 			upTo = min(upTo, acknowledged[own])
 		}
 		if held[c.Journal] == 0 || upTo <= h.pruned[c.Journal] {

@@ -109,6 +109,7 @@ type desk struct {
 	open      bool
 	history   string
 	contained uint64
+	before    *uint64 // what the older generation contains, if there is one
 }
 
 func newDesk(records int) *desk {
@@ -126,6 +127,7 @@ func (d *desk) restart() {
 		gate:      func(ctx context.Context) error { return ctx.Err() },
 		allowed:   func() bool { return d.open },
 		contained: d.containedNow,
+		safe:      d.safeNow,
 		send: func(_ context.Context, b wire.RecordBatch) ([]wire.RecordAnswer, error) {
 			return d.take(b)
 		},
@@ -134,6 +136,14 @@ func (d *desk) restart() {
 
 func (d *desk) containedNow() (string, []wire.ContainedRecord) {
 	return d.history, []wire.ContainedRecord{{Origin: "cc1.example", Journal: "j1", Sequence: d.contained}, {Journal: "another", Sequence: 999}}
+}
+
+func (d *desk) safeNow() []wire.ContainedRecord {
+	_, records := d.containedNow()
+	if d.before != nil {
+		records[0].Sequence = min(records[0].Sequence, *d.before)
+	}
+	return records
 }
 
 func (d *desk) take(b wire.RecordBatch) ([]wire.RecordAnswer, error) {
@@ -363,5 +373,23 @@ func TestFullJournalRefuses(t *testing.T) {
 	}
 	if got := a.raised(); !slices.Equal(got, []events.Name{events.JournalFull}) {
 		t.Errorf("raised %q", got)
+	}
+}
+
+// NEW-04, NEW-06: what only the newest generation contains is kept, because a roll-back
+// goes to one that lacks it; unless the journal is full.
+func TestPruneNothingThatARollBackNeeds(t *testing.T) {
+	d := newDesk(10)
+	d.round(t.Context())
+	older := uint64(4)
+	d.contained, d.before = 8, &older
+	d.round(t.Context())
+	if first := d.paper.records[0].Sequence; first != 5 {
+		t.Errorf("the first record is %d, want 5: the generation before contains those up to 4", first)
+	}
+	d.paper.limit = len(d.paper.records)
+	d.round(t.Context())
+	if first := d.paper.records[0].Sequence; first != 9 {
+		t.Errorf("the journal is full and begins with %d, want 9: the snapshot in use contains those up to 8", first)
 	}
 }

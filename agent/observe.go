@@ -76,10 +76,9 @@ func (a *Agent) Held() map[string]uint64 {
 	return last
 }
 
-// Contained are the records that the snapshot in use contains, by journal.
+// Contained are the records that each kept snapshot contains, by journal.
 func (a *Agent) Contained() []wire.ContainedRecord {
-	_, records := a.containedRecords()
-	return records
+	return a.snapshots.Contained()
 }
 
 // Copy is what a connector has of an outage's state: its own where it serves, else

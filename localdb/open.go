@@ -175,7 +175,7 @@ func (o *opening) remember(older []generation) {
 		return
 	}
 	st := m.status(g)
-	o.previous, o.prevGen = &st, g
+	o.previous, o.prevGen, o.prevHas = &st, g, m.Header.Records
 }
 
 // rewrite names the generation in use again, after CURRENT was of no help.

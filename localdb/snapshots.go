@@ -27,6 +27,7 @@ type Snapshots struct {
 	inUse    map[string]bool // files that are open
 	previous *wire.SnapshotStatus
 	prevGen  generation
+	prevHas  []wire.ContainedRecord // the records that it contains
 	damaged  []wire.SnapshotStatus
 	closed   bool
 }
@@ -116,7 +117,7 @@ func (s *Snapshots) replace(next *Snapshot) {
 	s.inUse[next.gen.File] = true
 	s.damaged, s.previous = nil, nil
 	if old != nil {
-		s.previous, s.prevGen = &old.status, old.gen
+		s.previous, s.prevGen, s.prevHas = &old.status, old.gen, old.Records
 	}
 	s.mu.Unlock()
 	s.current.Store(next)
@@ -189,6 +190,31 @@ func (s *Snapshots) List() []wire.SnapshotStatus {
 	}
 	for _, d := range s.damaged {
 		list = append(list, describe(d, "damaged", now))
+	}
+	return list
+}
+
+// Contained are the records that each kept generation contains: what is safe also
+// after a roll-back.
+func (s *Snapshots) Contained() []wire.ContainedRecord {
+	current, ok := s.Current()
+	if !ok {
+		return nil
+	}
+	defer current.Release()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.previous == nil {
+		return current.Records
+	}
+	var list []wire.ContainedRecord
+	for _, c := range current.Records {
+		for _, p := range s.prevHas {
+			if p.Journal == c.Journal {
+				c.Sequence = min(c.Sequence, p.Sequence)
+				list = append(list, c)
+			}
+		}
 	}
 	return list
 }

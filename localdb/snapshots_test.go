@@ -321,3 +321,50 @@ func TestNoPreviousHoldsNothing(t *testing.T) {
 		t.Errorf("files %v, want the two newest generations", got)
 	}
 }
+
+// NEW-04, NEW-06: records that only the newest generation contains are not safe, because
+// a roll-back goes to one that lacks them; this holds over restarts too.
+func TestContainedInEveryGeneration(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	take := func(v site.Version, contained ...wire.ContainedRecord) {
+		t.Helper()
+		var b bytes.Buffer
+		must(wire.WriteConfig(&b, siteOf(v), v, contained...))
+		r, err := wire.NewConfigReader(&b)
+		must(err)
+		built, err := s.Build(t.Context(), r, "test")
+		must(err)
+		must(s.Swap(built))
+	}
+	has := func(when string, want ...wire.ContainedRecord) {
+		t.Helper()
+		if diff := cmp.Diff(want, s.Contained()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", when, diff)
+		}
+	}
+	up := func(journal string, to uint64) wire.ContainedRecord {
+		return wire.ContainedRecord{Origin: "cc1.example", Journal: journal, Sequence: to}
+	}
+	has("no generation")
+	take(version(1), up("j1", 4), up("j2", 7))
+	has("the first generation", up("j1", 4), up("j2", 7))
+	take(version(2), up("j1", 9), up("j2", 7), up("j3", 1))
+	has("the second generation", up("j1", 4), up("j2", 7))
+	shut(t, s)
+	s, _ = open(t, dir)
+	has("after a restart", up("j1", 4), up("j2", 7))
+	older, err := s.OpenPrevious(t.Context())
+	must(err)
+	must(s.Restore(older))
+	has("after a roll-back", up("j1", 4), up("j2", 7))
+	take(version(3), up("j1", 10))
+	take(version(4), up("j1", 10))
+	has("two later", up("j1", 10))
+}

@@ -25,7 +25,7 @@ type kept struct {
 	count map[site.FQDN]int
 	// owner is who made a journal's records.
 	owner map[string]site.FQDN
-	// contained is the last record of a journal that a snapshot in use has contained.
+	// contained is the last record of a journal that both kept snapshots have contained.
 	contained map[string]uint64
 }
 
@@ -70,7 +70,7 @@ func (w *watch) named(by site.FQDN, r broker.Record) {
 	w.kept.seen[name], w.kept.owner[r.Journal] = r, by
 }
 
-// forgotten: what is not in the journal any more is in the snapshot in use.
+// forgotten: what is not in the journal any more is in each snapshot that is kept.
 func (w *watch) forgotten(by site.FQDN, list []broker.Record) {
 	a := w.run.world.Agent(by)
 	id := a.Status().Journal.ID
@@ -84,7 +84,7 @@ func (w *watch) forgotten(by site.FQDN, list []broker.Record) {
 	}
 	for name, r := range w.kept.seen {
 		if name.journal == id && name.sequence > contained && !there[name.sequence] {
-			w.broken(ruleHandback, fmt.Sprintf("%s has forgotten record %d (%s of %s on %s); its snapshot contains those up to %d",
+			w.broken(ruleHandback, fmt.Sprintf("%s has forgotten record %d (%s of %s on %s); its snapshots contain those up to %d",
 				by, name.sequence, r.Kind, r.User, r.Machine, contained))
 		}
 	}
