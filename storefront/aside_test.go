@@ -34,6 +34,24 @@ func TestLaunchPutsTheHostAside(t *testing.T) {
 	}
 }
 
+// VPN-02: a host that is busy or used has not failed: a session of it ended, or was
+// begun, whose report is on its way.
+func TestTakenHostIsNotPutAside(t *testing.T) {
+	for _, code := range []string{wire.CodeBusy, wire.CodeUsed} {
+		f := newFront(t)
+		f.hosts.answer = func(ctx context.Context, c wire.Call) (wire.CallAnswer, error) {
+			if c.Machine == "p1" {
+				return refuse(http.StatusConflict, code)
+			}
+			return agree(ctx, c)
+		}
+		read[wire.LaunchAnswer](t, f.post("sessions", bobsPool), 201)
+		if got := f.engine.Registrations(time.Now())[0]; got.Machine != "p1" || got.Aside != "" {
+			t.Errorf("%s: %+v, want p1 not aside", code, got)
+		}
+	}
+}
+
 // LHC-37: a desktop that does not answer keeps its user, for the session there may
 // still run; one at which nobody listens does not.
 func TestUserOfADesktopThatDoesNotAnswer(t *testing.T) {

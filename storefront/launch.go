@@ -71,7 +71,7 @@ func (l *launcher) launch(ctx context.Context, r broker.LaunchRequest) (broker.R
 				return held, at, p
 			}
 			unreached, r.Without[held.Zone] = p, true
-		} else {
+		} else if !taken(err) {
 			l.engine.PutAside(time.Now(), held, failure(err))
 		}
 		if held.Pinned && uncertain(err) {
@@ -90,6 +90,13 @@ func (l *launcher) launch(ctx context.Context, r broker.LaunchRequest) (broker.R
 func answered(err error) bool {
 	p, ok := errors.AsType[*wire.Problem](err)
 	return ok && p.Status/100 == 4
+}
+
+// taken reports whether the machine is well, and has or had another session than its
+// broker knew of: the report of that is on its way.
+func taken(err error) bool {
+	p, ok := errors.AsType[*wire.Problem](err)
+	return ok && p.Status == http.StatusConflict
 }
 
 // failure says what an error of a prepare tells of the machine.
