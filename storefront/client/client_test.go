@@ -319,7 +319,7 @@ func TestElectedOneNamesTheRightZone(t *testing.T) {
 }
 
 func TestRefusalIsFinal(t *testing.T) {
-	for status, code := range map[int]string{403: wire.CodeNotEntitled, 404: wire.CodeUnknownResource, 503: wire.CodeNoMachine, 401: wire.CodeUnauthorized} {
+	for status, code := range map[int]string{403: wire.CodeNotEntitled, 404: wire.CodeUnknownResource, 401: wire.CodeUnauthorized} {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFarm()
 			f.good("cc1", "east")
@@ -334,6 +334,32 @@ func TestRefusalIsFinal(t *testing.T) {
 			if c.Heartbeats()[0].Bypassed {
 				t.Error("a connector that refused is by-passed")
 			}
+		})
+	}
+}
+
+// LHC-30: when a zone is split, one half may have the cloud broker and the other one the
+// desktops. No broker is asked twice.
+func TestEitherHalfMayHaveTheDesktops(t *testing.T) {
+	for _, found := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFarm()
+			none := wire.NewProblem(503, wire.CodeNoMachine, "")
+			for _, c := range []string{"cc1", "cc2", "cc3"} {
+				f.good(c, "east")
+				f.set(c+" sessions", 503, none)
+			}
+			f.set("cc2 sessions", 503, notElected("http://cc1"))
+			if found {
+				f.set("cc3 sessions", 201, wire.LaunchAnswer{Session: "s"})
+			}
+			c := newClient(t, f, nil)
+			c.Beat(t.Context())
+			got, err := c.Launch(t.Context(), bob)
+			if found && (err != nil || got.Session != "s") || !found && !wire.IsCode(err, wire.CodeNoMachine) {
+				t.Errorf("got %+v, %v", got, err)
+			}
+			wantLog(t, f, "cc1 sessions", "cc2 sessions", "cc3 sessions")
 		})
 	}
 }

@@ -64,7 +64,8 @@ type request struct {
 	path, key string
 	zones     []string
 	in, out   any
-	sent      bool // to other zones than we thought
+	sent      bool            // to other zones than we thought
+	empty     map[string]bool // connectors whose broker had no machine
 }
 
 // send tries the connectors that answer. When none could help it asks all for a
@@ -84,12 +85,15 @@ func (c *Client) send(ctx context.Context, r request) error {
 // round asks one connector after the other until one has the last word.
 func (c *Client) round(ctx context.Context, r request) error {
 	last := error(ErrNoConnector)
+	r.empty = map[string]bool{}
 	for _, url := range c.usable(r.zones) {
 		err := c.ask(ctx, url, r)
 		if err == nil || final(err) || ctx.Err() != nil {
 			return err
 		}
-		last = err
+		if len(r.empty) == 0 || wire.IsCode(err, wire.CodeNoMachine) {
+			last = err
+		}
 	}
 	return last
 }
@@ -99,9 +103,12 @@ func (c *Client) round(ctx context.Context, r request) error {
 // either may say that another zone is the right one.
 func (c *Client) ask(ctx context.Context, url string, r request) error {
 	err := c.try(ctx, url, r)
-	if next := instead(err, url); next != "" {
+	if next := instead(err, url); next != "" && !r.empty[next] {
 		url = next
 		err = c.try(ctx, url, r)
+	}
+	if wire.IsCode(err, wire.CodeNoMachine) {
+		r.empty[url] = true
 	}
 	if zones := rightZones(err); len(zones) > 0 && !r.sent {
 		return c.askIn(ctx, zones, url, r, err)
@@ -144,9 +151,10 @@ func settled(err error) bool {
 }
 
 // final reports whether asking another connector is of no use. A ticket that one
-// does not know may be that of another zone.
+// does not know may be that of another zone; of the two halves of a zone that is split
+// either may have the desktops.
 func final(err error) bool {
-	return settled(err) && !wire.IsCode(err, wire.CodeTicketUnknown)
+	return settled(err) && !wire.IsCode(err, wire.CodeTicketUnknown) && !wire.IsCode(err, wire.CodeNoMachine)
 }
 
 func instead(err error, asked string) string {
