@@ -6,8 +6,8 @@ import (
 	"understudy/site"
 )
 
-// A host whose prepare failed gets no launches for asideTime. At most maxAside hosts
-// are aside: when half a zone cannot be reached, the fault is hardly theirs.
+// A host whose prepare failed gets no launches for asideTime; one that said no gets
+// those that no other can take. At most maxAside hosts are aside: when half a zone cannot be reached, the fault is hardly theirs.
 const (
 	asideTime = time.Minute
 	maxAside  = 1000
@@ -38,7 +38,10 @@ type aside struct {
 }
 
 // now reports whether the host gets no launches at all.
-func (a aside) now() bool { return a.slot > 0 }
+func (a aside) now() bool { return a.slot > 0 && a.failure != Declined }
+
+// last reports whether the host comes after all others.
+func (a aside) last() bool { return a.why != "" }
 
 // PutAside notes that the prepare of a reservation failed. A host that has registered
 // anew since is another one.

@@ -52,6 +52,28 @@ func TestHostThatFailedIsPutAside(t *testing.T) {
 	}
 }
 
+// VPN-02: a host that said no comes last: asking it again costs nothing, and a user whom
+// no other host can take would be refused for a minute.
+func TestHostThatDeclinedComesLast(t *testing.T) {
+	b := inOutage(farm(site.DepthFirst, 100, 100))
+	b.register(t, "h1", "h2")
+	held, err := b.Reserve(b.now, staff("bob", "desktop:farm", "s1"))
+	if err != nil || held.Machine != "h1" {
+		t.Fatalf("got %s, %v", held.Machine, err)
+	}
+	b.Release(b.now, held)
+	b.PutAside(b.now, held, broker.Declined)
+	if got := b.launches(t, 1); got != "h2" {
+		t.Errorf("the next launch came to %s", got)
+	}
+	if _, err := b.Unregister(b.now, "lease-h2"); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.launches(t, 1); got != "h1" {
+		t.Errorf("no other can take the next one, and it came to %q", got)
+	}
+}
+
 func TestWhatEndsBeingAside(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -60,12 +60,12 @@ func (e *Engine) poolBy(key poolKey) *pool {
 	return nil
 }
 
-// orderOf puts who was put aside, and has not shown itself since, behind all others.
+// orderOf puts who was put aside behind all others.
 func (e *Engine) orderOf(balance site.Balance) func(a, b *host) bool {
 	before := e.policyOf(balance)
 	return func(a, b *host) bool {
-		if a.aside().late != b.aside().late {
-			return b.aside().late
+		if a.aside().last() != b.aside().last() {
+			return b.aside().last()
 		}
 		return before(a, b)
 	}

@@ -89,7 +89,7 @@ func (l *launcher) launch(ctx context.Context, r broker.LaunchRequest) (broker.R
 // become the second desktop of a user who gets another one now (LHC-36).
 func answered(err error) bool {
 	p, ok := errors.AsType[*wire.Problem](err)
-	return ok && p.Status/100 == 4
+	return ok && (p.Status/100 == 4 || p.Code == wire.CodeDisk)
 }
 
 // taken reports whether the machine is well, and has or had another session than its

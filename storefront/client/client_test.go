@@ -339,21 +339,22 @@ func TestRefusalIsFinal(t *testing.T) {
 }
 
 // LHC-30: when a zone is split, one half may have the cloud broker and the other one the
-// desktops. No broker is asked twice.
+// desktops. No broker is asked twice, and no other zone: its answer is its own.
 func TestEitherHalfMayHaveTheDesktops(t *testing.T) {
 	for _, found := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFarm()
 			none := wire.NewProblem(503, wire.CodeNoMachine, "")
-			for _, c := range []string{"cc1", "cc2", "cc3"} {
+			for _, c := range []string{"cc1", "cc2", "cc3", "cc4"} {
 				f.good(c, "east")
 				f.set(c+" sessions", 503, none)
 			}
+			f.good("cc4", "west")
 			f.set("cc2 sessions", 503, notElected("http://cc1"))
 			if found {
 				f.set("cc3 sessions", 201, wire.LaunchAnswer{Session: "s"})
 			}
-			c := newClient(t, f, nil)
+			c := newClient(t, f, func(o *client.Options) { o.Connectors = append(o.Connectors, "http://cc4") })
 			c.Beat(t.Context())
 			got, err := c.Launch(t.Context(), bob)
 			if found && (err != nil || got.Session != "s") || !found && !wire.IsCode(err, wire.CodeNoMachine) {

@@ -114,6 +114,17 @@ func (c *Client) usable(zones []string) []string {
 	return append(right, other...)
 }
 
+func (c *Client) zoneOf(url string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range c.connectors {
+		if k.url == url {
+			return k.beat.Zone
+		}
+	}
+	return ""
+}
+
 // refresh asks all connectors again, unless that was just done.
 func (c *Client) refresh(ctx context.Context) {
 	c.mu.Lock()

@@ -86,16 +86,32 @@ func (c *Client) send(ctx context.Context, r request) error {
 func (c *Client) round(ctx context.Context, r request) error {
 	last := error(ErrNoConnector)
 	r.empty = map[string]bool{}
-	for _, url := range c.usable(r.zones) {
+	urls := c.usable(r.zones)
+	for i, url := range urls {
 		err := c.ask(ctx, url, r)
 		if err == nil || final(err) || ctx.Err() != nil {
 			return err
 		}
-		if len(r.empty) == 0 || wire.IsCode(err, wire.CodeNoMachine) {
-			last = err
+		if wire.IsCode(err, wire.CodeNoMachine) {
+			return c.otherHalf(ctx, c.zoneOf(url), urls[i+1:], r, err)
 		}
+		last = err
 	}
 	return last
+}
+
+// otherHalf asks the other connectors of a zone that has no machine: while it is split,
+// either half may have the desktops.
+func (c *Client) otherHalf(ctx context.Context, zone string, urls []string, r request, none error) error {
+	for _, url := range urls {
+		if c.zoneOf(url) != zone {
+			continue
+		}
+		if err := c.ask(ctx, url, r); err == nil || final(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return none
 }
 
 // ask sends the request to a connector, and to the one that it names instead:
@@ -151,8 +167,7 @@ func settled(err error) bool {
 }
 
 // final reports whether asking another connector is of no use. A ticket that one
-// does not know may be that of another zone; of the two halves of a zone that is split
-// either may have the desktops.
+// does not know may be that of another zone; for machines see otherHalf.
 func final(err error) bool {
 	return settled(err) && !wire.IsCode(err, wire.CodeTicketUnknown) && !wire.IsCode(err, wire.CodeNoMachine)
 }
