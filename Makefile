@@ -74,6 +74,7 @@ crash:
 # Each figure of docs/benchmarks.md beside its limit or peer, in turns. ROWS=import|idle
 # for some of them; half an hour for all.
 bench:
+	@sh .ci/setup bench
 	@mkdir -p bin
 	@go test -c -o bin/bench.test ./bench
 	@cd bench && ../bin/bench.test -measure='$(ROWS)' -rounds=$(ROUNDS) \
