@@ -107,7 +107,7 @@ func (a *Agent) brokered(t testing.TB, body []byte, state *tls.ConnectionState) 
 	desks, err := a.newDesks(broker.New(broker.Options{}, site.NewIndex(&site.Site{
 		Zones: []site.Zone{{Name: "berlin"}}, Groups: []site.DeliveryGroup{{Name: "g", Kind: site.Pooled, Zones: []string{"berlin"}}},
 		Machines: []site.Machine{{Name: "ws1.example.test", Zone: "berlin", Group: "g"}},
-	})))
+	})), a.journal)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"understudy/broker"
 	"understudy/events"
 	"understudy/localdb"
+	"understudy/vda"
 	"understudy/wire"
 )
 
@@ -81,4 +82,27 @@ func (j *journal) tell(r *broker.Record) {
 
 func (j *journal) raise(name events.Name, reason string, r *broker.Record) {
 	j.log.raise(name, reason, logrus.Fields{"machine": string(r.Machine), "session": r.Session, "user": r.User})
+}
+
+// doubled makes durable records durable here, and waits a moment until a peer has them too
+// (design 7).
+type doubled struct {
+	here vda.Recorder
+	// settled waits where the group's failover mode says so.
+	settled func(ctx context.Context, group string)
+}
+
+// Record returns when the records may be acknowledged.
+func (d doubled) Record(ctx context.Context, records []broker.Record) error {
+	if err := d.here.Record(ctx, records); err != nil {
+		return err
+	}
+	waited := map[string]bool{}
+	for i := range records {
+		if r := &records[i]; r.Durable() && !waited[r.Group] {
+			waited[r.Group] = true
+			d.settled(ctx, r.Group)
+		}
+	}
+	return nil
 }

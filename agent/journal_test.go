@@ -110,3 +110,25 @@ func TestFieldsOfStateEvents(t *testing.T) {
 		t.Errorf("got %v, want from Normal to PendingHA in outage x", moved)
 	}
 }
+
+// Design 7: durable records of desktops are answered when a peer has them too, or a
+// moment later; nobody waits for the others, or for what this disk did not take.
+func TestRecordsOfDesktopsWaitForAPeer(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		records []broker.Record
+		err     error
+		waits   []string
+	}{
+		{"a logoff with its mark", []broker.Record{{Kind: broker.LoggedOff, Group: "g"}, {Kind: broker.UsedMark, Group: "g"}}, nil, []string{"g"}},
+		{"two groups", []broker.Record{{Kind: broker.Assignment, Group: "g"}, {Kind: broker.LoggedOff, Group: "h"}}, nil, []string{"g", "h"}},
+		{"a registration", []broker.Record{{Kind: broker.Registered, Group: "g"}}, nil, nil},
+		{"a failed disk", []broker.Record{{Kind: broker.LoggedOff, Group: "g"}}, errors.New("no space"), nil},
+	} {
+		var waits []string
+		d := doubled{&kept{err: c.err}, func(_ context.Context, group string) { waits = append(waits, group) }}
+		if err := d.Record(t.Context(), c.records); !errors.Is(err, c.err) || !slices.Equal(waits, c.waits) {
+			t.Errorf("%s: %v, waited for %q, want %v and %q", c.name, err, waits, c.err, c.waits)
+		}
+	}
+}

@@ -39,7 +39,7 @@ func (a *Agent) newServing(outage string, engine *broker.Engine, index *site.Ind
 	a.peaks.recall(engine)
 	made := &serving{outage: outage, engine: engine, index: index, publication: a.newPublication(outage, engine)}
 	caller := vda.Caller{Client: a.callbacks}
-	desks, err := a.newDesks(engine)
+	desks, err := a.newDesks(engine, doubled{a.journal, a.settled(made)})
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +59,9 @@ func (a *Agent) newServing(outage string, engine *broker.Engine, index *site.Ind
 
 // newDesks makes the registration API over an engine. Who registers is checked as
 // vouched does it.
-func (a *Agent) newDesks(engine *broker.Engine) (*vda.API, error) {
+func (a *Agent) newDesks(engine *broker.Engine, recorder vda.Recorder) (*vda.API, error) {
 	return vda.New(vda.Options{
-		Engine: engine, Recorder: a.journal, Rand: a.o.Env.Rand("leases"),
+		Engine: engine, Recorder: recorder, Rand: a.o.Env.Rand("leases"),
 		Connectors:    func(string) []string { return a.connectorURLs() },
 		OnTerm:        func(_ string, term uint64) { a.sawTerm(term) },
 		CheckCallback: a.checkRegistration, OnRefused: a.refusedRegistration,
