@@ -107,7 +107,10 @@ func (p *peaks) note(list []broker.Peak) {
 func (p *peaks) mirrored(m peer.Mirrored) {
 	var list []broker.Peak
 	for _, i := range m.Items {
-		if _, err := time.Parse(time.DateOnly, i.Peak.Day); i.Kind == broker.ItemPeak && err == nil {
+		if i.Kind != broker.ItemPeak {
+			continue
+		}
+		if _, err := time.Parse(time.DateOnly, i.Peak.Day); err == nil {
 			list = append(list, i.Peak)
 		}
 	}

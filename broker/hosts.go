@@ -24,6 +24,14 @@ type hosts struct {
 
 func (l *hosts) at(n hostNo) *host { return &l.parts[(n-1)/partSize][(n-1)%partSize] }
 
+// of is the host of a machine; nil when it is not registered.
+func (l *hosts) of(machine int32) *host {
+	if n := l.ofMachine[machine]; n > 0 {
+		return l.at(n)
+	}
+	return nil
+}
+
 // add makes the host of a machine.
 func (l *hosts) add(machine int32) *host {
 	if len(l.free) == 0 {
@@ -64,9 +72,7 @@ func (l *hosts) all() iter.Seq[*host] {
 // host finds a registered machine by its name; nil when it is not registered.
 func (e *Engine) host(name site.FQDN) *host {
 	if machine, ok := e.index.Number(name); ok {
-		if n := e.hosts.ofMachine[machine]; n > 0 {
-			return e.hosts.at(n)
-		}
+		return e.hosts.of(machine)
 	}
 	return nil
 }

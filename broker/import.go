@@ -31,11 +31,15 @@ func (e *Engine) Import(now time.Time, items []Item) {
 }
 
 func (e *Engine) importHost(now time.Time, i Item) {
-	m, err := e.admit(Registration{Machine: i.Machine, Zone: e.o.Zone})
-	if err != nil || i.Lease == "" {
+	number, ok := e.index.Number(i.Machine)
+	if !ok || i.Lease == "" {
 		return
 	}
-	h := e.enrol(m, i.Lease)
+	m := e.index.MachineAt(number)
+	if e.o.Zone != m.Zone {
+		return
+	}
+	h := e.enrol(number, i.Lease)
 	h.callback, h.capacity = callbackOf(i.Callback, m.Name), within16(max(1, i.Capacity))
 	h.setLoad(i.Load, i.AtLoad)
 	h.importSeldom(i)

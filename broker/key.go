@@ -29,64 +29,85 @@ func keyOf(lease string) (key leaseKey, whole bool) {
 // place that its key's hash says or in the run that begins there.
 type byLease struct {
 	seed  maphash.Seed
-	slots []hostNo // a power of two
+	slots []leaseSlot // a power of two
 	n     int
 	key   func(hostNo) *leaseKey
 }
 
-func newByLease(key func(hostNo) *leaseKey) byLease {
-	return byLease{seed: maphash.MakeSeed(), slots: make([]hostNo, 16), key: key}
+// leaseSlot has the hash of its host's key, so that hosts of other keys need not be
+// looked at.
+type leaseSlot struct {
+	hash uint32
+	host hostNo
 }
 
-func (t *byLease) home(key *leaseKey) int {
-	return int(maphash.Bytes(t.seed, key[:]) & uint64(len(t.slots)-1))
+func newByLease(key func(hostNo) *leaseKey) byLease {
+	return byLease{seed: maphash.MakeSeed(), slots: make([]leaseSlot, 16), key: key}
 }
+
+func (t *byLease) hash(key *leaseKey) uint32 { return uint32(maphash.Bytes(t.seed, key[:])) }
+
+func (t *byLease) home(hash uint32) int { return int(hash) & (len(t.slots) - 1) }
 
 func (t *byLease) next(at int) int { return (at + 1) & (len(t.slots) - 1) }
 
 // find returns the place of a key, or the free one where it would be.
 func (t *byLease) find(key *leaseKey) int {
-	at := t.home(key)
-	for t.slots[at] != 0 && subtle.ConstantTimeCompare(t.key(t.slots[at])[:], key[:]) == 0 {
+	hash := t.hash(key)
+	at := t.home(hash)
+	for t.slots[at].host != 0 && !t.holds(t.slots[at], hash, key) {
 		at = t.next(at)
 	}
 	return at
 }
+
+func (t *byLease) holds(s leaseSlot, hash uint32, key *leaseKey) bool {
+	return s.hash == hash && subtle.ConstantTimeCompare(t.key(s.host)[:], key[:]) == 1
+}
+
+// host is who has the key; 0: nobody.
+func (t *byLease) host(key *leaseKey) hostNo { return t.slots[t.find(key)].host }
 
 // put enters a host that has its key; one that had the same is found no longer.
 func (t *byLease) put(n hostNo) {
 	if 8*t.n >= 7*len(t.slots) {
 		t.grow()
 	}
-	at := t.find(t.key(n))
-	if t.slots[at] == 0 {
+	key := t.key(n)
+	at := t.find(key)
+	if t.slots[at].host == 0 {
 		t.n++
 	}
-	t.slots[at] = n
+	t.slots[at] = leaseSlot{t.hash(key), n}
 }
 
 func (t *byLease) grow() {
 	old := t.slots
-	t.slots = make([]hostNo, 2*len(old))
-	for _, n := range old {
-		if n > 0 {
-			t.slots[t.find(t.key(n))] = n
+	t.slots = make([]leaseSlot, 2*len(old))
+	for _, s := range old {
+		if s.host == 0 {
+			continue
 		}
+		at := t.home(s.hash)
+		for t.slots[at].host != 0 {
+			at = t.next(at)
+		}
+		t.slots[at] = s
 	}
 }
 
 // remove takes a host out, if its key leads to it, and closes the gap.
 func (t *byLease) remove(n hostNo) {
 	gap := t.find(t.key(n))
-	if t.slots[gap] != n {
+	if t.slots[gap].host != n {
 		return
 	}
 	t.n--
-	t.slots[gap] = 0
-	for at := t.next(gap); t.slots[at] != 0; at = t.next(at) {
-		home := t.home(t.key(t.slots[at]))
+	t.slots[gap] = leaseSlot{}
+	for at := t.next(gap); t.slots[at].host != 0; at = t.next(at) {
+		home := t.home(t.slots[at].hash)
 		if mask := len(t.slots) - 1; (at-home)&mask >= (at-gap)&mask {
-			t.slots[gap], t.slots[at] = t.slots[at], 0
+			t.slots[gap], t.slots[at] = t.slots[at], leaseSlot{}
 			gap = at
 		}
 	}

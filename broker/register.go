@@ -14,12 +14,13 @@ func (e *Engine) Register(now time.Time, lease string, r Registration) (Lease, [
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sweep(now)
-	m, err := e.admit(r)
+	number, err := e.admit(r)
 	if err != nil {
 		return Lease{}, nil, err
 	}
+	m := e.index.MachineAt(number)
 	e.observe(m.Zone, r.Term)
-	h := e.enrol(m, lease)
+	h := e.enrol(number, lease)
 	h.callback, h.capacity = callbackOf(r.Callback, m.Name), within16(max(1, r.Capacity))
 	e.comeBack(h)
 	e.replace(now, h, e.handedOver(h, r.Sessions), false)
@@ -36,27 +37,26 @@ func (e *Engine) handedOver(h *host, list []Session) []Session {
 	return slices.DeleteFunc(slices.Clone(list), func(s Session) bool { return s.State == Reserved && h.sessions()[s.ID] == nil })
 }
 
-// admit checks a registration against the site (LHC-33).
-func (e *Engine) admit(r Registration) (site.Machine, error) {
-	m, ok := e.index.Machine(r.Machine)
+// admit checks a registration against the site (LHC-33); it returns the machine's number.
+func (e *Engine) admit(r Registration) (int32, error) {
+	number, ok := e.index.Number(r.Machine)
 	if !ok {
-		return m, refuse(CodeUnknownMachine, "machine %s is not in the site", r.Machine)
+		return 0, refuse(CodeUnknownMachine, "machine %s is not in the site", r.Machine)
 	}
-	if m.Zone != r.Zone || e.o.Zone != "" && m.Zone != e.o.Zone {
+	if m := e.index.MachineAt(number); m.Zone != r.Zone || e.o.Zone != "" && m.Zone != e.o.Zone {
 		err := refuse(CodeNotInZone, "machine %s belongs to zone %s", r.Machine, m.Zone)
 		err.Zones = []string{m.Zone}
-		return m, err
+		return 0, err
 	}
-	return m, nil
+	return number, nil
 }
 
 // enrol finds or makes the host and gives it the new lease.
-func (e *Engine) enrol(m site.Machine, lease string) *host {
-	h := e.host(m.Name)
+func (e *Engine) enrol(machine int32, lease string) *host {
+	h := e.hosts.of(machine)
 	if h == nil {
-		number, _ := e.index.Number(m.Name)
-		h = e.hosts.add(number)
-		h.pool = e.poolFor(&m)
+		h = e.hosts.add(machine)
+		h.pool = e.poolFor(e.machine(h))
 	} else {
 		e.byLease.remove(e.number(h))
 	}
@@ -123,7 +123,7 @@ func (e *Engine) Unregister(now time.Time, lease string) ([]Record, error) {
 
 func (e *Engine) holder(lease string) (*host, error) {
 	key, _ := keyOf(lease)
-	n := e.byLease.slots[e.byLease.find(&key)]
+	n := e.byLease.host(&key)
 	if n == 0 || subtle.ConstantTimeCompare([]byte(e.hosts.at(n).lease()), []byte(lease)) == 0 {
 		return nil, refuse(CodeLeaseUnknown, "this broker has no such lease")
 	}

@@ -17,6 +17,9 @@ import (
 const (
 	// mirrorHold is how long a request waits for something to tell.
 	mirrorHold = time.Second
+	// mirrorGather is how long after it was asked for an answer goes out at the earliest,
+	// where nobody waits for it: changes of that time go together.
+	mirrorGather = 5 * time.Millisecond
 	// mirrorItems and mirrorRecords bound one answer; what a peer has not read yet
 	// waits in the engine, where each thing is kept once.
 	mirrorItems   = 1000
@@ -62,11 +65,13 @@ type Publication struct {
 	mu      sync.Mutex // guards what follows
 	readers map[site.FQDN]*reader
 	acked   chan struct{} // closed at the next acknowledgement
+	awaited int           // who waits for one
+	urged   chan struct{} // closed when somebody begins to
 }
 
 // NewPublication returns one without readers.
 func NewPublication(o PublicationOptions) *Publication {
-	return &Publication{o: o, readers: map[site.FQDN]*reader{}, acked: make(chan struct{})}
+	return &Publication{o: o, readers: map[site.FQDN]*reader{}, acked: make(chan struct{}), urged: make(chan struct{})}
 }
 
 // Answer waits until there is something that the peer has not, for a moment at most,
@@ -84,10 +89,11 @@ func (p *Publication) Answer(ctx context.Context, peer site.FQDN, r wire.MirrorR
 		position = 0
 	}
 	defer p.asks(peer, r.Stream == p.o.Stream, position, has[p.o.Journal])()
-	hold := time.NewTimer(mirrorHold)
+	asked, hold := time.Now(), time.NewTimer(mirrorHold)
 	defer hold.Stop()
 	if r.Stream == p.o.Stream {
 		p.wait(ctx, hold, peer, position, has)
+		p.gather(ctx, asked, position)
 	}
 	if err := p.o.Gate(ctx); err != nil {
 		return Mirrored{}, err
@@ -206,41 +212,6 @@ func (p *Publication) begun(peer site.FQDN) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.readers[peer].anew++
-}
-
-// Await waits, for so long at most, until one present peer has everything that there
-// is now: applied, and its records on its disk. It reports false when none has, at
-// once where no present peer reads.
-func (p *Publication) Await(ctx context.Context, limit time.Duration) bool {
-	head, _ := p.o.Engine.Changed()
-	held, _ := p.o.Records.Held()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	for {
-		has, hope, acked := p.reached(head, held[p.o.Journal])
-		if has || !hope {
-			return has
-		}
-		select {
-		case <-acked:
-		case <-timer.C:
-			return false
-		case <-ctx.Done():
-			return false
-		}
-	}
-}
-
-func (p *Publication) reached(head, held uint64) (has, hope bool, acked <-chan struct{}) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for name, r := range p.readers {
-		if r.position >= head && r.held >= held {
-			return true, true, p.acked
-		}
-		hope = hope || p.o.Present(name)
-	}
-	return false, hope, p.acked
 }
 
 // Level reports whether a peer has everything that there is now.

@@ -226,6 +226,57 @@ func (s *stage) await(t *testing.T, want bool) time.Duration {
 	return time.Since(began)
 }
 
+// NEW-01: what changes soon after a peer has asked goes in one answer, and that in no
+// more than a moment; what a launch waits for, and what may fill an answer, goes at once.
+func TestChangesGoTogether(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(*testing.T, *stage)
+		items     int
+		after     time.Duration
+	}{
+		"one after the other": {func(*testing.T, *stage) {}, 2, mirrorGather},
+		"somebody begins to wait": {func(t *testing.T, s *stage) {
+			t.Helper()
+			time.AfterFunc(3*time.Millisecond, func() { s.Await(t.Context(), time.Second) })
+		}, 2, 3 * time.Millisecond},
+		"somebody waits already": {func(t *testing.T, s *stage) {
+			t.Helper()
+			go func() { defer s.urge()(); <-t.Context().Done() }()
+		}, 1, time.Millisecond},
+		"there is a lot": {func(t *testing.T, s *stage) {
+			t.Helper()
+			for range mirrorItems {
+				s.register(t, "h2")
+			}
+		}, 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage()
+				s.register(t, "h1")
+				head, _ := s.engine.Changed()
+				if _, err := s.Answer(t.Context(), "cc2", asking(0, 0)); err != nil {
+					t.Fatal(err)
+				}
+				s.meanwhile(t, c.meanwhile)
+				began := time.Now()
+				got, err := s.Answer(t.Context(), "cc2", asking(head, 0))
+				if took := time.Since(began); err != nil || len(got.Items) != c.items || took != c.after {
+					t.Errorf("got %d items, %v after %s, want %d after %s", len(got.Items), err, took, c.items, c.after)
+				}
+			})
+		})
+	}
+}
+
+// meanwhile has two machines register soon, and something else happen.
+func (s *stage) meanwhile(t *testing.T, happens func(*testing.T, *stage)) {
+	t.Helper()
+	happens(t, s)
+	time.AfterFunc(time.Millisecond, func() { s.register(t, "h2") })
+	time.AfterFunc(2*time.Millisecond, func() { s.register(t, "h3") })
+}
+
 // Status: who is behind, how far and for how long.
 func TestLags(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
