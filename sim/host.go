@@ -65,7 +65,7 @@ func (l *life) Env() env.Env {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := l.awake(ctx); err != nil || !mirrors() {
+			if err := l.awake(ctx); err != nil || !comesLast() {
 				return err
 			}
 			return sleep(ctx, 1)
@@ -73,15 +73,19 @@ func (l *life) Env() env.Env {
 	}
 }
 
-// mirrors reports whether the caller of a process's gate is about to tell a peer what
-// is new. It does so when all of this instant has happened: a launch changes the engine,
-// is written to a real disk and changes the engine again in no time here, and how much
-// of that goes into one answer must not depend on how fast the disk is.
-func mirrors() bool {
+// comesLast reports whether what the caller of a process's gate is about to do is done
+// when all else of this instant has happened, so that nothing depends on the scheduler.
+//   - A launch changes the engine, is written to a real disk and changes the engine
+//     again in no time here: how much of that goes into one answer to a peer must not
+//     depend on how fast the disk is.
+//   - A peer with a newer snapshot often has a newer list of connectors too: which of
+//     the two requests gets the connection that is idle, and which one has to dial, must
+//     not be an accident.
+func comesLast() bool {
 	var caller [1]uintptr
 	runtime.Callers(3, caller[:])
 	f, _ := runtime.CallersFrames(caller[:]).Next()
-	return f.Function == "understudy/peer.(*Publication).Answer"
+	return f.Function == "understudy/peer.(*Publication).Answer" || f.Function == "understudy/agent.(*Agent).run"
 }
 
 func (l *life) jump() time.Duration {

