@@ -145,9 +145,27 @@ func (r *run) whyNotNormal() string {
 			return fmt.Sprintf("%s is not healthy: %s", c.FQDN, st.Health.Reason)
 		}
 	}
-	n, err := r.world.CloudRegistrations()
-	if want := len(r.first.Machines); err != nil || n < want {
-		return fmt.Sprintf("%d of %d desktops are registered with the cloud broker (%v)", n, want, err)
+	return r.whyNotRegistered()
+}
+
+// whyNotRegistered says which desktop the cloud broker does not have, by the lease that
+// this holds. Where an answer was late it may have another one: what somebody had given
+// up waiting for came after what was asked next. The next heartbeat mends that.
+func (r *run) whyNotRegistered() string {
+	if r.isDown(cloudName) {
+		return "the cloud broker is down"
+	}
+	leases := map[site.FQDN]string{}
+	for _, g := range r.world.Server().Registrations() {
+		leases[g.Machine] = g.Lease
+	}
+	for _, m := range r.first.Machines {
+		if r.isDown(string(m.Name)) {
+			return string(m.Name) + " is down"
+		}
+		if h, _ := r.world.Desktop(string(m.Name)).Holding(m.Name); leases[m.Name] == "" || leases[m.Name] != h.Lease {
+			return fmt.Sprintf("%s has lease %.8s, and the cloud broker has %.8s of it", m.Name, h.Lease, leases[m.Name])
+		}
 	}
 	return ""
 }
