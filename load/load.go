@@ -96,6 +96,9 @@ func (o Options) validate() error {
 			errs = append(errs, errors.New(c.text))
 		}
 	}
+	if fault := site.URLFault(o.Callback); o.Callback != "" && fault != "" {
+		errs = append(errs, fmt.Errorf("load: Callback: %s", fault))
+	}
 	for _, c := range o.Connectors {
 		if fault := site.URLFault(c); fault != "" {
 			errs = append(errs, fmt.Errorf("load: Connectors: %s", fault))

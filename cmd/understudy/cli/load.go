@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -66,7 +65,7 @@ func (p *pressure) flags(f *pflag.FlagSet) {
 	f.DurationVar(&o.Ramp, "ramp", 5*time.Second, "time over which the desktops start")
 	f.Uint64Var(&o.Seed, "seed", 1, "what arrivals and choices come from")
 	f.StringVar(&o.Listen, "listen", load.DefaultListen, "where connectors call the desktops")
-	f.StringVar(&o.Callback, "callback", "", "base URL of that, where it is another for the connectors")
+	f.StringVar(&o.Callback, "callback", "", "base URL under which connectors reach --listen, where it is another")
 	f.IntVar(&o.Workers, "workers", load.DefaultWorkers, "requests of desktops in flight")
 	f.BoolVar(&o.KeepLeases, "keep-leases", false, "leave the desktops registered at the end")
 	f.StringVar(&p.json, "json", "", "write the report to this file")
@@ -84,16 +83,13 @@ func (a *app) load(ctx context.Context, p *pressure) error {
 	}
 	run, err := load.New(ctx, p.options)
 	if err != nil {
-		return &usageError{err}
+		return refusedRun(err)
 	}
 	report, err := run.Run(ctx)
 	if err != nil {
 		return err
 	}
-	if err := p.write(report); err != nil {
-		return err
-	}
-	if err := show(a, report, renderLoad); err != nil {
+	if err := errors.Join(show(a, report, renderLoad), p.write(report)); err != nil {
 		return err
 	}
 	if failed := report.Failed() * 100; failed > p.maxErrors {
@@ -102,10 +98,21 @@ func (a *app) load(ctx context.Context, p *pressure) error {
 	return nil
 }
 
+// refusedRun tells an address that this host does not give from a flag that is wrong.
+func refusedRun(err error) error {
+	if _, ok := errors.AsType[*os.SyscallError](err); ok {
+		return err
+	}
+	return &usageError{err}
+}
+
 // complete fills in the options from the files and flags.
 func (p *pressure) complete(a *app) error {
 	if p.site == "" {
 		return &usageError{errors.New("--site FILE says which desktops and users there are")}
+	}
+	if p.maxErrors < 0 || p.maxErrors > 100 {
+		return &usageError{errors.New("--max-errors is not within 0 to 100")}
 	}
 	s, err := a.loadSite(p.site)
 	if err != nil {
@@ -122,10 +129,14 @@ func (p *pressure) complete(a *app) error {
 			return err
 		}
 	}
-	if slices.ContainsFunc(p.options.Connectors, func(url string) bool { return strings.HasPrefix(url, "https:") }) {
-		p.options.TLS, err = p.tls.config()
+	config, err := p.tls.config()
+	if err != nil {
+		return err
 	}
-	return err
+	if slices.ContainsFunc(p.options.Connectors, func(url string) bool { return strings.HasPrefix(url, "https:") }) {
+		p.options.TLS = config
+	}
+	return p.tryFiles()
 }
 
 // take finds the zone's desktops, connectors and users in the site.
@@ -152,12 +163,15 @@ func (p *pressure) take(s *site.Site) error {
 	for _, u := range s.Users {
 		o.Users = append(o.Users, u.Name)
 	}
-	if p.desktops > len(o.Machines) || p.users > len(o.Users) {
-		return fmt.Errorf("the site has %d desktops in zone %s and %d users", len(o.Machines), o.Zone, len(o.Users))
+	if !within(p.desktops, o.Machines) || !within(p.users, o.Users) {
+		return fmt.Errorf("--desktops %d, --users %d: the site has %d desktops in zone %s and %d users",
+			p.desktops, p.users, len(o.Machines), o.Zone, len(o.Users))
 	}
 	o.Machines, o.Users = first(o.Machines, p.desktops), first(o.Users, p.users)
 	return p.weigh(site.NewIndex(s))
 }
+
+func within[T any](n int, list []T) bool { return n >= 0 && n <= len(list) }
 
 // first cuts a list where a number is given.
 func first[T any](list []T, n int) []T {
@@ -181,27 +195,4 @@ func (p *pressure) weigh(index *site.Index) error {
 		p.options.Mix[id] = weight
 	}
 	return nil
-}
-
-func (p *pressure) write(r load.Report) error {
-	for file, write := range map[string]func(io.Writer) error{
-		p.json:  func(w io.Writer) error { return writeJSON(w, r, "  ") },
-		p.chart: r.WriteChart,
-	} {
-		if file == "" {
-			continue
-		}
-		if err := writeFile(file, write); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func writeFile(name string, write func(io.Writer) error) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	return errors.Join(write(f), f.Close())
 }

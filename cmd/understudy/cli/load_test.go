@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,11 @@ func TestLoadExitCodes(t *testing.T) {
 	if err := os.WriteFile(file, []byte(loadSite), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
 	for _, c := range []struct {
 		args string
 		code int
@@ -37,6 +43,13 @@ func TestLoadExitCodes(t *testing.T) {
 		{"load --site " + file + " --mix desktop:pool", exitUsage, "RESOURCE=WEIGHT"},
 		{"load --site " + file + " --mix desktop:pond=1", exitUsage, `no resource "desktop:pond"`},
 		{"load --site " + file + " --disconnects 3", exitUsage, "Disconnects"},
+		{"load --site " + file + " --users -1", exitUsage, "--users -1"},
+		{"load --site " + file + " --max-errors 200", exitUsage, "0 to 100"},
+		{"load --site " + file + " --callback pc7", exitUsage, "Callback"},
+		{"load --site " + file + " --listen 7485", exitUsage, "missing port"},
+		{"load --site " + file + " --listen " + taken.Addr().String(), exitError, "in use"},
+		{"load --site " + file + " --ca-file " + file + "x", exitError, "read the authority"},
+		{"load --site " + file + " --json " + file + "x/run.json", exitError, "write the report"},
 		{"load --site " + file + "x", exitConfig, "site.yamlx"},
 		{"load --site " + file, exitNotReady, "no connector answers"},
 	} {
@@ -62,6 +75,26 @@ func TestLoadWritesBothFiles(t *testing.T) {
 	chart, err := os.ReadFile(p.chart)
 	if err != nil || !strings.HasPrefix(string(chart), "<svg ") {
 		t.Errorf("got %v and %q, want an SVG", err, chart)
+	}
+}
+
+// Issue 4, 9: the files are tried before a run whose report would be lost, and one that
+// is there already stays until the new report replaces it.
+func TestLoadTriesItsFiles(t *testing.T) {
+	dir := t.TempDir()
+	older, fresh := filepath.Join(dir, "older.json"), filepath.Join(dir, "fresh.svg")
+	if err := os.WriteFile(older, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &pressure{json: older, chart: fresh}
+	if err := p.tryFiles(); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(older); err != nil || string(text) != "{}" {
+		t.Errorf("got %v and %q, want the older report", err, text)
+	}
+	if _, err := os.Stat(fresh); !os.IsNotExist(err) {
+		t.Errorf("got %v, want no file left behind", err)
 	}
 }
 
