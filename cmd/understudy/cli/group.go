@@ -55,7 +55,9 @@ func renderGroups(s *screen, l wire.GroupList) {
 		r.add(append(cells, orDash(strings.Join(groupFlags(g), ", ")))...)
 	}
 	s.list(r, l.Note, "The site has no delivery groups.")
-	s.line(siteWords(l))
+	if l.STAFailover != "" { // empty: there is no site yet
+		s.line(siteWords(l))
+	}
 }
 
 func limitWords(limit int) string {
@@ -163,7 +165,7 @@ func renderGroup(s *screen, g wire.GroupStatus, l wire.GroupList) {
 func limitsOf(g wire.GroupStatus, l wire.GroupList) string {
 	words := "none"
 	if g.MaxSessions > 0 {
-		words = fmt.Sprintf("%d sessions", g.MaxSessions)
+		words = many(g.MaxSessions, "session")
 	}
 	if l.MaxSessions > 0 {
 		words += fmt.Sprintf("; the site %d", l.MaxSessions)

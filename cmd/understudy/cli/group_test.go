@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"understudy/console"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -57,6 +58,19 @@ func TestGroupListAndShow(t *testing.T) {
 	}
 	if code, _, problems := run(t, at, "group", "show", "fram"); code != 1 || !strings.Contains(problems, `no delivery group "fram", but farm, pool`) {
 		t.Errorf("exit %d: %s", code, problems)
+	}
+}
+
+// ADC-05: before the first sync nothing is said of the settings of a site.
+func TestGroupListWithoutASite(t *testing.T) {
+	c := &connector{status: status(), change: func(o *console.Options) {
+		o.Groups = func() wire.GroupList {
+			return wire.GroupList{Note: "this connector has no usable snapshot of the site"}
+		}
+	}}
+	code, out, _ := run(t, "group", "list", "--connector="+c.serve(t, "unix"))
+	if code != 0 || out != "this connector has no usable snapshot of the site\n" {
+		t.Errorf("exit %d: %s", code, out)
 	}
 }
 

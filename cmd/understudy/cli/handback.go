@@ -11,12 +11,11 @@ import (
 )
 
 func newHandbackCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "handback", Short: "Show what a cloud broker made of the records of outages", Args: wants(),
-	}
-	cmd.AddCommand(newHandbackListCommand(a))
-	return cmd
+	return group("handback", "Show what a cloud broker made of the records of outages", newHandbackListCommand(a))
 }
+
+// mostFindings is what a cloud broker lists at once.
+const mostFindings = 500
 
 // listing is what `handback list` was told.
 type listing struct {
@@ -37,11 +36,14 @@ func newHandbackListCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&o.url, "cloud", "", "URL of the cloud broker; --token-file holds an administrator's token")
 	cmd.Flags().StringVar(&o.site, "site", "", "name of the site that it serves")
 	cmd.Flags().Int64Var(&o.after, "after", 0, "go on after this number")
-	cmd.Flags().IntVarP(&o.limit, "number", "n", 100, "how many, at most 500")
+	cmd.Flags().IntVarP(&o.limit, "number", "n", 100, fmt.Sprintf("how many, at most %d", mostFindings))
 	o.files.add(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if o.url == "" || o.site == "" {
 			return &usageError{errors.New("--cloud URL and --site NAME say whom to ask")}
+		}
+		if o.limit < 1 || o.limit > mostFindings {
+			return &usageError{fmt.Errorf("--number %d is not within 1 to %d", o.limit, mostFindings)}
 		}
 		return a.listFindings(cmd.Context(), o)
 	}

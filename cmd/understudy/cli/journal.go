@@ -6,25 +6,31 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"understudy/console"
 	"understudy/console/client"
 	"understudy/wire"
 )
 
 func newJournalCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "journal", Short: "Show what a connector has recorded in outages, and how far it is handed back", Args: wants(),
-	}
-	cmd.AddCommand(newJournalListCommand(a), newJournalExportCommand(a))
-	return cmd
+	return group("journal", "Show what a connector has recorded in outages, and how far it is handed back",
+		newJournalListCommand(a), newJournalExportCommand(a))
 }
 
 func newJournalListCommand(a *app) *cobra.Command {
 	var after uint64
 	var limit int
-	cmd := &cobra.Command{Use: "list", Short: "Show a page of the records that this connector keeps", Args: wants()}
+	cmd := &cobra.Command{
+		Use: "list", Short: "Show a page of the records that this connector has made and keeps", Args: wants(),
+		Long: "Shows the records of outages that this connector has made and still keeps, oldest first, and how far they are\n" +
+			"handed back. Of the copies of other connectors' records it says that there are some: those are handed back too,\n" +
+			"should the connector that made them not do so. What was handed back goes when a sync brings a site that has it.",
+	}
 	cmd.Flags().Uint64Var(&after, "after", 0, "go on after this record")
 	cmd.Flags().IntVarP(&limit, "number", "n", 100, "how many records, at most 1000")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if limit < 1 || limit > console.MaxLimit {
+			return &usageError{fmt.Errorf("--number %d is not within 1 to %d", limit, console.MaxLimit)}
+		}
 		c, err := a.client()
 		if err != nil {
 			return err
@@ -50,18 +56,23 @@ func renderJournal(s *screen, p wire.JournalPage) {
 	for _, x := range p.Items {
 		r.add(x.Sequence, s.ago(x.At), x.Kind, orDash(x.User), orDash(x.Machine), orDash(x.Session), mark(x.HandedBack))
 	}
-	s.list(r, "", "No record is kept here.")
+	s.list(r, "", nothingAfter(p.Journal))
 	if p.Next > 0 {
 		s.line(fmt.Sprintf("There are more: --after %d", p.Next))
 	}
 }
 
+// nothingAfter tells an empty journal from the end of one.
+func nothingAfter(j wire.JournalStatus) string {
+	if j.Records > 0 {
+		return "There is no record after that."
+	}
+	return "This connector keeps no record of its own."
+}
+
 // journalWords say how far the hand-back is: "812 records, 640 handed back, 2 rejected".
 func journalWords(j wire.JournalStatus) string {
-	words := fmt.Sprintf("%d records", j.Records)
-	if j.Records == 1 {
-		words = "1 record"
-	}
+	words := many(j.Records, "record")
 	if j.Records > 0 {
 		words += fmt.Sprintf(", %d handed back", j.HandedBack)
 	}
@@ -71,12 +82,15 @@ func journalWords(j wire.JournalStatus) string {
 	if j.Conflicts > 0 {
 		words += fmt.Sprintf(", %d in conflict", j.Conflicts)
 	}
+	if j.Copies > 0 {
+		words += "; copies of the records of " + many(j.Copies, "other connector")
+	}
 	return words
 }
 
 // journalRow is in the status where there is something to say.
 func journalRow(s *screen, r *rows, j wire.JournalStatus) {
-	if j.Records == 0 {
+	if j.Records == 0 && j.Copies == 0 {
 		return
 	}
 	words := journalWords(j)
@@ -91,7 +105,7 @@ func journalRow(s *screen, r *rows, j wire.JournalStatus) {
 
 func newJournalExportCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "export", Short: "Print all records that this connector keeps, one JSON object a line", Args: wants(),
+		Use: "export", Short: "Print all records that this connector has made and keeps, one JSON object a line", Args: wants(),
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := a.client()

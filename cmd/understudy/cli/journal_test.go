@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"understudy/console"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -42,6 +43,34 @@ func TestJournalCommands(t *testing.T) {
 	code, out, _ = run(t, at, "journal", "export")
 	if lines := strings.Split(strings.TrimSpace(out), "\n"); code != 0 || len(lines) != 2 || !strings.Contains(lines[1], `"sequence":2`) {
 		t.Errorf("journal export: %d\n%s", code, out)
+	}
+}
+
+// NEW-04: whose own journal is empty still says that it keeps what another one recorded.
+func TestJournalOfCopies(t *testing.T) {
+	c := &connector{status: status(), change: func(o *console.Options) {
+		o.Journal = func(context.Context, uint64, int) (wire.JournalPage, error) {
+			return wire.JournalPage{Journal: wire.JournalStatus{ID: "j2", Copies: 1}}, nil
+		}
+	}}
+	c.status.Journal = wire.JournalStatus{ID: "j2", Copies: 1}
+	at := "--connector=" + c.serve(t, "unix")
+	for _, args := range [][]string{{"journal", "list"}, {"status"}} {
+		if code, out, _ := run(t, append(args, at)...); code != 0 || !strings.Contains(out, "0 records; copies of the records of 1 other connector") {
+			t.Errorf("%v: %d\n%s", args, code, out)
+		}
+	}
+}
+
+// Issue 4: what cannot be asked for is refused before anybody is asked.
+func TestPagesAreBounded(t *testing.T) {
+	for _, args := range []string{
+		"journal", "handback", "journal list -n 0", "journal list -n 1001",
+		"handback list --cloud http://127.0.0.1:9 --site example -n 501",
+	} {
+		if code, _, problems := run(t, strings.Fields(args)...); code != 2 {
+			t.Errorf("%s: exit %d: %s", args, code, problems)
+		}
 	}
 }
 

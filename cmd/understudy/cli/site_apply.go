@@ -100,7 +100,8 @@ func (p *publisher) refused(err error) error {
 		return err
 	}
 	if p.token != "" {
-		return fmt.Errorf("the cloud broker does not know the token in the token file: it wants an administrator's: %w", err)
+		return fmt.Errorf("the cloud broker does not know the token in %s: it wants an administrator's, see --token-file: %w",
+			p.app.either(p.app.tokenFile, "UNDERSTUDY_TOKEN_FILE"), err)
 	}
 	return fmt.Errorf("the cloud broker wants an administrator's token: give --token-file: %w", err)
 }

@@ -2,6 +2,14 @@ package cli
 
 import "fmt"
 
+// many writes a number of things for people.
+func many(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
 // size writes a number of bytes for people.
 func size(n int64) string {
 	switch {

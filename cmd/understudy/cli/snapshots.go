@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -46,7 +47,7 @@ func renderSnapshots(s *screen, l wire.List[wire.SnapshotStatus]) {
 		if x.Quarantined > 0 {
 			quarantined = s.warn(fmt.Sprint(x.Quarantined))
 		}
-		r.add(x.Version.String(), x.State, s.ago(x.Imported), size(x.Size), short(x.Digest), quarantined, s.bad(x.Fault))
+		r.add(x.Version.String(), x.State, s.ago(x.Imported), sizeOf(x), short(x.Digest), quarantined, s.bad(x.Fault))
 	}
 	s.list(r, l.Note, "There is no snapshot: this connector could not serve in an outage.")
 	for _, x := range l.Items {
@@ -60,6 +61,14 @@ func renderSnapshots(s *screen, l wire.List[wire.SnapshotStatus]) {
 			s.line(fmt.Sprintf("  and %d more", more))
 		}
 	}
+}
+
+// sizeOf is that of the file; a version that is held back has none.
+func sizeOf(x wire.SnapshotStatus) string {
+	if x.State == "held" {
+		return "-"
+	}
+	return size(x.Size)
 }
 
 func renderDiff(s *screen, d wire.SnapshotDiff) {
@@ -108,7 +117,7 @@ func (a *app) orderSnapshots(ctx context.Context, order wire.SnapshotOrder) erro
 	if err != nil {
 		return err
 	}
-	return show(a, answer, func(s *screen, answer wire.SnapshotAnswer) {
+	err = show(a, answer, func(s *screen, answer wire.SnapshotAnswer) {
 		switch order.Action {
 		case wire.AcceptSnapshot:
 			s.line(fmt.Sprintf("Version %s is accepted for the whole zone; every connector takes it with its next sync.", answer.Version))
@@ -117,4 +126,18 @@ func (a *app) orderSnapshots(ctx context.Context, order wire.SnapshotOrder) erro
 		}
 		renderSnapshots(s, wire.List[wire.SnapshotStatus]{Items: answer.Items})
 	})
+	if order.Action == wire.VerifySnapshots {
+		err = errors.Join(err, damaged(answer.Items))
+	}
+	return err
+}
+
+// damaged tells programs that a file is not what was written.
+func damaged(list []wire.SnapshotStatus) error {
+	for _, x := range list {
+		if x.State != "held" && x.Fault != "" {
+			return fmt.Errorf("snapshot %s is damaged: check the disk, then restart the connector, which fetches it anew", x.Version)
+		}
+	}
+	return nil
 }

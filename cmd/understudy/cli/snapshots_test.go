@@ -1,9 +1,11 @@
 package cli_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
+	"understudy/console"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -38,5 +40,24 @@ func TestSnapshotCommands(t *testing.T) {
 		if code != c.code || !strings.Contains(out+problems, c.want) {
 			t.Errorf("%s: exit %d, want %d with %q:\n%s%s", c.args, code, c.code, c.want, out, problems)
 		}
+	}
+}
+
+// NEW-05: a file that is not what was written makes `verify` fail; a version that is held
+// back does not.
+func TestVerifyFailsWhereAFileIsDamaged(t *testing.T) {
+	found := []wire.SnapshotStatus{{State: "current"}, {State: "held", Fault: "it has 2 of 6 machines"}}
+	c := &connector{status: status(), change: func(o *console.Options) {
+		o.SnapshotOrder = func(context.Context, wire.SnapshotOrder) (wire.SnapshotAnswer, error) {
+			return wire.SnapshotAnswer{Items: found}, nil
+		}
+	}}
+	at := "--connector=" + c.serve(t, "unix")
+	if code, out, problems := run(t, "snapshots", "verify", at); code != 0 {
+		t.Errorf("exit %d, want 0:\n%s%s", code, out, problems)
+	}
+	found[0].Fault = "the file is not what was written"
+	if code, out, problems := run(t, "snapshots", "verify", at); code != 1 || !strings.Contains(out, "not what was written") || !strings.Contains(problems, "check the disk") {
+		t.Errorf("exit %d, want 1:\n%s%s", code, out, problems)
 	}
 }

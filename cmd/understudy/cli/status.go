@@ -64,7 +64,7 @@ func electionRows(s *screen, r *rows, st wire.Status) {
 		serving = s.good("yes")
 	}
 	r.add("Serves", serving+", could in an outage: "+s.yes(e.CanServe, e.WhyNot))
-	holds := fmt.Sprintf("%d registrations, %d sessions", st.Registrations, st.Sessions)
+	holds := many(st.Registrations, "registration") + ", " + many(st.Sessions, "session")
 	if !st.State.HA() && !st.Starting {
 		holds += " (the cloud broker has them)"
 	} else if !e.Serving && e.Elected != "" && e.Elected != st.Connector {
@@ -72,7 +72,7 @@ func electionRows(s *screen, r *rows, st wire.Status) {
 	}
 	r.add("Holds", holds)
 	if st.PeakToday > 0 {
-		r.add("", fmt.Sprintf("at most %d sessions at a time in HA mode today (UTC)", st.PeakToday))
+		r.add("", "at most "+many(st.PeakToday, "session")+" at a time in HA mode today (UTC)")
 	}
 	poolRows(s, r, st.Pools)
 	mirrorRows(s, r, st.Mirror)
@@ -86,7 +86,7 @@ func callInRows(s *screen, r *rows, st wire.Status) {
 		r.add("Call-in", s.warn("off: after a change of who serves, desktops come with their next heartbeat"))
 		return
 	}
-	known := fmt.Sprintf("%d desktops can be called", c.Known)
+	known := many(c.Known, "desktop") + " can be called"
 	if c.To == "" {
 		r.add("Call-in", known)
 		return
