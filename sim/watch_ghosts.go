@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 	"time"
+
+	"understudy/broker"
 )
 
 const (
@@ -54,6 +56,19 @@ func (w *watch) liveSessions(v *view) {
 // neverHeld reports whether a session had ended on its desktop long before it appeared,
 // if it ever was there, while nothing could be on its way for long.
 func (w *watch) neverHeld(session string, appeared time.Time) bool {
-	calm := appeared.Sub(w.run.quiet) > ghostCalm
-	return calm && appeared.Sub(w.ghosts.held[session]) > ghostBefore
+	if appeared.Sub(w.ghosts.held[session]) <= ghostBefore {
+		return false
+	}
+	return appeared.Sub(w.run.quiet) > ghostCalm || w.kept.ended(session, appeared.Add(-ghostBefore))
+}
+
+// ended reports whether a journal had the end of the session by then: its desktop has
+// nothing to tell of it any more.
+func (k *kept) ended(session string, by time.Time) bool {
+	for name, r := range k.seen {
+		if r.Kind == broker.LoggedOff && r.Session == session && k.at[name].Before(by) {
+			return true
+		}
+	}
+	return false
 }
