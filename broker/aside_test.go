@@ -99,6 +99,25 @@ func TestWhatEndsBeingAside(t *testing.T) {
 	}
 }
 
+// VPN-02: a host that goes while it is aside, for whatever failure, leaves nothing behind
+// that its minute ends later.
+func TestHostThatIsAsideGoes(t *testing.T) {
+	for _, failure := range []broker.Failure{broker.Declined, broker.Silent, broker.Gone} {
+		b := inOutage(farm(site.LeastLoad, 100))
+		b.register(t, "h1")
+		held, _ := b.Reserve(b.now, staff("bob", "desktop:farm", "s1"))
+		b.Release(b.now, held)
+		b.PutAside(b.now, held, failure)
+		if _, err := b.Unregister(b.now, "lease-h1"); err != nil {
+			t.Fatal(err)
+		}
+		b.now = b.now.Add(time.Minute)
+		if left := b.Registrations(b.now); len(left) != 0 {
+			t.Errorf("%s: %+v is left", failure, left)
+		}
+	}
+}
+
 // The failure of an old lease says nothing of the host that has registered anew.
 func TestFailureOfAnOldLease(t *testing.T) {
 	b := inOutage(farm(site.LeastLoad, 100))

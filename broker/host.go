@@ -227,7 +227,7 @@ func (e *Engine) drop(h *host, reason string) Record {
 	e.changes.gone(h, &ended{what: Item{Kind: ItemHostEnded, Machine: r.Machine}})
 	e.leavePool(h)
 	e.leases.drop(e.number(h))
-	if h.aside().now() {
+	if h.aside().slot > 0 {
 		e.asides.drop(e.number(h))
 	}
 	delete(e.unclean, h)
