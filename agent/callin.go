@@ -91,10 +91,10 @@ func (v *inviter) callIn(parent context.Context, t callTarget) {
 	go func() { defer close(watched); v.watch(ctx, cancel, t) }()
 	list := v.due(t)
 	v.begin(t, list)
-	again, err := v.pass(ctx, t, list)
+	again, err := v.pass(ctx, t, list, false)
 	if err == nil && len(again) > 0 {
 		if err = v.wait(ctx, env.Jitter(v.rand, inviteAgain, inviteJitter)); err == nil {
-			_, err = v.pass(ctx, t, again)
+			_, err = v.pass(ctx, t, again, true)
 		}
 	}
 	if err == nil {
@@ -155,9 +155,9 @@ func (v *inviter) there(t callTarget, machine site.FQDN) bool {
 	return v.known.Term(machine) >= t.term
 }
 
-// pass invites all of a list at the pace, and returns those that were not reached; an
-// error, where it was broken off.
-func (v *inviter) pass(ctx context.Context, t callTarget, list []callin.Desktop) ([]callin.Desktop, error) {
+// pass invites all of a list at the pace, for the first time or again, and returns
+// those that were not reached; an error, where it was broken off.
+func (v *inviter) pass(ctx context.Context, t callTarget, list []callin.Desktop, again bool) ([]callin.Desktop, error) {
 	body, err := json.Marshal(wire.Invitation{Term: t.term, Connectors: t.connectors})
 	if err != nil {
 		return nil, err
@@ -166,17 +166,18 @@ func (v *inviter) pass(ctx context.Context, t callTarget, list []callin.Desktop)
 	var running sync.WaitGroup
 	slots := newFlight()
 	for _, d := range list {
-		if v.came(t, d.Machine) {
+		if v.came(t, d.Machine, again) {
 			continue
 		}
 		if err = v.turn(ctx, t, slots); err != nil {
 			break
 		}
-		if v.came(t, d.Machine) {
+		if v.came(t, d.Machine, again) {
 			slots.unused()
 			continue
 		}
 		running.Go(func() {
+			v.recount(again)
 			reached := v.one(ctx, t, d, body)
 			slots.leave(reached)
 			missed.note(d, reached)
@@ -187,12 +188,20 @@ func (v *inviter) pass(ctx context.Context, t callTarget, list []callin.Desktop)
 }
 
 // came counts a desktop that has come before its turn.
-func (v *inviter) came(t callTarget, machine site.FQDN) bool {
+func (v *inviter) came(t callTarget, machine site.FQDN, again bool) bool {
 	there := v.there(t, machine)
 	if there {
+		v.recount(again)
 		v.count(func(s *wire.CallInStatus) { s.There++ })
 	}
 	return there
+}
+
+// recount takes back that a desktop was not reached, so that each is counted once.
+func (v *inviter) recount(again bool) {
+	if again {
+		v.count(func(s *wire.CallInStatus) { s.Invited--; s.Unreachable-- })
+	}
 }
 
 // missed are those that were not reached.
