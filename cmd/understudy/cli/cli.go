@@ -53,7 +53,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !a.began {
-		err = &usageError{err}
+		err = &usageError{mistyped(err)}
 	}
 	code := exitCode(ctx, err)
 	if code != exitOK {
