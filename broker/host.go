@@ -2,6 +2,7 @@ package broker
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"understudy/site"
@@ -107,7 +108,7 @@ func (h *host) setLease(lease string) {
 	h.key = key
 	switch {
 	case !whole:
-		h.own().lease = lease
+		h.own().lease = strings.Clone(lease)
 	case h.details != nil:
 		h.details.lease = ""
 	}
@@ -128,7 +129,7 @@ func (h *host) setLoad(load, sessions int) {
 }
 
 // importSeldom takes over what a copy has of the details.
-func (h *host) importSeldom(i Item) {
+func (h *host) importSeldom(i *Item) {
 	if h.details == nil && i.NextReport == 0 && i.Turn == 0 && i.Reported == nil {
 		return
 	}

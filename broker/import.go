@@ -12,7 +12,8 @@ func (e *Engine) Import(now time.Time, items []Item) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sweepTickets(now)
-	for _, i := range items {
+	for n := range items {
+		i := &items[n]
 		switch i.Kind {
 		case ItemHost:
 			e.importHost(now, i)
@@ -30,7 +31,7 @@ func (e *Engine) Import(now time.Time, items []Item) {
 	}
 }
 
-func (e *Engine) importHost(now time.Time, i Item) {
+func (e *Engine) importHost(now time.Time, i *Item) {
 	number, ok := e.index.Number(i.Machine)
 	if !ok || i.Lease == "" {
 		return
@@ -48,7 +49,7 @@ func (e *Engine) importHost(now time.Time, i Item) {
 	e.lease(h, e.at(now)+moment(min(i.Left, e.lifetime(m.Zone))))
 	e.turns = max(e.turns, i.Turn)
 	for _, s := range e.early[m.Name] {
-		e.importSession(s.at, s.Item)
+		e.importSession(s.at, &s.Item)
 	}
 	delete(e.early, m.Name)
 	e.place(h)
@@ -73,13 +74,13 @@ type early struct {
 
 // importSession keeps a session whose host has not come yet until it does: in a
 // copy of the state a host that has changed since comes after its sessions.
-func (e *Engine) importSession(now time.Time, i Item) {
+func (e *Engine) importSession(now time.Time, i *Item) {
 	h := e.host(i.Machine)
 	if h == nil {
 		if e.early[i.Machine] == nil {
 			e.early[i.Machine] = map[string]early{}
 		}
-		e.early[i.Machine][i.Session.ID] = early{i, now}
+		e.early[i.Machine][i.Session.ID] = early{*i, now}
 		return
 	}
 	s := h.sessions()[i.Session.ID]
@@ -102,7 +103,7 @@ func (e *Engine) importSession(now time.Time, i Item) {
 	e.place(h)
 }
 
-func (e *Engine) importTicket(now time.Time, i Item) {
+func (e *Engine) importTicket(now time.Time, i *Item) {
 	if t := e.tickets[i.ID]; t != nil {
 		t.spent = t.spent || i.Spent
 		e.changes.note(t)

@@ -1,10 +1,12 @@
 package peer
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 
 	"understudy/site"
 	"understudy/wire"
@@ -24,14 +26,17 @@ func (m *Mesh) Mirror(ctx context.Context, from site.FQDN, r wire.MirrorRequest)
 		return Mirrored{}, err
 	}
 	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxMirrored+1))
-	if err != nil {
+	var b bytes.Buffer
+	if n := resp.ContentLength; n > 0 && n <= maxMirrored {
+		b.Grow(int(n) + bytes.MinRead)
+	}
+	if _, err := b.ReadFrom(io.LimitReader(resp.Body, maxMirrored+1)); err != nil {
 		return Mirrored{}, fmt.Errorf("read what %s mirrors: %w", from, err)
 	}
-	if len(b) > maxMirrored {
+	if b.Len() > maxMirrored {
 		return Mirrored{}, fmt.Errorf("read what %s mirrors: it is more than %d bytes", from, maxMirrored)
 	}
-	return decodeMirrored(b)
+	return decodeMirrored(b.Bytes())
 }
 
 // ServeMirror answers a peer's request for the mirror. The publication is asked for
@@ -49,6 +54,7 @@ func ServeMirror(serving func() *Publication) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 		_, _ = w.Write(b)
 	}
 }

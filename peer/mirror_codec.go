@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"understudy/broker"
@@ -56,16 +57,17 @@ func (m Mirrored) encode() ([]byte, error) {
 
 // decodeMirrored reads an answer.
 func decodeMirrored(b []byte) (Mirrored, error) {
-	d := decoder{b: b}
+	d := decoder{b: b, all: string(b)}
 	m := Mirrored{Stream: d.text(), Outage: d.text(), Term: d.number(), Anew: d.flag(), To: d.number(), More: d.flag()}
-	records := d.text()
+	records := d.shared()
 	n := d.number()
 	d.bad = d.bad || n > maxItems
 	if !d.bad {
 		m.Items = make([]broker.Item, 0, min(n, uint64(len(d.b))))
 	}
 	for n > 0 && !d.bad {
-		m.Items = append(m.Items, d.item())
+		m.Items = append(m.Items, broker.Item{})
+		d.item(&m.Items[len(m.Items)-1])
 		n--
 	}
 	if d.bad || len(d.b) > 0 {
@@ -162,9 +164,11 @@ func (e *encoder) ticket(i broker.Item) {
 	e.signed(int64(t.Port))
 }
 
-// decoder takes from the front of b; bad stays once something did not fit.
+// decoder takes from the front of b, which is the end of all; bad stays once something
+// did not fit.
 type decoder struct {
 	b   []byte
+	all string
 	bad bool
 }
 
@@ -188,13 +192,17 @@ func (d *decoder) took(size int) uint64 {
 	return 1
 }
 
-func (d *decoder) text() string {
+// text is one of its own, to be kept.
+func (d *decoder) text() string { return strings.Clone(d.shared()) }
+
+// shared is a text that keeps the whole answer in memory while it is used.
+func (d *decoder) shared() string {
 	n := d.number()
 	if d.bad || n > uint64(len(d.b)) {
 		d.bad = true
 		return ""
 	}
-	s := string(d.b[:n])
+	s := d.all[len(d.all)-len(d.b):][:n]
 	d.b = d.b[n:]
 	return s
 }
@@ -211,11 +219,14 @@ func (d *decoder) time() time.Time {
 	return time.Unix(0, n).UTC()
 }
 
-func (d *decoder) item() broker.Item {
-	i := broker.Item{Kind: broker.ItemKind(d.number()), Machine: d.name()}
+func (d *decoder) item(i *broker.Item) {
+	i.Kind = broker.ItemKind(d.number())
+	if i.Kind == broker.ItemHost {
+		d.host(i)
+		return
+	}
+	i.Machine = d.name()
 	switch i.Kind {
-	case broker.ItemHost:
-		d.host(&i)
 	case broker.ItemSession:
 		i.Left = d.span()
 		i.Session = d.session()
@@ -227,17 +238,19 @@ func (d *decoder) item() broker.Item {
 	case broker.ItemPeak:
 		i.Peak = broker.Peak{Day: d.text(), Group: d.text(), Sessions: int(d.number())}
 	case broker.ItemHostEnded:
+	case broker.ItemHost:
 	default:
 		d.bad = true
 	}
-	return i
 }
 
+// host shares its texts: an engine keeps none of them as it is.
 func (d *decoder) host(i *broker.Item) {
-	i.Left, i.Lease, i.Callback = d.span(), d.text(), d.text()
+	i.Machine = site.FQDN(d.shared())
+	i.Left, i.Lease, i.Callback = d.span(), d.shared(), d.shared()
 	i.Capacity, i.Load, i.AtLoad = int(d.signed()), int(d.signed()), int(d.signed())
 	i.NextReport, i.Turn, i.Pass = d.number(), d.number(), d.number()
-	if reported := d.text(); reported != "" && json.Unmarshal([]byte(reported), &i.Reported) != nil {
+	if reported := d.shared(); reported != "" && json.Unmarshal([]byte(reported), &i.Reported) != nil {
 		d.bad = true
 	}
 }
