@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"understudy/env"
 	"understudy/storefront/client"
 	"understudy/wire"
 )
@@ -149,7 +150,7 @@ func code(err error) string {
 	}
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case env.NobodyListens(err):
 		return "connection_refused"
 	case errors.Is(err, client.ErrNoConnector):
 		return "no_connector"
