@@ -77,7 +77,7 @@ var rules = []rule{
 	{ruleServed, "in a zone that is well again a user gets a desktop", nil, nil},
 	{ruleAgree, "in a steady zone all who hear of each other go by the same zone record", (*watch).agree, nil},
 	{ruleCalm, "in a steady zone nobody takes the office from the first by rank that can serve", (*watch).calm, nil},
-	{ruleHandback, "every durable record is with the cloud broker once in the end, forgotten only when a snapshot in use contains it, and becomes no live session; assignments are the site's or reported", (*watch).handBack, (*watch).handedBack},
+	{ruleHandback, "every durable record is with the cloud broker once in the end, forgotten only when both kept snapshots contain it, and becomes no live session; assignments are the site's or reported", (*watch).handBack, (*watch).handedBack},
 	{ruleMirror, "who takes over in an outage knows the leases of the one before it, if it could mirror that one", (*watch).takeovers, nil},
 	{ruleCopies, "in a steady zone in HA mode what the peers have mirrored is what the one that serves has", (*watch).copies, nil},
 	{ruleCallIn, "a desktop follows an invitation only of a higher term than it has seen, and who does not serve invites nobody to itself", (*watch).callIns, nil},
