@@ -263,6 +263,9 @@ func (a *API) record(ctx context.Context, records []broker.Record) error {
 	}
 	if err := a.o.Recorder.Record(ctx, due); err != nil {
 		a.owed.add(due)
+		if _, told := errors.AsType[*wire.Problem](err); told { // a full journal is no failed disk
+			return err
+		}
 		p := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeDisk, "the broker cannot write its journal")
 		p.RetryAfter = time.Second
 		return errors.Join(p, err)

@@ -218,6 +218,23 @@ func TestRecordsBeforeAnswer(t *testing.T) {
 	}
 }
 
+// NEW-04: a full journal is told as that, not as a disk that fails, with its own time to
+// come back.
+func TestFullJournalIsNoFailedDisk(t *testing.T) {
+	b := newBench(t, nil)
+	lease := b.register(t)
+	full := wire.NewProblem(http.StatusServiceUnavailable, wire.CodeJournalFull, "no more records")
+	full.RetryAfter = 30 * time.Second
+	b.diskErr = fmt.Errorf("%w: at /secret/path", full)
+	if got := b.retryAfter(t, path(lease)+"/sessions", started()); got != "30" {
+		t.Errorf("got Retry-After %q, want 30", got)
+	}
+	got, body := b.do(t, "POST", path(lease)+"/sessions", started())
+	if got != "503 journal_full" || bytes.Contains(body, []byte("secret")) {
+		t.Errorf("got %s %s, want 503 journal_full without internal text", got, body)
+	}
+}
+
 // LHC-36: an owner whom the disk did not take is on it before the next answer: the
 // engine tells of each only once.
 func TestOwedRecords(t *testing.T) {
