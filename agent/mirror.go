@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// mirrorPatience bounds one request for the mirror.
+	// mirrorPatience bounds the wait for a part of the mirror.
 	mirrorPatience = 4 * time.Second
 	// mirrorPause is the wait after one that failed.
 	mirrorPause = 200 * time.Millisecond
@@ -29,7 +29,7 @@ const (
 // mirror keeps a copy of what the serving connector has, in engines of its own that
 // nobody is served from, until this connector is elected (NEW-01, REP-02).
 type mirror struct {
-	ask     func(ctx context.Context, from site.FQDN, r wire.MirrorRequest) (peer.Mirrored, error)
+	ask     func(ctx context.Context, from site.FQDN, r wire.MirrorRequest, take func(peer.Mirrored) error) error
 	keep    func(ctx context.Context, got peer.Mirrored) error
 	held    func() map[string]uint64
 	fresh   func(ctx context.Context) (*broker.Engine, *site.Index, error)
@@ -94,18 +94,22 @@ func (m *mirror) run(ctx context.Context) {
 
 // once asks for what comes next, for as long as there is somebody to ask.
 func (m *mirror) once(parent context.Context, t mirrorTarget) error {
-	ctx, cancel := context.WithTimeout(parent, mirrorPatience)
+	ctx, giveUp := context.WithCancelCause(parent)
+	cancel := func() { giveUp(nil) }
 	defer cancel()
+	patience := time.AfterFunc(mirrorPatience, func() { giveUp(context.DeadlineExceeded) })
+	defer patience.Stop()
 	watched := make(chan struct{})
 	go func() { defer close(watched); m.watch(ctx, cancel, t) }()
 	r, claims := m.request(t)
-	got, err := m.ask(ctx, t.from, r)
+	err := m.ask(ctx, t.from, r, func(got peer.Mirrored) error {
+		patience.Stop()
+		defer patience.Reset(mirrorPatience)
+		return m.take(parent, t, got, claims)
+	})
 	cancel()
 	<-watched
-	if err != nil {
-		return err
-	}
-	return m.take(parent, t, got, claims)
+	return err
 }
 
 // watch gives a request up when there is somebody else to ask, or nobody.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"understudy/broker"
@@ -30,9 +31,13 @@ func newCopying() *copying {
 	})
 	c := &copying{held: map[string]uint64{}}
 	c.mirror = &mirror{
-		ask: func(_ context.Context, _ site.FQDN, r wire.MirrorRequest) (peer.Mirrored, error) {
+		ask: func(_ context.Context, _ site.FQDN, r wire.MirrorRequest, take func(peer.Mirrored) error) error {
 			c.asked = append(c.asked, r)
-			return c.answer()
+			got, err := c.answer()
+			if err != nil {
+				return err
+			}
+			return take(got)
 		},
 		keep: func(_ context.Context, got peer.Mirrored) error {
 			for _, r := range got.Records {
@@ -81,6 +86,38 @@ func TestAcknowledgedOnceApplied(t *testing.T) {
 	if got == nil || !got.whole || len(got.engine.Registrations(time.Now())) != 1 {
 		t.Errorf("the copy is %+v", got)
 	}
+}
+
+// NEW-01: an answer comes in parts, and each that was applied is kept when the next is
+// not. The wait for a part is bounded, not that for all of them.
+func TestEachPartCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCopying()
+		c.ask = func(ctx context.Context, _ site.FQDN, _ wire.MirrorRequest, take func(peer.Mirrored) error) error {
+			for to := range uint64(3) {
+				select {
+				case <-ctx.Done():
+					t.Fatalf("given up before part %d", to)
+				case <-time.After(mirrorPatience - time.Millisecond):
+				}
+				got, _ := state(to+1, true)()
+				got.Anew = to == 0
+				if err := take(got); err != nil {
+					return err
+				}
+			}
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		began := time.Now()
+		err := c.once(t.Context(), target)
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != 4*mirrorPatience-3*time.Millisecond {
+			t.Errorf("got %v after %s", err, took)
+		}
+		if got := c.next(); got.Position != 3 {
+			t.Errorf("it goes on from %d", got.Position)
+		}
+	})
 }
 
 // Design 6: mirrored state belongs to one outage.

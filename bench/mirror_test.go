@@ -102,13 +102,12 @@ func (s *source) newCopyist(name site.FQDN) *copyist {
 
 // next applies one answer; it reports whether there was more already.
 func (c *copyist) next(ctx context.Context) (more bool, err error) {
-	got, err := c.mesh.Mirror(ctx, mirrored.Broker, c.ask)
-	if err != nil {
-		return false, err
-	}
-	c.engine.Import(time.Now(), got.Items)
-	c.ask.Stream, c.ask.Position = got.Stream, got.To
-	return got.More, nil
+	err = c.mesh.Mirror(ctx, mirrored.Broker, c.ask, func(got peer.Mirrored) error {
+		c.engine.Import(time.Now(), got.Items)
+		c.ask.Stream, c.ask.Position, more = got.Stream, got.To, got.More
+		return nil
+	})
+	return more, err
 }
 
 // firstCopy compares the whole state, read by a peer, with a stream of the same

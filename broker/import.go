@@ -60,6 +60,9 @@ func (e *Engine) importHost(now time.Time, i *Item) {
 func (e *Engine) inTurn(h *host, pass uint64) {
 	p := e.pools[h.pool]
 	p.clock = max(p.clock, pass-min(pass, passUnit/uint64(e.machine(h).Weight)))
+	if h.pass == pass {
+		return
+	}
 	h.pass = pass
 	if h.slot > 0 {
 		p.hosts.put(e.number(h))

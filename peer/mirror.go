@@ -1,12 +1,14 @@
 package peer
 
 import (
-	"bytes"
+	"bufio"
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
+	"slices"
 
 	"understudy/site"
 	"understudy/wire"
@@ -14,61 +16,108 @@ import (
 
 const (
 	mirrorPath = "/peer/v1/mirror"
-	// maxMirrored bounds an answer: items and records have bounded texts.
+	// maxMirrored bounds a part of an answer: items and records have bounded texts.
 	maxMirrored = 32 << 20
+	// mirrorParts bounds the parts of an answer, which are acknowledged together.
+	mirrorParts = 16
 )
 
 // Mirror asks a peer that serves for what comes after a position. The answer takes
-// a moment where there is nothing.
-func (m *Mesh) Mirror(ctx context.Context, from site.FQDN, r wire.MirrorRequest) (Mirrored, error) {
+// a moment where there is nothing. It comes in parts, each of which is taken while the
+// next one is under way.
+func (m *Mesh) Mirror(ctx context.Context, from site.FQDN, r wire.MirrorRequest, take func(Mirrored) error) error {
 	resp, err := m.request(ctx, from, http.MethodPost, mirrorPath, r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	parts := partReader{from: bufio.NewReaderSize(resp.Body, 64<<10)}
+	for n := 0; ; n++ {
+		got, err := parts.next()
+		if errors.Is(err, io.EOF) && n > 0 {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read what %s mirrors: %w", from, err)
+		}
+		if err := take(got); err != nil {
+			return err
+		}
+	}
+}
+
+// partReader reads the parts of an answer.
+type partReader struct {
+	from *bufio.Reader
+	text []byte
+}
+
+// next returns io.EOF after the last part.
+func (r *partReader) next() (Mirrored, error) {
+	n, err := binary.ReadUvarint(r.from)
 	if err != nil {
 		return Mirrored{}, err
 	}
-	defer resp.Body.Close()
-	var b bytes.Buffer
-	if n := resp.ContentLength; n > 0 && n <= maxMirrored {
-		b.Grow(int(n) + bytes.MinRead)
+	if n > maxMirrored {
+		return Mirrored{}, fmt.Errorf("a part is of more than %d bytes", maxMirrored)
 	}
-	if _, err := b.ReadFrom(io.LimitReader(resp.Body, maxMirrored+1)); err != nil {
-		return Mirrored{}, fmt.Errorf("read what %s mirrors: %w", from, err)
+	r.text = slices.Grow(r.text[:0], int(n))[:n]
+	_, err = io.ReadFull(r.from, r.text)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
 	}
-	if b.Len() > maxMirrored {
-		return Mirrored{}, fmt.Errorf("read what %s mirrors: it is more than %d bytes", from, maxMirrored)
+	if err != nil {
+		return Mirrored{}, fmt.Errorf("a part breaks off: %w", err)
 	}
-	return decodeMirrored(b.Bytes())
+	return decodeMirrored(r.text)
 }
 
 // ServeMirror answers a peer's request for the mirror. The publication is asked for
 // once the request is read; nil: this connector does not serve.
 func ServeMirror(serving func() *Publication) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		m, err := answerMirror(w, r, serving)
-		if err != nil {
+		if err := answerMirror(w, r, serving); err != nil {
 			wire.WriteError(w, err)
-			return
 		}
-		b, err := m.encode()
-		if err != nil {
-			wire.WriteError(w, err)
-			return
-		}
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
-		_, _ = w.Write(b)
 	}
 }
 
-func answerMirror(w http.ResponseWriter, r *http.Request, serving func() *Publication) (Mirrored, error) {
+// answerMirror returns an error where nothing was sent. What ends an answer early is
+// told to who asks again.
+func answerMirror(w http.ResponseWriter, r *http.Request, serving func() *Publication) error {
 	var in wire.MirrorRequest
 	if err := wire.Read(w, r, wire.MaxBody, wire.Ignore, &in); err != nil {
-		return Mirrored{}, err
+		return err
 	}
 	p := serving()
 	if p == nil {
-		return Mirrored{}, notServing()
+		return notServing()
 	}
-	return p.Answer(r.Context(), site.Canonical(r.Header.Get(wire.HeaderConnector)), in)
+	name := site.Canonical(r.Header.Get(wire.HeaderConnector))
+	m, err := p.Answer(r.Context(), name, in)
+	if err != nil {
+		return err
+	}
+	part, err := m.encode()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	for n := 1; err == nil && sendPart(w, part) && n < mirrorParts && m.goesOn(); n++ {
+		_ = http.NewResponseController(w).Flush()
+		if m, err = p.Rest(r.Context(), name, in, m); err == nil {
+			part, err = m.encode()
+		}
+	}
+	return nil
+}
+
+func sendPart(w io.Writer, part []byte) bool {
+	if _, err := w.Write(binary.AppendUvarint(nil, uint64(len(part)))); err != nil {
+		return false
+	}
+	_, err := w.Write(part)
+	return err == nil
 }
 
 func notServing() error {

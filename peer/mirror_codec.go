@@ -11,7 +11,7 @@ import (
 	"understudy/site"
 )
 
-// Mirrored is one answer of the serving connector: a part of its state or of the
+// Mirrored is a part of an answer of the serving connector: of its state or of the
 // tail, and durable records.
 type Mirrored struct {
 	// Stream names the secondary broker that the position is of.
@@ -28,7 +28,11 @@ type Mirrored struct {
 	Records []broker.Record
 }
 
-// maxItems bounds the items of an answer: in memory they are far more than on the wire.
+// goesOn reports whether there is more that may follow in the same answer. Records are
+// asked for anew, once those before are on the peer's disk.
+func (m Mirrored) goesOn() bool { return m.More && len(m.Records) == 0 }
+
+// maxItems bounds the items of a part: in memory they are far more than on the wire.
 const maxItems = 10 * mirrorItems
 
 var errMirrored = errors.New("what a peer mirrors cannot be read")

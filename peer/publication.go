@@ -101,6 +101,22 @@ func (p *Publication) Answer(ctx context.Context, peer site.FQDN, r wire.MirrorR
 	return p.next(ctx, peer, position, r.Stream != p.o.Stream, has)
 }
 
+// Rest returns what comes after a part of an answer.
+func (p *Publication) Rest(ctx context.Context, peer site.FQDN, r wire.MirrorRequest, m Mirrored) (Mirrored, error) {
+	if err := p.o.Gate(ctx); err != nil {
+		return Mirrored{}, err
+	}
+	p.still(peer)
+	return p.next(ctx, peer, m.To, false, p.has(peer, r))
+}
+
+// still notes that a peer reads.
+func (p *Publication) still(peer site.FQDN) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.readers[peer].at = time.Now()
+}
+
 // refuse: two that do not understand each other do not mirror (ADC-04), nor do those
 // who are not in one outage; who has lost the office without knowing it yet learns
 // that from the term.
