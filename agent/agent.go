@@ -214,7 +214,7 @@ func (a *Agent) makeClients(context.Context) error {
 	a.calls = a.newInvitationClient()
 	a.mesh, err = peer.New(peer.Options{
 		Env: a.o.Env, Self: a.o.FQDN, Site: a.o.Site, Zone: a.o.Zone, TLS: a.o.TLS.PeerClient,
-		Deadline: func() time.Duration { return time.Duration(a.deadline.Load()) }, OnChange: a.wake,
+		Deadline: func() time.Duration { return time.Duration(a.deadline.Load()) }, OnChange: a.wake, OnDue: a.wake,
 	})
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ type spoken struct {
 	at   time.Time
 }
 
-// beat repeats what is so where nobody has said anything for longer than an interval.
+// beat repeats what is so where nobody has said anything for too long.
 func (m *Mesh) beat() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -23,10 +23,22 @@ func (m *Mesh) beat() {
 	}
 }
 
+// due reports whether it is about time to repeat what is so. Who is told something
+// then repeats it too, so that the heartbeats of a zone come to go out together, and
+// a process wakes up once for all of them. It is called with the lock held.
+func (m *Mesh) due(now time.Time) bool { return now.Sub(m.spoke) >= m.o.Interval*4/5 }
+
+// patience is how long nobody may publish before what is so is repeated without: some
+// intervals, and several times in a deadline. A timer wakes the process up where it
+// was set, also if it was set anew since, so a short one would cost that.
+func (m *Mesh) patience() time.Duration {
+	return max(m.o.Interval*21/20, min(m.o.Interval*3, m.o.Deadline()/4))
+}
+
 // speak has every stream carry the newest facts. It is called with the lock held.
 func (m *Mesh) speak(now time.Time) {
 	m.spoken, m.spoke = spoken{}, now
-	m.repeat.Reset(m.o.Interval * 21 / 20)
+	m.repeat.Reset(m.patience())
 	for _, l := range m.links {
 		notify(l.fresh)
 	}

@@ -104,12 +104,19 @@ func (in *inbound) line() (f wire.Facts, same bool, err error) {
 		if f, same = in.latest.read(text); same {
 			return f, true, nil
 		}
-		if err := json.Unmarshal(text, &f); err != nil {
-			return f, false, wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "a line is not a connector's facts: %v", err)
-		}
-		in.latest = newPattern(text, f)
-		return f, false, nil
+		f, err = in.anew(text)
+		return f, false, err
 	}
+}
+
+// anew reads a line of which nothing is known, and makes it the pattern of the next.
+func (in *inbound) anew(text []byte) (wire.Facts, error) {
+	var f wire.Facts
+	if err := json.Unmarshal(text, &f); err != nil {
+		return f, wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "a line is not a connector's facts: %v", err)
+	}
+	in.latest = newPattern(text, f)
+	return f, nil
 }
 
 // another reports whether a whole newer line has arrived already.
@@ -141,13 +148,17 @@ func (in *inbound) take(f wire.Facts, same bool) bool {
 	m := in.mesh
 	deadline := m.o.Deadline()
 	m.mu.Lock()
-	changed, current := false, false
+	now, changed, current := time.Now(), false, false
 	if in.name != "" || in.open(f.FQDN) {
-		changed, current = m.book.received(time.Now(), deadline, in.stream, f, same)
+		changed, current = m.book.received(now, deadline, in.stream, f, same)
 	}
+	due := m.due(now)
 	m.mu.Unlock()
 	if changed {
 		m.o.OnChange()
+	}
+	if due {
+		m.o.OnDue()
 	}
 	return current
 }

@@ -44,6 +44,9 @@ type Options struct {
 	// OnChange is called, without locks, when a stream came or went or a peer's
 	// facts changed. It must not block.
 	OnChange func()
+	// OnDue is called, without locks, with a heartbeat that comes when it is about
+	// time for ours. It must not block.
+	OnDue func()
 }
 
 func (o Options) validate() error {
@@ -69,6 +72,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnChange == nil {
 		o.OnChange = func() {}
+	}
+	if o.OnDue == nil {
+		o.OnDue = func() {}
 	}
 	if o.TLS != nil {
 		o.TLS = o.TLS.Clone() // a server may still complete its own
@@ -211,7 +217,7 @@ func (m *Mesh) Publish(f wire.Facts) {
 		m.said = nil
 	}
 	m.facts, m.published = f, now
-	if changed || now.Sub(m.spoke) >= m.o.Interval*9/10 {
+	if changed || m.due(now) {
 		m.speak(now)
 	}
 }
