@@ -84,6 +84,8 @@ type Agent struct {
 	refused     refusals
 	rounds      *rounds
 	sources     *rounds // in which another is to be mirrored
+	chores      chores
+	probing     func() <-chan struct{} // the next probe of the disk
 	spawn       func(func(ctx context.Context))
 
 	// What follows belongs to the loop.
@@ -220,7 +222,7 @@ func (a *Agent) makeClients(context.Context) error {
 		return err
 	}
 	a.mirror = a.newMirror()
-	a.inviter, a.directory = a.newInviter(), a.newDirectory()
+	a.inviter, a.directory, a.probing = a.newInviter(), a.newDirectory(), a.chores.add()
 	a.relay, err = relay.New(a.relayOptions())
 	return err
 }

@@ -3,13 +3,11 @@ package agent
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
 
 	"understudy/callin"
-	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -17,10 +15,9 @@ import (
 const (
 	// maxDesktops bounds what is known of desktops, in memory and on the disk.
 	maxDesktops = 250_000
-	// directoryEvery is how often peers and the disk are brought level; a round takes
-	// no more than so many parts from a peer and to the disk, each of so many desktops.
-	// Parts for the disk are small, because launches wait for the same one.
-	directoryEvery    = time.Second
+	// A round, which brings peers and the disk level, takes no more than so many parts
+	// from a peer and to the disk, each of so many desktops. Parts for the disk are
+	// small, because launches wait for the same one.
 	directoryParts    = 5
 	directoryPart     = 1000
 	directoryOnDisk   = 200
@@ -39,7 +36,7 @@ type directory struct {
 	// version is that of the site; zero: there is none, and nothing to go by.
 	version func() site.Version
 	gate    func(context.Context) error
-	rand    io.Reader
+	due     func() <-chan struct{} // the next round
 
 	// What follows belongs to run.
 	read   map[site.FQDN]directoryHead // up to where each peer's was read
@@ -51,7 +48,7 @@ func (a *Agent) newDirectory() *directory {
 	return &directory{
 		known: a.known, heads: a.directoryHeads, ask: a.askDirectory, ours: a.ourDesktops, save: a.state.SaveDesktops, drop: a.state.DropDesktops,
 		version: func() site.Version { v, _ := a.ownVersion(); return v },
-		gate:    a.o.Env.Gate, rand: a.o.Env.Rand("directory"), read: map[site.FQDN]directoryHead{}, saved: a.known.Head(),
+		gate:    a.o.Env.Gate, due: a.chores.add(), read: map[site.FQDN]directoryHead{}, saved: a.known.Head(),
 	}
 }
 
@@ -68,6 +65,7 @@ func (a *Agent) loadDesktops(ctx context.Context) error {
 
 func (d *directory) run(ctx context.Context) {
 	for d.gate(ctx) == nil {
+		due := d.due()
 		if !d.version().IsZero() {
 			d.pull(ctx)
 			d.prune(ctx)
@@ -76,7 +74,7 @@ func (d *directory) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(env.Jitter(d.rand, directoryEvery, 0.2)):
+		case <-due:
 		}
 	}
 }

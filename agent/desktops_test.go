@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"testing"
@@ -36,7 +35,7 @@ func newLonely(t *testing.T) *lonely {
 		site: site.Version{History: "h", Number: 1},
 	}
 	l.directory = &directory{
-		known: callin.NewDirectory(maxDesktops), read: map[site.FQDN]directoryHead{}, rand: rand.NewChaCha8([32]byte{1}),
+		known: callin.NewDirectory(maxDesktops), read: map[site.FQDN]directoryHead{}, due: eachSecond,
 		heads: func() []directoryHead { return []directoryHead{{"cc2", l.boot, l.peer.Head()}} },
 		ask: func(_ context.Context, _ site.FQDN, after uint64) (callin.Part, error) {
 			return l.peer.After(after, directoryPart), l.broken

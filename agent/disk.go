@@ -64,14 +64,12 @@ func (d *disk) why(now time.Time) string {
 // watchDisk probes the state database each second, and keeps the time of the last
 // StoreFront request over restarts.
 func (a *Agent) watchDisk(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	saved := time.Duration(-1)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-a.probing():
 		}
 		if a.probeDisk(ctx) {
 			saved = a.keepFrontActivity(ctx, saved)

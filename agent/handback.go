@@ -21,8 +21,6 @@ import (
 )
 
 const (
-	// handbackEvery is how often it is looked whether there is something to do.
-	handbackEvery = time.Second
 	// handbackBatch is how many records go at once: a small part of a body's bound.
 	handbackBatch = 200
 	// handbackRest bounds the wait after failures.
@@ -61,6 +59,7 @@ type handback struct {
 	// them back too, if it can.
 	patience time.Duration
 	gate     func(context.Context) error
+	due      func() <-chan struct{} // the next round
 	rand     io.Reader
 	log      *log
 	journal  *journal
@@ -89,7 +88,7 @@ func (a *Agent) newHandback(ctx context.Context) (*handback, error) {
 		return nil, err
 	}
 	return &handback{
-		store: a.state, mark: mark, first: first, gate: a.o.Env.Gate, rand: a.o.Env.Rand("handback"), log: a.log, journal: a.journal,
+		store: a.state, mark: mark, first: first, gate: a.o.Env.Gate, due: a.chores.add(), rand: a.o.Env.Rand("handback"), log: a.log, journal: a.journal,
 		send: func(ctx context.Context, batch wire.RecordBatch) ([]wire.RecordAnswer, error) {
 			return a.cloudNow().HandBack(ctx, batch)
 		},
@@ -114,11 +113,12 @@ func (a *Agent) containedRecords() (string, []wire.ContainedRecord) {
 // run hands back until ctx ends.
 func (h *handback) run(ctx context.Context) {
 	for h.gate(ctx) == nil {
+		due := h.due()
 		h.round(ctx)
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(env.Jitter(h.rand, handbackEvery, 0.1)):
+		case <-due:
 		}
 	}
 }
@@ -304,7 +304,7 @@ func (h *handback) failed(err error) {
 	if first {
 		h.log.raise(events.HandbackTrouble, reason, logrus.Fields{})
 	}
-	wait := min(handbackEvery<<min(h.failures, 10), handbackRest)
+	wait := min(choreEvery<<min(h.failures, 10), handbackRest)
 	if p, ok := errors.AsType[*wire.Problem](err); ok && p.RetryAfter > 0 {
 		wait = p.RetryAfter
 	}

@@ -123,7 +123,7 @@ func newDesk(records int) *desk {
 func (d *desk) restart() {
 	d.handback = &handback{
 		store: d.paper, mark: d.paper.saved, log: d.agent.log, journal: &journal{log: d.agent.log}, rand: strings.NewReader(strings.Repeat("random", 1000)),
-		pruned: map[string]uint64{}, patience: time.Minute,
+		pruned: map[string]uint64{}, patience: time.Minute, due: eachSecond,
 		gate:      func(ctx context.Context) error { return ctx.Err() },
 		allowed:   func() bool { return d.open },
 		contained: d.containedNow,

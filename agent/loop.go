@@ -89,6 +89,7 @@ func (a *Agent) round(ctx context.Context) {
 	a.resolveOrder()
 	a.resolvePromotion()
 	a.settle(now, in)
+	a.chores.begin(now)
 	a.last = now // a pause within the round is one too
 }
 

@@ -2,20 +2,15 @@ package agent
 
 import (
 	"context"
-	"io"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"understudy/broker"
-	"understudy/env"
 	"understudy/peer"
 	"understudy/wire"
 )
-
-// peaksEvery is how often the peaks are put on the disk.
-const peaksEvery = time.Second
 
 // peakDays is how many days are in memory: more than a wall clock jumps about.
 const peakDays = 8
@@ -33,7 +28,7 @@ type peaks struct {
 	engine func() *broker.Engine
 	failed func(at time.Time, err error)
 	gate   func(context.Context) error
-	rand   io.Reader
+	due    func() <-chan struct{} // the next round
 
 	last *broker.Engine // of run: whose peaks it has seen
 
@@ -47,7 +42,7 @@ type peakOf struct{ day, group string }
 
 func (a *Agent) newPeaks(ctx context.Context) (*peaks, error) {
 	p := &peaks{
-		store: a.state, day: a.today, failed: a.disk.failed, gate: a.o.Env.Gate, rand: a.o.Env.Rand("peaks"),
+		store: a.state, day: a.today, failed: a.disk.failed, gate: a.o.Env.Gate, due: a.chores.add(),
 		engine: func() *broker.Engine {
 			if s := a.stance.Load().serving; s != nil {
 				return s.engine
@@ -68,12 +63,13 @@ func (a *Agent) today() string { return a.o.Env.Now().UTC().Format(time.DateOnly
 // run records until ctx ends, and then what there is still.
 func (p *peaks) run(ctx context.Context) {
 	for p.gate(ctx) == nil {
+		due := p.due()
 		p.round(ctx)
 		select {
 		case <-ctx.Done():
 			p.round(context.WithoutCancel(ctx))
 			return
-		case <-time.After(env.Jitter(p.rand, peaksEvery, 0.1)):
+		case <-due:
 		}
 	}
 }
