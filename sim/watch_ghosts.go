@@ -2,9 +2,11 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"understudy/broker"
+	"understudy/site"
 )
 
 const (
@@ -22,6 +24,9 @@ type ghosts struct {
 	// since is when the cloud broker began to have a session, held when its desktop last
 	// had it.
 	since, held map[string]time.Time
+	// waitedSince and waitedUntil are the latest time in which requests may have been
+	// waiting on their way to the cloud broker.
+	waitedSince, waitedUntil time.Time
 }
 
 // liveSessions: no session appears with the cloud broker that its desktop does not
@@ -32,6 +37,7 @@ func (w *watch) liveSessions(v *view) {
 			w.ghosts.held[s.ID] = v.now
 		}
 	}
+	w.noteWaiting(v)
 	if v.now.Before(w.ghosts.next) {
 		return
 	}
@@ -59,7 +65,27 @@ func (w *watch) neverHeld(session string, appeared time.Time) bool {
 	if appeared.Sub(w.ghosts.held[session]) <= ghostBefore {
 		return false
 	}
-	return appeared.Sub(w.run.quiet) > ghostCalm || w.kept.ended(session, appeared.Add(-ghostBefore))
+	by := appeared
+	if appeared.Sub(w.ghosts.waitedUntil) <= ghostBefore {
+		by = w.ghosts.waitedSince
+	}
+	return appeared.Sub(w.run.quiet) > ghostCalm || w.kept.ended(session, by.Add(-ghostBefore))
+}
+
+// noteWaiting notes that the cloud broker or a connector is stopped, or that one is cut
+// off from it: a registration that waits then still tells of sessions that end meanwhile.
+func (w *watch) noteWaiting(v *view) {
+	r := w.run
+	waits := !r.isDown(cloudName) && slices.ContainsFunc(r.world.Connectors(), func(c site.Connector) bool {
+		return !r.isDown(string(c.FQDN)) && !r.reaches(c.FQDN, cloudName)
+	})
+	if !waits {
+		return
+	}
+	if v.now.Sub(w.ghosts.waitedUntil) > ghostBefore {
+		w.ghosts.waitedSince = v.now
+	}
+	w.ghosts.waitedUntil = v.now
 }
 
 // ended reports whether a journal had the end of the session by then: its desktop has
