@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 
-	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -48,31 +47,35 @@ func (b *Built) Discard() {
 // Objects that are not valid, and what refers to them, are kept but not used.
 func (s *Snapshots) Build(ctx context.Context, r *wire.ConfigReader, from string) (*Built, error) {
 	m := meta{Header: r.Header(), Imported: s.env.Now().UTC(), From: from, schema: snapshotSchema}
-	full, err := r.ReadSite(ctx)
+	c := newComing(m.Header.Counts)
+	d := s.startDraft(ctx, c)
+	full, err := r.ReadSite(ctx, c.show)
+	c.end(full, err)
 	if err != nil {
+		d.abandon()
 		return nil, fmt.Errorf("build snapshot %s: %w", m.Header.Version, err)
 	}
 	m.Digest = r.Digest()
 	if len(full.Machines)+len(full.Users)+len(full.Entitlements) > manyObjects {
-		// What the reader leaves is a third of all memory in use now. Without it the
-		// index fits in where it was.
-		runtime.GC()
+		// What the reader leaves is half of all memory in use now. Given back, the
+		// index and what is read back fit in where it was.
+		debug.FreeOSMemory()
 	}
-	return s.assemble(ctx, m, full, nil)
+	return s.assemble(ctx, d, m, full, nil)
 }
 
 // manyObjects are so many that it is worth while to tidy up between them.
 const manyObjects = 50_000
 
-// assemble makes the file of a site. It is written while the site is judged: hardly
-// ever is that for nothing. wrong, where there is one, says that the site is not what
+// assemble makes a draft the file of a site. It is written while the site is judged:
+// hardly ever is that for nothing. wrong, where there is one, says that the site is not what
 // was sent.
-func (s *Snapshots) assemble(ctx context.Context, m meta, full *site.Site, wrong func() error) (*Built, error) {
+func (s *Snapshots) assemble(ctx context.Context, d *draft, m meta, full *site.Site, wrong func() error) (*Built, error) {
 	var b *Built
 	var index *site.Index
 	var buildErr, wrongErr error
 	_ = together(
-		func() error { b, buildErr = s.build(ctx, content{meta: m, site: full}); return nil },
+		func() error { b, buildErr = d.complete(ctx, content{meta: m, site: full}); return nil },
 		func() error { index = indexOf(full); return nil },
 		func() error {
 			if wrong != nil {
@@ -115,33 +118,11 @@ func (s *Snapshots) buildParted(ctx context.Context, m meta, full *site.Site) (*
 	if err != nil {
 		return nil, fmt.Errorf("build snapshot %s: %w", m.Header.Version, err)
 	}
-	b, err := s.build(ctx, content{meta: m, site: good, out: out})
+	b, err := s.startDraft(ctx, arrived(good)).complete(ctx, content{meta: m, site: good, out: out})
 	if err == nil {
 		b.index = site.NewIndex(good)
 	}
 	return b, err
-}
-
-// build writes a scratch file, checks it and makes it durable. Nothing is left of one
-// that failed.
-func (s *Snapshots) build(ctx context.Context, c content) (*Built, error) {
-	path := filepath.Join(s.dir, scratchPrefix+env.Short(s.env.Rand("snapshot"), 12)+siteSuffix)
-	b := &Built{content: c, path: path, disk: s.disk}
-	err := s.disk.create(path)
-	if err == nil {
-		err = fill(ctx, path, c)
-	}
-	if err == nil {
-		err = readBack(ctx, path, c)
-	}
-	if err == nil {
-		err = b.settle()
-	}
-	if err == nil {
-		return b, nil
-	}
-	b.Discard()
-	return nil, fmt.Errorf("build snapshot %s: %w", c.Header.Version, err)
 }
 
 // settle makes the file durable and takes its sum.

@@ -24,7 +24,7 @@ func (s *Snapshots) BuildDelta(ctx context.Context, r *wire.ConfigReader, from s
 	}
 	m := meta{Header: r.Header(), Imported: s.env.Now().UTC(), From: from, Digest: r.Digest(), schema: snapshotSchema}
 	m.Header.Base = site.Version{}
-	return s.assemble(ctx, m, full, func() error { return compare(m, full, wire.Digest(full, m.Header.Records...)) })
+	return s.assemble(ctx, s.startDraft(ctx, arrived(full)), m, full, func() error { return compare(m, full, wire.Digest(full, m.Header.Records...)) })
 }
 
 // apply is the site after the delta.

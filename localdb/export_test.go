@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"understudy/env"
+	"understudy/site"
 )
 
 // ErrCrash is what a CrashingDisk answers after its end.
@@ -86,4 +87,13 @@ func SettingsOf(s *State, names ...string) (map[string]string, error) {
 		got[name] = v
 	}
 	return got, nil
+}
+
+// CompareLong holds the long tables of a file to a site.
+func CompareLong(ctx context.Context, path string, s *site.Site) error {
+	db, err := openWritten(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(sameLong(ctx, db, s), db.Close())
 }

@@ -3,101 +3,92 @@ package localdb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
-	"os"
 
-	"understudy/localdb/pages"
 	"understudy/site"
 )
 
-// The lists of a site that can have hundreds of thousands of objects are written and
-// read page by page: by SQL that would take most of the time of an import and of a
-// start.
+// The lists of a site that can have hundreds of thousands of objects are lent to SQLite,
+// which writes and reads each in one statement: a statement for each row would take most
+// of the time of an import and of a start.
 
-// longTables are the tables of the long lists; their first column is the row's number.
-var longTables = []string{"machines", "users", "entitlements"}
+// longTable says how the objects of a long list are rows of a table.
+type longTable[T any] struct {
+	name    string // also of the list in the header's counts
+	list    func(*site.Site) []T
+	columns string // without the row's number
+	value   func(object *T, column int) driver.Value
+	same    func(row *cells, object *T) bool
+}
 
-// rootsOf says where the long tables begin in a file.
-func rootsOf(ctx context.Context, db *sql.DB) (map[string]uint32, error) {
-	roots := map[string]uint32{}
-	for _, table := range longTables {
-		var root uint32
-		if err := db.QueryRowContext(ctx, "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?", table).Scan(&root); err != nil {
-			return nil, fmt.Errorf("find the table %s: %w", table, err)
-		}
-		roots[table] = root
+func machineTable() longTable[site.Machine] {
+	return longTable[site.Machine]{
+		name: "machines", columns: "name, delivery_group, zone, assigned_user, capacity, weight, maintenance",
+		list:  func(s *site.Site) []site.Machine { return s.Machines },
+		value: machineValue, same: sameMachine,
 	}
-	return roots, nil
 }
 
-// writeLong fills the long tables of a scratch file.
-func writeLong(ctx context.Context, path string, roots map[string]uint32, s *site.Site) error {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
+func machineValue(m *site.Machine, column int) driver.Value {
+	switch column {
+	case 0:
+		return string(m.Name)
+	case 1:
+		return m.Group
+	case 2:
+		return m.Zone
+	case 3:
+		return m.AssignedUser
+	case 4:
+		return int64(m.Capacity)
+	case 5:
+		return int64(m.Weight)
 	}
-	w, err := pages.NewWriter(file)
-	if err != nil {
-		return errors.Join(err, file.Close())
+	return number(m.Maintenance)
+}
+
+func userTable() longTable[site.User] {
+	return longTable[site.User]{
+		name: "users", columns: "name, member_of",
+		list:  func(s *site.Site) []site.User { return s.Users },
+		value: userValue, same: sameUser,
 	}
-	err = errors.Join(
-		writeList(ctx, w.Table(roots["machines"]), s.Machines, machineRow),
-		writeList(ctx, w.Table(roots["users"]), s.Users, userRow),
-		writeList(ctx, w.Table(roots["entitlements"]), s.Entitlements, entitlementRow),
-	)
-	if err == nil {
-		err = w.Close()
+}
+
+func userValue(u *site.User, column int) driver.Value {
+	if column == 0 {
+		return u.Name
 	}
-	return errors.Join(err, file.Close())
+	return listText(u.Groups)
 }
 
-// rowsBetweenLooks is how many rows are written before the context is looked at.
-const rowsBetweenLooks = 4096
-
-func writeList[T any](ctx context.Context, t *pages.Table, list []T, write func(*pages.Row, *T)) error {
-	var row pages.Row
-	for i := range list {
-		if i%rowsBetweenLooks == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		row.Null() // its number
-		write(&row, &list[i])
-		if err := t.Add(&row); err != nil {
-			return err
-		}
+func entitlementTable() longTable[site.Entitlement] {
+	return longTable[site.Entitlement]{
+		name: "entitlements", columns: "user, user_group, desktop, application",
+		list:  func(s *site.Site) []site.Entitlement { return s.Entitlements },
+		value: entitlementValue, same: sameEntitlement,
 	}
-	return t.Close()
 }
 
-func machineRow(r *pages.Row, m *site.Machine) {
-	r.Text(string(m.Name))
-	r.Text(m.Group)
-	r.Text(m.Zone)
-	r.Text(m.AssignedUser)
-	r.Int(int64(m.Capacity))
-	r.Int(int64(m.Weight))
-	r.Int(number(m.Maintenance))
+func entitlementValue(e *site.Entitlement, column int) driver.Value {
+	switch column {
+	case 0:
+		return e.User
+	case 1:
+		return e.UserGroup
+	case 2:
+		return textOrNull(e.Desktop)
+	}
+	return textOrNull(e.Application)
 }
 
-func userRow(r *pages.Row, u *site.User) {
-	r.Text(u.Name)
-	r.Text(listText(u.Groups))
-}
-
-func entitlementRow(r *pages.Row, e *site.Entitlement) {
-	r.Text(e.User)
-	r.Text(e.UserGroup)
-	textOrNull(r, e.Desktop)
-	textOrNull(r, e.Application)
-}
-
-func textOrNull(r *pages.Row, s string) {
+func textOrNull(s string) driver.Value {
 	if s == "" {
-		r.Null()
-		return
+		return nil
 	}
-	r.Text(s)
+	return s
 }
 
 func number(b bool) int64 {
@@ -107,35 +98,112 @@ func number(b bool) int64 {
 	return 0
 }
 
-// longFile is a finished file of which the long tables are read.
-type longFile struct {
-	*os.File
-	roots map[string]uint32
-}
-
-func openLong(ctx context.Context, db *sql.DB, path string) (longFile, error) {
-	roots, err := rootsOf(ctx, db)
-	if err != nil {
-		return longFile{}, err
+// writeLong fills the long tables of a scratch file, in the order of a stream.
+func writeLong(ctx context.Context, db *sql.DB, c *coming) error {
+	err := machineTable().write(ctx, db, c)
+	if err == nil {
+		err = userTable().write(ctx, db, c)
 	}
-	file, err := os.Open(path)
-	return longFile{file, roots}, err
+	if err == nil {
+		err = entitlementTable().write(ctx, db, c)
+	}
+	return err
 }
 
-// scan reads a table, whose rows are numbered from 1 without gaps.
-func (f longFile) scan(table string, read func(i int, r *pages.Record) error) error {
-	next := 0
-	err := pages.Scan(f, f.roots[table], func(id int64, r *pages.Record) error {
-		if id != int64(next)+1 {
-			return fmt.Errorf("row %d comes after row %d", id, next)
+func (t longTable[T]) write(ctx context.Context, db *sql.DB, c *coming) error {
+	var list []T
+	source := &source{columns: t.columns, value: func(row, column int) driver.Value { return t.value(&list[row], column) }}
+	source.has = func(row int) (bool, error) {
+		if row < len(list) {
+			return true, nil
 		}
-		r.Skip()
-		err := read(next, r)
-		next++
-		return errors.Join(err, r.Err())
-	})
-	if err != nil {
-		return fmt.Errorf("read the table %s: %w", table, err)
+		s, err := c.wait(func(s *site.Site) bool { return len(t.list(s)) > row || row >= c.counts[t.name] })
+		list = t.list(&s)
+		return row < len(list), err
+	}
+	if err := lending.insert(ctx, db, t.name, source); err != nil {
+		return fmt.Errorf("fill the table %s: %w", t.name, err)
 	}
 	return nil
+}
+
+// scan reads a table, whose rows are numbered from 1 without gaps. The columns are
+// named as they are, or what stands for them.
+func (t longTable[T]) scan(ctx context.Context, db *sql.DB, columns string, read func(i int, r *cells) error) error {
+	next := 0
+	var r cells
+	err := lending.read(ctx, db, t.name, "id, "+columns, func(row []driver.Value) error {
+		r.values = row
+		if id := r.number(); id != int64(next)+1 {
+			return fmt.Errorf("row %d comes after row %d", id, next)
+		}
+		err := read(next, &r)
+		next++
+		return errors.Join(err, r.err)
+	})
+	if err != nil {
+		return fmt.Errorf("read the table %s: %w", t.name, err)
+	}
+	return nil
+}
+
+// compare holds a table to a list, in the same order.
+func (t longTable[T]) compare(ctx context.Context, db *sql.DB, want []T) error {
+	rows := 0
+	err := t.scan(ctx, db, t.columns, func(i int, r *cells) error {
+		if rows = i + 1; i >= len(want) || !t.same(r, &want[i]) {
+			return fmt.Errorf("row %d is not what was written", rows)
+		}
+		return nil
+	})
+	if err == nil && rows != len(want) {
+		err = fmt.Errorf("the table %s has %d rows, not %d", t.name, rows, len(want))
+	}
+	return err
+}
+
+func sameMachine(r *cells, m *site.Machine) bool {
+	return r.text() == string(m.Name) && r.text() == m.Group && r.text() == m.Zone && r.text() == m.AssignedUser &&
+		r.number() == int64(m.Capacity) && r.number() == int64(m.Weight) && r.number() == number(m.Maintenance)
+}
+
+func sameUser(r *cells, u *site.User) bool {
+	return r.text() == u.Name && r.text() == listText(u.Groups)
+}
+
+func sameEntitlement(r *cells, e *site.Entitlement) bool {
+	return r.text() == e.User && r.text() == e.UserGroup && r.text() == e.Desktop && r.text() == e.Application
+}
+
+// cells are the values of a row. After one that is not of the type that was asked for
+// err says so.
+type cells struct {
+	values []driver.Value
+	err    error
+}
+
+var errRow = errors.New("a row is damaged")
+
+// text is a text that stays valid until the next row, nothing where it is NULL.
+func (c *cells) text() string {
+	value := c.next()
+	text, ok := value.(string)
+	if !ok && value != nil {
+		c.err = errRow
+	}
+	return text
+}
+
+func (c *cells) number() int64 {
+	n, ok := c.next().(int64)
+	if !ok {
+		c.err = errRow
+	}
+	return n
+}
+
+func (c *cells) next() driver.Value {
+	value := c.values[0]
+	c.values = c.values[1:]
+	return value
 }

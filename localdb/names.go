@@ -3,6 +3,7 @@ package localdb
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"understudy/wire"
 )
@@ -19,30 +20,30 @@ func (n names) one(text string) string {
 	return text
 }
 
-// of is the text of bytes that do not stay.
-func (n names) of(text []byte) string {
-	if known, ok := n[string(text)]; ok {
+// of is a text for one that does not stay.
+func (n names) of(text string) string {
+	if known, ok := n[text]; ok {
 		return known
 	}
-	return n.one(string(text))
+	return n.one(strings.Clone(text))
 }
 
 // lists lets equal lists of names share their memory: many users are in the same
 // groups. A list is in its column as a JSON list.
 type lists map[string][]string
 
-func (l lists) read(text []byte) ([]string, error) {
-	if known, ok := l[string(text)]; ok {
+func (l lists) read(text string) ([]string, error) {
+	if known, ok := l[text]; ok {
 		return known, nil
 	}
 	var list []string
-	if err := json.Unmarshal(text, &list); err != nil {
-		return nil, fmt.Errorf("read the list %s: %w", wire.Clip(string(text)), err)
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return nil, fmt.Errorf("read the list %s: %w", wire.Clip(text), err)
 	}
 	if len(list) == 0 {
 		list = nil
 	}
-	l[string(text)] = list
+	l[strings.Clone(text)] = list
 	return list, nil
 }
 

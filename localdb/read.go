@@ -5,8 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 
-	"understudy/localdb/pages"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -17,16 +17,16 @@ func readSite(ctx context.Context, db *sql.DB, path string, h wire.ConfigHeader)
 	s.Machines = wire.Room[site.Machine](h, "machines")
 	s.Users = wire.Room[site.User](h, "users")
 	s.Entitlements = wire.Room[site.Entitlement](h, "entitlements")
-	long, err := openLong(ctx, db, path)
+	long, err := openWritten(path)
 	if err != nil {
 		return nil, err
 	}
 	defer long.Close()
 	return s, together(
 		func() error { return readShort(ctx, db, s) },
-		func() error { return readMachines(long, s) },
+		func() error { return readMachines(ctx, long, s) },
 		func() error { return readUsers(ctx, db, long, s) },
-		func() error { return readEntitlements(long, s) },
+		func() error { return readEntitlements(ctx, long, s) },
 	)
 }
 
@@ -159,50 +159,50 @@ func readApplications(ctx context.Context, db *sql.DB, s *site.Site) error {
 
 // readUsers reads the groups of users from a table of their own where the file is of
 // a schema before 5.
-func readUsers(ctx context.Context, db *sql.DB, long longFile, s *site.Site) error {
+func readUsers(ctx context.Context, db, long *sql.DB, s *site.Site) error {
 	schema, err := schemaOf(ctx, db)
 	if err != nil {
 		return err
 	}
 	if schema >= 5 {
-		return readUsersWithGroups(long, s)
+		return readUsersWithGroups(ctx, long, s)
 	}
 	groups, err := readLists(ctx, db, "user_groups")
 	if err != nil {
 		return err
 	}
-	return long.scan("users", func(i int, r *pages.Record) error {
-		s.Users = append(s.Users, site.User{Name: string(r.Text()), Groups: groups[int64(i)+1]})
+	return userTable().scan(ctx, long, "name, NULL", func(i int, r *cells) error {
+		s.Users = append(s.Users, site.User{Name: strings.Clone(r.text()), Groups: groups[int64(i)+1]})
 		return nil
 	})
 }
 
-func readUsersWithGroups(long longFile, s *site.Site) error {
-	shared := lists{}
-	return long.scan("users", func(_ int, r *pages.Record) error {
-		name := string(r.Text())
-		groups, err := shared.read(r.Text())
+func readUsersWithGroups(ctx context.Context, long *sql.DB, s *site.Site) error {
+	t, shared := userTable(), lists{}
+	return t.scan(ctx, long, t.columns, func(_ int, r *cells) error {
+		name := strings.Clone(r.text())
+		groups, err := shared.read(r.text())
 		s.Users = append(s.Users, site.User{Name: name, Groups: groups})
 		return err
 	})
 }
 
-func readMachines(long longFile, s *site.Site) error {
-	shared := names{}
-	return long.scan("machines", func(_ int, r *pages.Record) error {
+func readMachines(ctx context.Context, long *sql.DB, s *site.Site) error {
+	t, shared := machineTable(), names{}
+	return t.scan(ctx, long, t.columns, func(_ int, r *cells) error {
 		s.Machines = append(s.Machines, site.Machine{
-			Name: site.FQDN(r.Text()), Group: shared.of(r.Text()), Zone: shared.of(r.Text()), AssignedUser: string(r.Text()),
-			Capacity: int(r.Int()), Weight: int(r.Int()), Maintenance: r.Int() != 0,
+			Name: site.FQDN(strings.Clone(r.text())), Group: shared.of(r.text()), Zone: shared.of(r.text()), AssignedUser: strings.Clone(r.text()),
+			Capacity: int(r.number()), Weight: int(r.number()), Maintenance: r.number() != 0,
 		})
 		return nil
 	})
 }
 
-func readEntitlements(long longFile, s *site.Site) error {
-	shared := names{}
-	return long.scan("entitlements", func(_ int, r *pages.Record) error {
+func readEntitlements(ctx context.Context, long *sql.DB, s *site.Site) error {
+	t, shared := entitlementTable(), names{}
+	return t.scan(ctx, long, t.columns, func(_ int, r *cells) error {
 		s.Entitlements = append(s.Entitlements, site.Entitlement{
-			User: shared.of(r.Text()), UserGroup: shared.of(r.Text()), Desktop: shared.of(r.Text()), Application: shared.of(r.Text()),
+			User: shared.of(r.text()), UserGroup: shared.of(r.text()), Desktop: shared.of(r.text()), Application: shared.of(r.text()),
 		})
 		return nil
 	})

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 
-	"understudy/localdb/pages"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -24,7 +23,7 @@ func readBack(ctx context.Context, path string, c content) error {
 	err = together(
 		func() error { return quickCheck(ctx, db) },
 		func() error { return sameShort(ctx, db, c) },
-		func() error { return sameLong(ctx, db, path, c.site) },
+		func() error { return sameLong(ctx, db, c.site) },
 	)
 	// A file that is open cannot be renamed on Windows.
 	if err = errors.Join(err, db.Close()); err != nil {
@@ -58,46 +57,10 @@ func sameOutcasts(a, b []outcast) bool {
 	return errX == nil && errY == nil && bytes.Equal(x, y) && wire.Digest(all(&site.Site{}, a)) == wire.Digest(all(&site.Site{}, b))
 }
 
-func sameLong(ctx context.Context, db *sql.DB, path string, s *site.Site) error {
-	long, err := openLong(ctx, db, path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		sameList(ctx, long, "machines", s.Machines, sameMachine),
-		sameList(ctx, long, "users", s.Users, sameUser),
-		sameList(ctx, long, "entitlements", s.Entitlements, sameEntitlement),
-		long.Close(),
+func sameLong(ctx context.Context, db *sql.DB, s *site.Site) error {
+	return together(
+		func() error { return machineTable().compare(ctx, db, s.Machines) },
+		func() error { return userTable().compare(ctx, db, s.Users) },
+		func() error { return entitlementTable().compare(ctx, db, s.Entitlements) },
 	)
-}
-
-// sameList compares a table with a list, in the same order.
-func sameList[T any](ctx context.Context, long longFile, table string, want []T, same func(*pages.Record, *T) bool) error {
-	rows := 0
-	err := long.scan(table, func(i int, r *pages.Record) error {
-		if rows = i + 1; rows%rowsBetweenLooks == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if i >= len(want) || !same(r, &want[i]) {
-			return fmt.Errorf("row %d is not what was written", rows)
-		}
-		return nil
-	})
-	if err == nil && rows != len(want) {
-		err = fmt.Errorf("the table %s has %d rows, not %d", table, rows, len(want))
-	}
-	return err
-}
-
-func sameMachine(r *pages.Record, m *site.Machine) bool {
-	return string(r.Text()) == string(m.Name) && string(r.Text()) == m.Group && string(r.Text()) == m.Zone && string(r.Text()) == m.AssignedUser &&
-		r.Int() == int64(m.Capacity) && r.Int() == int64(m.Weight) && r.Int() == number(m.Maintenance)
-}
-
-func sameUser(r *pages.Record, u *site.User) bool {
-	return string(r.Text()) == u.Name && string(r.Text()) == listText(u.Groups)
-}
-
-func sameEntitlement(r *pages.Record, e *site.Entitlement) bool {
-	return string(r.Text()) == e.User && string(r.Text()) == e.UserGroup && string(r.Text()) == e.Desktop && string(r.Text()) == e.Application
 }

@@ -26,7 +26,7 @@ func openSnapshotFile(path string) (*sql.DB, error) {
 // openWritten opens a file to look it over once. It is not mapped: pages that are read
 // once would stay in memory.
 func openWritten(path string) (*sql.DB, error) {
-	return openDB(path, 2, url.Values{"mode": {"ro"}, "immutable": {"1"}, "_pragma": {"query_only(1)"}})
+	return openDB(path, 4, url.Values{"mode": {"ro"}, "immutable": {"1"}, "_pragma": {"query_only(1)", "cache_size(-256)"}})
 }
 
 // verify opens a file of which nothing is known and compares what it holds with what

@@ -301,7 +301,7 @@ func ReadConfig(r io.Reader) (*site.Site, ConfigHeader, error) {
 	if err != nil {
 		return nil, ConfigHeader{}, err
 	}
-	s, err := c.ReadSite(context.Background())
+	s, err := c.ReadSite(context.Background(), func(*site.Site) {})
 	if err != nil {
 		return nil, ConfigHeader{}, err
 	}

@@ -11,8 +11,9 @@ import (
 // linesBetweenLooks is how many objects are read before the context is looked at.
 const linesBetweenLooks = 4096
 
-// ReadSite reads and verifies the whole site. The reader is of no more use then.
-func (c *ConfigReader) ReadSite(ctx context.Context) (*site.Site, error) {
+// ReadSite reads and verifies the whole site. The reader is of no more use then. Now and
+// then it shows what it has read so far, in lists that only grow.
+func (c *ConfigReader) ReadSite(ctx context.Context, show func(*site.Site)) (*site.Site, error) {
 	s := c.header.Bare()
 	s.Machines = Room[site.Machine](c.header, "machines")
 	s.Users = Room[site.User](c.header, "users")
@@ -23,8 +24,11 @@ func (c *ConfigReader) ReadSite(ctx context.Context) (*site.Site, error) {
 		defer c.content.stop()
 	}
 	for {
-		if c.objects%linesBetweenLooks == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+		if c.objects%linesBetweenLooks == 0 {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			show(s)
 		}
 		o, err := c.Next()
 		if errors.Is(err, io.EOF) {
