@@ -217,6 +217,7 @@ func TestUnreachableOnceMore(t *testing.T) {
 		}
 		p.takes(callTarget{term: 4, serving: outageOf(), rate: 1000})
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(p.invited["d1"]) != 2 || len(p.invited["d2"]) != 1 || len(p.invited["d3"]) != 1 {
 			t.Errorf("invited %v", p.invited)
 		}
@@ -282,9 +283,11 @@ func TestFewerAtOnceWhereNobodyAnswers(t *testing.T) {
 		ill = false
 		p.mu.Unlock()
 		time.Sleep(5 * time.Second)
+		p.mu.Lock()
 		if most < 2*flightFirst || most > flightMost {
 			t.Errorf("when they answer again %d are asked at once", most)
 		}
+		p.mu.Unlock()
 		time.Sleep(time.Minute)
 		if s := p.now(true); s.Running || s.Answered < 2900 {
 			t.Errorf("got %+v", s)

@@ -1,10 +1,34 @@
 package agent
 
 import (
+	"context"
 	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
+
+// baton passes what a test in a bubble has changed on to the goroutine that it tests,
+// and back.
+type baton struct{ mu sync.Mutex }
+
+// gate is one that takes over what was changed.
+func (b *baton) gate(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return ctx.Err()
+}
+
+// rest lets the time pass after a change.
+func (b *baton) rest(d time.Duration) {
+	func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+	}()
+	<-time.After(d)
+	synctest.Wait()
+}
 
 // eachSecond is for chores without a loop.
 func eachSecond() <-chan struct{} {

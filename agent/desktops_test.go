@@ -18,6 +18,7 @@ import (
 // lonely is a directory whose peer, disk and site are a script.
 type lonely struct {
 	*directory
+	baton
 	peer    *callin.Directory
 	boot    string
 	machine func(site.FQDN) bool
@@ -60,7 +61,7 @@ func newLonely(t *testing.T) *lonely {
 			return nil
 		},
 		version: func() site.Version { return l.site },
-		gate:    func(ctx context.Context) error { return ctx.Err() },
+		gate:    l.baton.gate,
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -82,13 +83,13 @@ func TestDirectoryFollowsPeersAndDisk(t *testing.T) {
 		l := newLonely(t)
 		defer l.stop()
 		fill(l.peer, 12_000)
-		time.Sleep(10 * time.Second)
+		l.rest(10 * time.Second)
 		if l.known.Callable() != 12_000 || len(l.disk) != 12_000 || slices.Max(l.writes) > directoryOnDisk {
 			t.Errorf("%d are known, %d on the disk, by writes of up to %d", l.known.Callable(), len(l.disk), slices.Max(l.writes))
 		}
 		before := len(l.writes)
 		l.peer.Forget(5)
-		time.Sleep(10 * time.Second)
+		l.rest(10 * time.Second)
 		if l.known.Callable() != 11_999 || l.disk["d4"] != "" || len(l.writes) != before+1 {
 			t.Errorf("%d can be called, d4 at %q, %d more writes", l.known.Callable(), l.disk["d4"], len(l.writes)-before)
 		}
@@ -102,17 +103,17 @@ func TestDirectoryOverBreaks(t *testing.T) {
 		l := newLonely(t)
 		defer l.stop()
 		fill(l.peer, 10)
-		time.Sleep(5 * time.Second)
+		l.rest(5 * time.Second)
 		l.broken = errors.New("no route to host, no space left on device")
 		l.peer.Learn("new", "http://new", 99, 1)
 		l.known.Learn("own", "http://own", 98, 1)
-		time.Sleep(5 * time.Second)
+		l.rest(5 * time.Second)
 		if len(l.disk) != 10 || l.known.Callable() != 11 {
 			t.Errorf("%d on the disk, %d known", len(l.disk), l.known.Callable())
 		}
 		l.peer, l.boot, l.broken = callin.NewDirectory(maxDesktops), "b2", nil
 		l.peer.Learn("new", "http://new", 99, 1)
-		time.Sleep(5 * time.Second)
+		l.rest(5 * time.Second)
 		if len(l.disk) != 12 || l.known.Callable() != 12 {
 			t.Errorf("%d on the disk, %d known, want all 12", len(l.disk), l.known.Callable())
 		}
@@ -127,17 +128,17 @@ func TestDirectoryGoesByTheSite(t *testing.T) {
 		defer l.stop()
 		l.site = site.Version{}
 		fill(l.peer, 10)
-		time.Sleep(5 * time.Second)
+		l.rest(5 * time.Second)
 		if l.known.Callable() != 0 {
 			t.Errorf("%d are known before there is a site", l.known.Callable())
 		}
 		l.site = site.Version{History: "h", Number: 2}
-		time.Sleep(5 * time.Second)
+		l.rest(5 * time.Second)
 		l.machine = func(name site.FQDN) bool { return name != "d3" }
 		l.site.Number = 3
-		time.Sleep(5 * time.Second)
+		l.rest(5 * time.Second)
 		l.peer.Learn("d3", "http://d3", 77, 1)
-		time.Sleep(5 * time.Second)
+		l.rest(5 * time.Second)
 		if _, on := l.disk["d3"]; on || l.known.Callable() != 9 || len(l.disk) != 9 {
 			t.Errorf("%d are known, %d on the disk: %v", l.known.Callable(), len(l.disk), l.disk)
 		}

@@ -100,6 +100,7 @@ func (p *paper) write(n int) {
 // desk is the whole of a hand-back with what it talks to.
 type desk struct {
 	*handback
+	baton
 	agent     *Agent
 	paper     *paper
 	got       []uint64 // sequences, in the order in which they came
@@ -124,7 +125,7 @@ func (d *desk) restart() {
 	d.handback = &handback{
 		store: d.paper, mark: d.paper.saved, log: d.agent.log, journal: &journal{log: d.agent.log}, rand: strings.NewReader(strings.Repeat("random", 1000)),
 		pruned: map[string]uint64{}, patience: time.Minute, due: eachSecond,
-		gate:      func(ctx context.Context) error { return ctx.Err() },
+		gate:      d.baton.gate,
 		allowed:   func() bool { return d.open },
 		contained: d.containedNow,
 		safe:      d.safeNow,
@@ -246,13 +247,11 @@ func TestHandbackWaitsAsAsked(t *testing.T) {
 		go func() { defer close(ended); d.run(ctx) }()
 		synctest.Wait()
 		d.refuse = nil
-		<-time.After(29 * time.Second)
-		synctest.Wait()
+		d.rest(29 * time.Second)
 		if len(d.got) > 0 {
 			t.Error("the record came before the cloud broker wanted it")
 		}
-		<-time.After(6 * time.Second)
-		synctest.Wait()
+		d.rest(6 * time.Second)
 		if len(d.got) != 1 || d.Status().Trouble != "" {
 			t.Errorf("%d records came, status %+v", len(d.got), d.Status())
 		}
