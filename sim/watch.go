@@ -65,7 +65,7 @@ func newWatch(r *run) *watch {
 	return &watch{
 		run: r, next: time.Now(), zones: map[string]*sight{}, moves: newMoves(), asking: map[site.FQDN]time.Time{}, orders: map[string]standing{}, underWay: map[string]int{}, last: map[site.FQDN]agent.Observed{}, held: map[string]desktop.Holding{}, highest: map[site.FQDN]uint64{},
 		since: map[string]time.Time{}, told: map[string]bool{}, versions: map[string]bool{}, shrunken: map[string]bool{}, absent: map[site.FQDN]time.Time{}, accepted: map[string]bool{}, boots: map[string]bool{}, ends: map[string]bool{}, offices: map[string]*office{}, kept: newKept(),
-		ghosts: ghosts{since: map[string]time.Time{}, held: map[string]time.Time{}},
+		ghosts: ghosts{since: map[string]appearance{}, held: map[string]time.Time{}},
 	}
 }
 

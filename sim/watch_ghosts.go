@@ -23,11 +23,15 @@ type ghosts struct {
 	next time.Time
 	// since is when the cloud broker began to have a session, held when its desktop last
 	// had it.
-	since, held map[string]time.Time
+	since map[string]appearance
+	held  map[string]time.Time
 	// waitedSince and waitedUntil are the latest time in which requests may have been
 	// waiting on their way to the cloud broker.
 	waitedSince, waitedUntil time.Time
 }
+
+// appearance is when a session appeared, and when what told of it may have been sent.
+type appearance struct{ at, sent time.Time }
 
 // liveSessions: no session appears with the cloud broker that its desktop does not
 // have: those of outages are history.
@@ -42,16 +46,16 @@ func (w *watch) liveSessions(v *view) {
 		return
 	}
 	w.ghosts.next = v.now.Add(ghostAfter / 4)
-	since := map[string]time.Time{}
+	since := map[string]appearance{}
 	if !w.run.isDown(cloudName) {
 		for _, s := range w.run.world.Server().Sessions() {
 			begun, known := w.ghosts.since[s.ID]
 			if !known {
-				begun = v.now
+				begun = appearance{v.now, w.ghosts.sentBy(v.now)}
 			}
 			since[s.ID] = begun
 			_, up := v.desktops[string(s.Machine)]
-			if up && s.State != "reserved" && v.now.Sub(begun) >= ghostAfter && w.neverHeld(s.ID, begun) {
+			if up && s.State != "reserved" && v.now.Sub(begun.at) >= ghostAfter && w.neverHeld(s.ID, begun) {
 				w.broken(ruleHandback, fmt.Sprintf("session %s of %s is live with the cloud broker, and is not on %s", s.ID, s.User, s.Machine))
 			}
 		}
@@ -61,15 +65,19 @@ func (w *watch) liveSessions(v *view) {
 
 // neverHeld reports whether a session had ended on its desktop long before it appeared,
 // if it ever was there, while nothing could be on its way for long.
-func (w *watch) neverHeld(session string, appeared time.Time) bool {
-	if appeared.Sub(w.ghosts.held[session]) <= ghostBefore {
+func (w *watch) neverHeld(session string, a appearance) bool {
+	if a.at.Sub(w.ghosts.held[session]) <= ghostBefore {
 		return false
 	}
-	by := appeared
-	if appeared.Sub(w.ghosts.waitedUntil) <= ghostBefore {
-		by = w.ghosts.waitedSince
+	return a.at.Sub(w.run.quiet) > ghostCalm || w.kept.ended(session, a.sent.Add(-ghostBefore))
+}
+
+// sentBy is since when a request may have been on its way that arrives now.
+func (g *ghosts) sentBy(now time.Time) time.Time {
+	if now.Sub(g.waitedUntil) <= ghostBefore {
+		return g.waitedSince
 	}
-	return appeared.Sub(w.run.quiet) > ghostCalm || w.kept.ended(session, by.Add(-ghostBefore))
+	return now
 }
 
 // noteWaiting notes that the cloud broker or a connector is stopped, or that one is cut
