@@ -104,7 +104,7 @@ func (v *victim) kill() {
 	if v.rand.IntN(2) == 0 {
 		v.runs()
 		v.imports()
-		pause(v.t.Context(), time.Duration(v.rand.IntN(200))*time.Millisecond)
+		pause(v.t.Context(), time.Duration(v.rand.IntN(30))*time.Millisecond)
 	} else {
 		pause(v.t.Context(), time.Duration(v.rand.IntN(150))*time.Millisecond)
 	}
