@@ -206,6 +206,9 @@ func (p *player) journal() []broker.Record {
 	return records
 }
 
+// longestPublication is how long one of importUsers takes at most.
+const longestPublication = 120 * time.Millisecond
+
 // TestKilledInPublications: NEW-08: kill -9 of the cloud broker amid a publication
 // leaves the old version of the site or the new one, whole.
 func TestKilledInPublications(t *testing.T) {
@@ -216,14 +219,14 @@ func TestKilledInPublications(t *testing.T) {
 	c.startCloud()
 	last := e.next(t)
 	chance := rand.New(rand.NewPCG(3, 4))
-	amid := 0
+	amid, within := 0, longestPublication
 	for i := range total {
 		answer := make(chan site.Version, 1)
 		go func() {
 			v, _ := e.publish(context.WithoutCancel(t.Context())) // which may well be killed
 			answer <- v
 		}()
-		pause(t.Context(), time.Duration(chance.IntN(120))*time.Millisecond)
+		pause(t.Context(), time.Duration(chance.Int64N(int64(within))))
 		c.cloud.Kill()
 		answered := <-answer
 		c.startCloud()
@@ -238,8 +241,12 @@ func TestKilledInPublications(t *testing.T) {
 		case len(found.Site.Users) != importUsers:
 			t.Fatalf("kill %d: version %s has %d users, want %d", i, found.Version, len(found.Site.Users), importUsers)
 		}
+		// The kills come at the pace of the machine, so that some are amid and some after.
 		if answered.Number == 0 {
 			amid++
+			within = min(within*5/4, longestPublication)
+		} else {
+			within = max(within*4/5, time.Millisecond)
 		}
 		last = found.Version
 	}

@@ -279,6 +279,7 @@ func TestDiskFullOfADesktopHost(t *testing.T) {
 	c.host.Kill()
 	disk.free()
 	c.host = start(t, disk.inside(command{Name: "desktops", Args: []string{"desktop", "--config", "desktops.yaml"}, Dir: c.dir}))
+	c.host.Says(act, fmt.Sprintf(`"machine":"%s","msg":"registered"`, bob.Machine))
 	c.back(bob, "bob", "desktop:pool")
 	c.served(act, "carol", "desktop:pool")
 }
