@@ -171,3 +171,18 @@ func TestUnreachableNamesAHealthyPeer(t *testing.T) {
 		t.Errorf("got %+v, want cloud_unreachable naming c2", p)
 	}
 }
+
+// LHC-25: who wakes from a pause serves nobody before its loop has looked around, and
+// says so, whatever its view was before.
+func TestStatusAfterAPause(t *testing.T) {
+	for until, want := range map[time.Duration]bool{time.Hour: true, -time.Second: false} {
+		a := &Agent{}
+		a.view.Store(&operatorView{status: wire.Status{Election: wire.ElectionStatus{Serving: true}}})
+		s := oneStance(zone.ExtendedHA, false, false, true, "c0")
+		s.until = time.Now().Add(until)
+		a.stance.Store(&s)
+		if got := a.Status().Election.Serving; got != want {
+			t.Errorf("the election is good for %s: serving %t, want %t", until, got, want)
+		}
+	}
+}

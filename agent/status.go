@@ -34,8 +34,13 @@ func (a *Agent) refreshStatus(now time.Time, in inputs) {
 	a.view.Store(v)
 }
 
-// Status is this connector's own view.
-func (a *Agent) Status() wire.Status { return a.view.Load().status }
+// Status is this connector's own view. Who was paused serves nobody before the loop has
+// looked around, so the view is not to say so.
+func (a *Agent) Status() wire.Status {
+	s := a.view.Load().status
+	s.Election.Serving = s.Election.Serving && a.stance.Load().judge(time.Now()).engine != nil
+	return s
+}
 
 // Peers are all connectors of the zone as this one sees them.
 func (a *Agent) Peers() []wire.PeerStatus { return a.view.Load().peers }
