@@ -310,10 +310,10 @@ func (a *Agent) bind(ctx context.Context) error {
 			return fmt.Errorf("listen for %s on %s: %w", l.name, l.address, err)
 		}
 		server := a.newServer(l.name, l.handler)
-		bound = env.Bound(bound, server, l.share, func(room int) {
+		crowd := env.Bound(bound, server, l.share, func(room int) {
 			a.log.raise(events.ConnectionsFull, fmt.Sprintf("the %s listener has %d connections, as many as it may have", l.name, room), logrus.Fields{})
 		})
-		a.listeners = append(a.listeners, &listener{name: l.name, net: bound, server: server, drain: env.NewDrain(server)})
+		a.listeners = append(a.listeners, &listener{name: l.name, net: crowd, server: server})
 	}
 	return nil
 }

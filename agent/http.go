@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"crypto/x509"
 	"errors"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -31,26 +30,24 @@ func (a *Agent) clientRoutes() http.Handler {
 		r.Get("/storefront/v1/heartbeat", storefront.Heartbeat(func() (wire.FrontHeartbeat, *wire.Problem) {
 			return a.stance.Load().heartbeat(time.Now(), a.o.Site, a.o.Zone)
 		}).ServeHTTP)
-		r.Post("/storefront/v1/resources", a.by(relay.Resources))
-		r.Post("/storefront/v1/sessions", a.by(relay.Launch))
-		r.Post("/storefront/v1/tickets/redeem", a.ownTickets(a.by(relay.Redeem)))
+		r.Post("/storefront/v1/resources", a.by(relay.Resources, enumerates))
+		r.Post("/storefront/v1/sessions", a.by(relay.Launch, launches))
+		r.Post("/storefront/v1/tickets/redeem", a.ownTickets(a.by(relay.Redeem, redeems)))
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(a.desktops)
-		r.Post("/vda/v1/registrations", a.answer(a.vouched(a.relay.Handler(relay.Register))))
-		r.Get("/vda/v1/registrations/{lease}", a.by(relay.Lookup))
-		r.Put("/vda/v1/registrations/{lease}", a.by(relay.Heartbeat))
-		r.Delete("/vda/v1/registrations/{lease}", a.by(relay.Unregister))
-		r.Post("/vda/v1/registrations/{lease}/sessions", a.by(relay.Report))
+		r.Post("/vda/v1/registrations", a.answer(a.vouched(a.relay.Handler(relay.Register)), registers))
+		r.Get("/vda/v1/registrations/{lease}", a.by(relay.Lookup, looksUp))
+		r.Put("/vda/v1/registrations/{lease}", a.by(relay.Heartbeat, beats))
+		r.Delete("/vda/v1/registrations/{lease}", a.by(relay.Unregister, unregisters))
+		r.Post("/vda/v1/registrations/{lease}/sessions", a.by(relay.Report, reports))
 	})
 	return r
 }
 
 // by answers by the stance, relayed as one kind of request.
-func (a *Agent) by(kind relay.Kind) http.HandlerFunc { return a.answer(a.relay.Handler(kind)) }
-
-func (a *Agent) answer(relayed http.Handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, relayed) }
+func (a *Agent) by(kind relay.Kind, own brokered) http.HandlerFunc {
+	return a.answer(a.relay.Handler(kind), own)
 }
 
 // peerRoutes are those for the other connectors of the zone.
@@ -168,9 +165,8 @@ func (a *Agent) namesHost(c *x509.Certificate) bool {
 // listener is one of the three, bound by New and served by Run.
 type listener struct {
 	name   string
-	net    net.Listener
+	net    *env.Crowd
 	server *http.Server
-	drain  *env.Drain
 }
 
 func (a *Agent) serveListener(l *listener) error {
@@ -194,7 +190,7 @@ func (a *Agent) closeListeners(ctx context.Context) {
 		if l.name == "peer" {
 			continue
 		}
-		_ = l.drain.Stop(ctx) // what is not done by then is cut
+		_ = l.net.Stop(ctx) // what is not done by then is cut
 	}
 }
 

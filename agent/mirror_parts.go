@@ -239,5 +239,5 @@ func (a *Agent) peerRedeem(w http.ResponseWriter, r *http.Request) {
 		wire.WriteError(w, later(wire.CodeNotElected, "this connector does not serve"))
 		return
 	}
-	a.broker(w, r, v.engine)
+	a.broker(w, r, v.engine, redeems)
 }

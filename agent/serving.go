@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"understudy/broker"
 	"understudy/peer"
 	"understudy/site"
@@ -21,7 +19,8 @@ type serving struct {
 	outage   string
 	engine   *broker.Engine
 	index    *site.Index
-	handler  http.Handler
+	desks    *vda.API
+	fronts   *storefront.Handlers
 	inFlight atomic.Int64
 	// publication is what peers mirror; oneDisk says that none had a launch in time,
 	// and that this was told.
@@ -39,22 +38,15 @@ func (a *Agent) newServing(outage string, engine *broker.Engine, index *site.Ind
 	a.peaks.recall(engine)
 	made := &serving{outage: outage, engine: engine, index: index, publication: a.newPublication(outage, engine)}
 	caller := vda.Caller{Client: a.callbacks}
-	desks, err := a.newDesks(engine, doubled{a.journal, a.settled(made)})
-	if err != nil {
+	var err error
+	if made.desks, err = a.newDesks(engine, doubled{a.journal, a.settled(made)}); err != nil {
 		return nil, err
 	}
-	fronts, err := storefront.New(storefront.Options{
+	made.fronts, err = storefront.New(storefront.Options{
 		Engine: engine, Caller: caller, Recorder: a.journal, Rand: a.o.Env.Rand("tickets"), Authority: a.authority, Zone: a.o.Zone,
 		Settle: a.settled(made),
 	})
-	if err != nil {
-		return nil, err
-	}
-	router := chi.NewRouter()
-	desks.Routes(router)
-	fronts.Routes(router)
-	made.handler = router
-	return made, nil
+	return made, err
 }
 
 // newDesks makes the registration API over an engine. Who registers is checked as
@@ -77,23 +69,37 @@ func (a *Agent) connectorURLs() []string {
 	return urls
 }
 
-// serve answers a request by the stance: relayed, by the secondary broker, or
-// refused at once.
-func (a *Agent) serve(w http.ResponseWriter, r *http.Request, relayed http.Handler) {
-	v := a.stance.Load().judge(time.Now())
-	switch {
-	case v.refuse != nil:
-		wire.WriteError(w, v.refuse)
-	case v.engine != nil:
-		a.broker(w, r, v.engine)
-	default:
-		relayed.ServeHTTP(w, r)
+// brokered is how the secondary broker answers a kind of request.
+type brokered func(*serving, http.ResponseWriter, *http.Request)
+
+func registers(s *serving, w http.ResponseWriter, r *http.Request)   { s.desks.Register(w, r) }
+func looksUp(s *serving, w http.ResponseWriter, r *http.Request)     { s.desks.Lookup(w, r) }
+func beats(s *serving, w http.ResponseWriter, r *http.Request)       { s.desks.Heartbeat(w, r) }
+func unregisters(s *serving, w http.ResponseWriter, r *http.Request) { s.desks.Unregister(w, r) }
+func reports(s *serving, w http.ResponseWriter, r *http.Request)     { s.desks.Report(w, r) }
+func enumerates(s *serving, w http.ResponseWriter, r *http.Request)  { s.fronts.Resources(w, r) }
+func launches(s *serving, w http.ResponseWriter, r *http.Request)    { s.fronts.Launch(w, r) }
+func redeems(s *serving, w http.ResponseWriter, r *http.Request)     { s.fronts.Redeem(w, r) }
+
+// answer answers requests by the stance: relayed, by the secondary broker, or refused
+// at once.
+func (a *Agent) answer(relayed http.Handler, own brokered) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v := a.stance.Load().judge(time.Now())
+		switch {
+		case v.refuse != nil:
+			wire.WriteError(w, v.refuse)
+		case v.engine != nil:
+			a.broker(w, r, v.engine, own)
+		default:
+			relayed.ServeHTTP(w, r)
+		}
 	}
 }
 
 // broker counts the request in before it looks again, so that a hand-over that
 // has begun meanwhile either sees it or stops it.
-func (a *Agent) broker(w http.ResponseWriter, r *http.Request, s *serving) {
+func (a *Agent) broker(w http.ResponseWriter, r *http.Request, s *serving, own brokered) {
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
 	if v := a.stance.Load().judge(time.Now()); v.engine != s {
@@ -104,5 +110,5 @@ func (a *Agent) broker(w http.ResponseWriter, r *http.Request, s *serving) {
 		wire.WriteError(w, refuse)
 		return
 	}
-	s.handler.ServeHTTP(w, r)
+	own(s, w, r)
 }

@@ -52,7 +52,7 @@ func (a *Agent) ownTickets(next http.HandlerFunc) http.HandlerFunc {
 func (a *Agent) redeemLast(w http.ResponseWriter, r *http.Request, last *serving, in wire.RedeemRequest) {
 	s := a.stance.Load()
 	if s.starting || !s.state.HA() || s.outage != last.outage {
-		last.handler.ServeHTTP(w, r)
+		redeems(last, w, r)
 		return
 	}
 	if s.elected == s.self || s.elected == "" {
@@ -70,7 +70,7 @@ func (a *Agent) redeemLast(w http.ResponseWriter, r *http.Request, last *serving
 	case err == nil:
 		wire.WriteJSON(w, http.StatusOK, out)
 	case answered && p.Code == wire.CodeTicketUnknown:
-		last.handler.ServeHTTP(w, r) // it was not mirrored
+		redeems(last, w, r) // it was not mirrored
 	case answered:
 		wire.WriteError(w, p)
 	default:

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"crypto/rand"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,8 @@ import (
 
 	"understudy/broker"
 	"understudy/site"
+	"understudy/storefront"
+	"understudy/vda"
 )
 
 // LHC-30, design 6: a ticket is redeemed by who issued it, also after the outage;
@@ -21,15 +24,17 @@ func TestOwnTicketsInEveryState(t *testing.T) {
 	engine.Retire()
 	a := &Agent{}
 	a.stance.Store(&stance{})
-	a.tickets.Store(&serving{engine: engine, handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "secondary broker")
-	})})
+	fronts, err := storefront.New(storefront.Options{Engine: engine, Caller: vda.Caller{}, Recorder: &kept{}, Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.tickets.Store(&serving{engine: engine, fronts: fronts})
 	relayed := a.ownTickets(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		_, _ = io.WriteString(w, "relayed "+string(body))
 	})
 	for body, want := range map[string]string{
-		`{"ticket":"ours"}`:   "secondary broker",
+		`{"ticket":"ours"}`:   `{"machine":"m","address":"","port":0,"user":"","session":"1"}` + "\n",
 		`{"ticket":"theirs"}`: `relayed {"ticket":"theirs"}`,
 		`not JSON`:            "relayed not JSON",
 	} {

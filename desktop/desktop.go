@@ -108,14 +108,13 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer cancel(nil)
 	var serving sync.WaitGroup
 	server := a.server(ctx)
-	drain := env.NewDrain(server)
-	listener = env.Bound(listener, server, listenerShare, func(room int) {
+	crowd := env.Bound(listener, server, listenerShare, func(room int) {
 		a.o.Logger.Warnf("the listener has %d connections, as many as it may have: for each new one the one that was idle for longest is closed", room)
 	})
-	serving.Go(func() { cancel(a.serve(server, listener)) })
+	serving.Go(func() { cancel(a.serve(server, crowd)) })
 	close(a.listening)
 	a.work(ctx)
-	err = stop(ctx, drain)
+	err = stop(ctx, crowd)
 	serving.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
 		err = errors.Join(cause, err)
@@ -144,10 +143,10 @@ func (a *Agent) serve(server *http.Server, listener net.Listener) error {
 	return fmt.Errorf("serve brokers: %w", err)
 }
 
-func stop(ctx context.Context, drain *env.Drain) error {
+func stop(ctx context.Context, crowd *env.Crowd) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
 	defer cancel()
-	if err := drain.Stop(ctx); err != nil {
+	if err := crowd.Stop(ctx); err != nil {
 		return fmt.Errorf("serve brokers to the end: %w", err)
 	}
 	return nil

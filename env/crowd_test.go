@@ -5,7 +5,7 @@ import "testing"
 // A full listener gives the place of whoever was idle for longest to the next one,
 // and never that of one that is being served.
 func TestCrowdMakesRoom(t *testing.T) {
-	c := newCrowd(nil, 2, func() {})
+	c := &Crowd{room: 2}
 	a, b, d := &guest{crowd: c}, &guest{crowd: c}, &guest{crowd: c}
 	enter := func(g *guest, wantFull bool, wantOut *guest) {
 		t.Helper()
@@ -15,22 +15,22 @@ func TestCrowdMakesRoom(t *testing.T) {
 	}
 	enter(a, false, nil)
 	enter(b, false, nil)
-	c.served(a, 1)
-	c.served(a, 1) // two streams of one connection
-	c.served(a, -1)
+	a.begin()
+	a.begin() // two streams of one connection
+	a.end()
 	enter(d, true, b)
 	c.left(b) // it is closed, and served no more: nothing is counted twice
-	c.served(b, 1)
-	c.served(b, -1)
-	c.served(d, 1)
+	b.begin()
+	b.end()
+	d.begin()
 	enter(b, true, b)
-	c.served(a, -1)
-	c.served(d, -1)
+	a.end()
+	d.end()
 	enter(b, true, a)
 	c.left(b)
 	enter(a, false, nil)
-	if len(c.open) != 2 || c.idle.Len() != 2 {
-		t.Errorf("%d open, %d idle, want 2 of each", len(c.open), c.idle.Len())
+	if len(c.open) != 2 {
+		t.Errorf("%d open, want 2", len(c.open))
 	}
 }
 

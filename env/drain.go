@@ -5,64 +5,52 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 )
 
-// Drain ends a server in an orderly way as soon as nothing is in flight: net/http
-// looks for that in growing, random intervals.
-type Drain struct {
-	server *http.Server
-
-	mu     sync.Mutex // guards what follows
-	active map[net.Conn]bool
-	calm   chan struct{} // closed when nothing is active; nil while nobody waits
-}
-
-// NewDrain watches the connections of a server that does not serve yet.
-func NewDrain(server *http.Server) *Drain {
-	d := &Drain{server: server, active: map[net.Conn]bool{}}
-	server.ConnState = d.see
-	return d
-}
-
-func (d *Drain) see(c net.Conn, s http.ConnState) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if s == http.StateActive {
-		d.active[c] = true
-		return
+// see follows what net/http tells of a connection.
+func (c *Crowd) see(conn net.Conn, s http.ConnState) {
+	g := guestOf(conn)
+	switch {
+	case g == nil:
+	case s == http.StateActive:
+		if !g.active.Swap(true) {
+			c.active.Add(1)
+		}
+	case g.active.Swap(false) && c.active.Add(-1) == 0 && c.stopping.Load():
+		c.tell()
 	}
-	delete(d.active, c)
-	d.tell()
 }
 
-// tell is called with the lock held.
-func (d *Drain) tell() {
-	if d.calm != nil && len(d.active) == 0 {
-		close(d.calm)
-		d.calm = nil
+func (c *Crowd) tell() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.calm != nil && c.active.Load() == 0 {
+		close(c.calm)
+		c.calm = nil
 	}
 }
 
 // Stop accepts nothing more, waits for what is in flight until ctx ends, and cuts
-// the rest; its error says that there was a rest.
-func (d *Drain) Stop(ctx context.Context) error {
+// the rest; its error says that there was a rest. It ends as soon as nothing is in
+// flight: net/http looks for that in growing, random intervals.
+func (c *Crowd) Stop(ctx context.Context) error {
 	at, cancel := context.WithCancel(context.Background())
 	cancel()
-	if d.server.Shutdown(at) == nil {
+	if c.server.Shutdown(at) == nil {
 		return nil
 	}
 	calm := make(chan struct{})
-	d.mu.Lock()
-	d.calm = calm
-	d.tell()
-	d.mu.Unlock()
+	c.mu.Lock()
+	c.calm = calm
+	c.mu.Unlock()
+	c.stopping.Store(true)
+	c.tell()
 	var err error
 	select {
 	case <-calm:
 	case <-ctx.Done():
 		err = fmt.Errorf("finish what is in flight: %w", context.Cause(ctx))
 	}
-	_ = d.server.Close()
+	_ = c.server.Close()
 	return err
 }

@@ -43,9 +43,10 @@ func drain(t *testing.T, handling, patience time.Duration) (took time.Duration, 
 			}
 			_, _ = io.WriteString(w, "done")
 		})}
-		d, l := env.NewDrain(server), pipes{make(chan net.Conn), make(chan struct{})}
+		l := pipes{make(chan net.Conn), make(chan struct{})}
+		d := env.Bound(l, server, 2, func(int) {})
 		served := make(chan error, 1)
-		go func() { served <- server.Serve(l) }()
+		go func() { served <- server.Serve(d) }()
 		mine, theirs := net.Pipe()
 		l.made <- theirs
 		answered := make(chan string, 1)

@@ -2,28 +2,40 @@ package storefront
 
 import (
 	"encoding/json"
+	"sync"
 
 	"understudy/broker"
 	"understudy/wire"
 )
 
-// resourcesAnswer writes a wire.ResourcesAnswer. What does not depend on the user is
-// written once for each version of the site.
-func resourcesAnswer(list []broker.Resource) []byte {
-	const head, tail = `{"resources":[`, "]}\n"
-	lines, size := make([][]byte, 0, 16), len(head)+len(tail)
-	for _, r := range list {
-		line := resourceLine(r)
-		lines, size = append(lines, line), size+len(line)+1
+// roomKept is the most of an answer's memory that is kept for the next one.
+const roomKept = 64 << 10
+
+// rooms are for answers that are written, and forgotten once they are sent.
+type rooms struct{ pool sync.Pool }
+
+// with hands an empty room to write, which returns what it has made of it.
+func (l *rooms) with(write func(room []byte) []byte) {
+	room, ok := l.pool.Get().(*[]byte)
+	if !ok {
+		room = new([]byte)
 	}
-	answer := append(make([]byte, 0, size), head...)
-	for i, line := range lines {
+	if *room = write((*room)[:0]); cap(*room) <= roomKept {
+		l.pool.Put(room)
+	}
+}
+
+// appendResources writes a wire.ResourcesAnswer. What does not depend on the user is
+// written once for each version of the site.
+func appendResources(answer []byte, list []broker.Resource) []byte {
+	answer = append(answer, `{"resources":[`...)
+	for i, r := range list {
 		if i > 0 {
 			answer = append(answer, ',')
 		}
-		answer = append(answer, line...)
+		answer = append(answer, resourceLine(r)...)
 	}
-	return append(answer, tail...)
+	return append(answer, "]}\n"...)
 }
 
 func resourceLine(r broker.Resource) []byte {

@@ -39,7 +39,7 @@ func TestResourcesAnswerIsTheOrdinaryOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if got := resourcesAnswer(list); string(got) != b.String() {
+			if got := appendResources(nil, list); string(got) != b.String() {
 				t.Fatalf("got %s, want %s", got, &b)
 			}
 		}

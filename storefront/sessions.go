@@ -14,9 +14,9 @@ import (
 // maxKey bounds an idempotency key.
 const maxKey = 255
 
-// launch answers a request for a session. It goes on when the client has gone
+// Launch answers a request for a session. It goes on when the client has gone
 // away, so that a repetition with the same key finds the answer.
-func (h *Handlers) launch(w http.ResponseWriter, r *http.Request) {
+func (h *Handlers) Launch(w http.ResponseWriter, r *http.Request) {
 	var in wire.LaunchRequest
 	dry, err := read(w, r, &in)
 	if err != nil {

@@ -68,6 +68,7 @@ type Handlers struct {
 	o        Options
 	launcher *launcher
 	answers  *memory
+	rooms    rooms
 }
 
 // New returns the handlers.
@@ -87,9 +88,9 @@ func New(o Options) (*Handlers, error) {
 
 // Routes mounts the paths of the API, without the heartbeat.
 func (h *Handlers) Routes(r chi.Router) {
-	r.Post("/storefront/v1/resources", h.resources)
-	r.Post("/storefront/v1/sessions", h.launch)
-	r.Post("/storefront/v1/tickets/redeem", h.redeem)
+	r.Post("/storefront/v1/resources", h.Resources)
+	r.Post("/storefront/v1/sessions", h.Launch)
+	r.Post("/storefront/v1/tickets/redeem", h.Redeem)
 }
 
 // Heartbeat answers a StoreFront's heartbeat by itself in every state (LHC-04).
@@ -110,16 +111,23 @@ func Authority(name site.FQDN) string {
 	return fmt.Sprintf("STA%X", sum[:6])
 }
 
-func (h *Handlers) resources(w http.ResponseWriter, r *http.Request) {
+// Resources lists what a user may launch.
+func (h *Handlers) Resources(w http.ResponseWriter, r *http.Request) {
 	var in wire.ResourcesRequest
 	if _, err := read(w, r, &in); err != nil {
 		wire.WriteError(w, err)
 		return
 	}
-	wire.WriteText(w, http.StatusOK, resourcesAnswer(h.o.Engine.Resources(in.User, in.Groups)))
+	list := h.o.Engine.Resources(in.User, in.Groups)
+	h.rooms.with(func(room []byte) []byte {
+		answer := appendResources(room, list)
+		wire.WriteText(w, http.StatusOK, answer)
+		return answer
+	})
 }
 
-func (h *Handlers) redeem(w http.ResponseWriter, r *http.Request) {
+// Redeem spends a ticket.
+func (h *Handlers) Redeem(w http.ResponseWriter, r *http.Request) {
 	var in wire.RedeemRequest
 	dry, err := read(w, r, &in)
 	if err != nil {

@@ -99,19 +99,32 @@ func New(o Options) (*API, error) {
 
 // Routes adds the paths of the API.
 func (a *API) Routes(r chi.Router) {
-	r.Post("/vda/v1/registrations", answering(a.register))
-	r.Get("/vda/v1/registrations/{lease}", answering(a.lookup))
-	r.Put("/vda/v1/registrations/{lease}", answering(a.heartbeat))
-	r.Delete("/vda/v1/registrations/{lease}", answering(a.unregister))
-	r.Post("/vda/v1/registrations/{lease}/sessions", answering(a.report))
+	r.Post("/vda/v1/registrations", a.Register)
+	r.Get("/vda/v1/registrations/{lease}", a.Lookup)
+	r.Put("/vda/v1/registrations/{lease}", a.Heartbeat)
+	r.Delete("/vda/v1/registrations/{lease}", a.Unregister)
+	r.Post("/vda/v1/registrations/{lease}/sessions", a.Report)
 }
 
-// answering turns the error of a handler into its answer.
-func answering(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if err := h(w, r); err != nil {
-			wire.WriteError(w, problem(err))
-		}
+// Register gives a machine a lease.
+func (a *API) Register(w http.ResponseWriter, r *http.Request) { answer(w, a.register(w, r)) }
+
+// Lookup answers a health probe: it reads, and changes nothing.
+func (a *API) Lookup(w http.ResponseWriter, r *http.Request) { answer(w, a.lookup(w, r)) }
+
+// Heartbeat keeps the lease in the path.
+func (a *API) Heartbeat(w http.ResponseWriter, r *http.Request) { answer(w, a.heartbeat(w, r)) }
+
+// Unregister ends the lease in the path.
+func (a *API) Unregister(w http.ResponseWriter, r *http.Request) { answer(w, a.unregister(w, r)) }
+
+// Report takes what happened to a session of the machine with the lease in the path.
+func (a *API) Report(w http.ResponseWriter, r *http.Request) { answer(w, a.report(w, r)) }
+
+// answer says why a request failed, if it did.
+func answer(w http.ResponseWriter, err error) {
+	if err != nil {
+		wire.WriteError(w, problem(err))
 	}
 }
 
@@ -193,7 +206,6 @@ func (a *API) learn(r *http.Request, zone string, said uint64) uint64 {
 	return a.o.Engine.Observe(zone, said)
 }
 
-// lookup answers a health probe: it reads, and changes nothing.
 func (a *API) lookup(w http.ResponseWriter, r *http.Request) error {
 	lease, err := a.o.Engine.Lookup(time.Now(), chi.URLParam(r, "lease"))
 	if err != nil {

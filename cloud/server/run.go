@@ -93,7 +93,7 @@ func (s *Server) stop() error {
 	s.hub.close()
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
-	_ = s.drain.Stop(ctx) // what is not done by then is cut
+	_ = s.net.Stop(ctx) // what is not done by then is cut
 	return nil
 }
 

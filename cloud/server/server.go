@@ -107,9 +107,8 @@ type Server struct {
 	hub    *hub
 	resets chan broker.Reset
 	turns  *turns
-	net    net.Listener
+	net    *env.Crowd
 	http   *http.Server
-	drain  *env.Drain
 	closed sync.Once
 }
 
@@ -150,7 +149,6 @@ func (s *Server) open(ctx context.Context) (err error) {
 		handler = s.o.Misbehave(handler)
 	}
 	s.http = s.newHTTP(handler)
-	s.drain = env.NewDrain(s.http)
 	bound, err := s.o.Env.Listen(ctx, "tcp", s.o.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", s.o.Listen, err)
