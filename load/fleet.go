@@ -199,7 +199,10 @@ func (f *fleet) leave(ctx context.Context) {
 		})
 	}
 	for _, m := range f.machines {
-		if m.registered && ctx.Err() == nil {
+		m.mu.Lock()
+		registered := m.registered
+		m.mu.Unlock()
+		if registered && ctx.Err() == nil {
 			queue <- m
 		}
 	}

@@ -60,7 +60,8 @@ func TestTrackerFollowsAnOutage(t *testing.T) {
 	good := func(url string, state zone.State) sighting {
 		return sighting{url: url, connector: site.FQDN(url[7:]), answered: true, state: state, serving: state.HA()}
 	}
-	refuses := func(url string) sighting { return sighting{url: url, inHA: true} }
+	refuses := func(url string) sighting { return sighting{url: url, refused: wire.CodeNotElected} }
+	unreachable := func(url string) sighting { return sighting{url: url, refused: wire.CodeCloudUnreachable} }
 	steps := []struct {
 		at     time.Duration
 		seen   sighting
@@ -71,9 +72,11 @@ func TestTrackerFollowsAnOutage(t *testing.T) {
 		{0, sighting{url: c1}, Unknown, "", 0},
 		{1, good(c1, zone.Normal), ByCloud, "", 0},
 		{2, good(c2, zone.PendingHA), ByCloud, "", 0},
-		{3, good(c1, zone.PendingHA), Cut, "", 0},
+		{3, unreachable(c1), Cut, "", 0}, // it takes cc02 for better off
+		{3, unreachable(c2), Cut, "", 0},
+		{4, refuses(c1), Cut, "", 0},
+		{4, refuses(c2), Nobody, "", 0}, // the engine of cc01 is being made
 		{4, good(c1, zone.InitialHA), ByConnector, "cc01", 0},
-		{5, refuses(c2), ByConnector, "cc01", 0},
 		{6, good(c1, zone.ExtendedHA), ByConnector, "cc01", 0},
 		{7, refuses(c3), ByConnector, "cc01", 0},
 		{8, sighting{url: c1}, Nobody, "", 0},

@@ -92,8 +92,10 @@ func (f *fleet) report(ctx context.Context, m *machine) error {
 }
 
 func (f *fleet) unregister(ctx context.Context, m *machine) {
-	path := leasePath(m.state.Lease)
-	_ = f.send(ctx, m, m.present, request{"", http.MethodDelete, path, nil, nil}) // else the lease lapses
+	m.mu.Lock()
+	path, present := leasePath(m.state.Lease), m.present
+	m.mu.Unlock()
+	_ = f.send(ctx, m, present, request{"", http.MethodDelete, path, nil, nil}) // else the lease lapses
 }
 
 // do tries the connectors in order; one that names the elected one is followed,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"understudy/site"
+	"understudy/wire"
 	"understudy/zone"
 )
 
@@ -16,9 +17,8 @@ type sighting struct {
 	connector site.FQDN
 	answered  bool // well: it takes requests
 	state     zone.State
-	serving   bool // in HA mode, by itself
-	// inHA says that it refused as one does that is not elected.
-	inHA bool
+	serving   bool   // in HA mode, by itself
+	refused   string // the code of its refusal
 }
 
 // Stage is who serves in an epoch.
@@ -30,11 +30,13 @@ const (
 	Unknown Stage = "unknown"
 	// ByCloud: the connectors relay.
 	ByCloud Stage = "normal"
-	// Cut: no connector reaches the cloud broker, and HA mode has not begun.
+	// Cut: no connector reaches the cloud broker, and HA mode has not begun. Those that
+	// take a peer for better off say so and refuse.
 	Cut Stage = "cut"
 	// ByConnector: an elected connector serves.
 	ByConnector Stage = "ha"
-	// Nobody serves, after the cloud broker or an elected connector was lost.
+	// Nobody serves: an elected connector was lost, or HA mode has begun and the elected
+	// one is still making ready. However short, it is an epoch: users notice it too.
 	Nobody Stage = "nobody"
 )
 
@@ -95,13 +97,16 @@ func standOf(s sighting) stand {
 		return stand{ByConnector, s.connector, s.state}
 	case s.answered && s.state == zone.Normal:
 		return stand{ByCloud, "", s.state}
-	case s.answered && s.state == zone.PendingHA:
+	case s.answered && s.state == zone.PendingHA, s.refused == wire.CodeCloudUnreachable:
 		return stand{Cut, "", s.state}
-	case s.inHA:
+	case slices.Contains(refusalsInHA, s.refused):
 		return stand{stage: Nobody}
 	}
 	return stand{stage: Unknown}
 }
+
+// refusalsInHA are those of a connector that is not the one that serves.
+var refusalsInHA = []string{wire.CodeNotElected, wire.CodeHandover, wire.CodeNoQuorum}
 
 // rank says which of several connectors' stages is the zone's.
 func rank(s Stage) int { return slices.Index([]Stage{Unknown, Nobody, Cut, ByCloud, ByConnector}, s) }

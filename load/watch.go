@@ -79,8 +79,7 @@ func (w *watch) look(ctx context.Context, url string) sighting {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		err := wire.ReadProblem(resp)
-		s.inHA = wire.IsCode(err, wire.CodeNotElected) || wire.IsCode(err, wire.CodeHandover) || wire.IsCode(err, wire.CodeNoQuorum)
+		s.refused = wire.ReadProblem(resp).Code
 		return s
 	}
 	var beat wire.FrontHeartbeat
