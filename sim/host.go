@@ -169,7 +169,7 @@ func (l *life) wake() {
 	t := now()
 	for _, e := range l.net.ends {
 		if e.owner == l {
-			e.notBefore = t + 1 + int64(hash(e.tag, hashText(e.remoteHost), e.waits())%uint64(time.Millisecond))
+			e.notBefore = e.turn(t)
 			e.arm()
 		}
 	}

@@ -30,6 +30,7 @@ type end struct {
 	closed  bool
 	ended   bool // CloseWrite, or Close
 
+	made            int64
 	readBy, writeBy int64 // deadlines; 0 is none
 	notBefore       int64 // reads wait until then
 	waiting         bool
@@ -60,7 +61,7 @@ func newPair(n *network, from, to *life, remoteHost string, local, remote net.Ad
 func newEnd(n *network, owner *life, remoteHost string, local, remote net.Addr) *end {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
-	return &end{net: n, owner: owner, remoteHost: remoteHost, local: local, remote: remote, timer: timer, nudge: make(chan struct{}, 1)}
+	return &end{net: n, owner: owner, remoteHost: remoteHost, local: local, remote: remote, made: now(), timer: timer, nudge: make(chan struct{}, 1)}
 }
 
 func (e *end) incoming() way { return way{e.remoteHost, e.owner.host.name} }
@@ -311,6 +312,22 @@ func (e *end) waits() uint64 {
 		return 0
 	}
 	return uint64(e.queue[0].sent)
+}
+
+// turn is when this end is read whose process woke up at t: what waited for that is not
+// read all at once. It is called with the lock held.
+func (e *end) turn(t int64) int64 {
+	return t + 1 + int64(hash(e.tag, hashText(e.remoteHost), e.waits())%uint64(time.Millisecond))
+}
+
+// accepted gives a connection a turn of its own that had to wait for its listener: a
+// process that wakes up accepts all at one moment, maybe after their turns.
+func (e *end) accepted() {
+	e.net.mu.Lock()
+	defer e.net.mu.Unlock()
+	if t := now(); e.made < t {
+		e.notBefore = e.turn(t)
+	}
 }
 
 func (e *end) broke() bool { return len(e.queue) > 0 && e.queue[len(e.queue)-1].reset }

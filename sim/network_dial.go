@@ -63,6 +63,7 @@ func (k *listener) Accept() (net.Conn, error) {
 		if err := k.life.awake(context.Background()); err != nil {
 			return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: k.address, Err: net.ErrClosed}
 		}
+		e.accepted()
 		return e, nil
 	case <-k.closed:
 		return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: k.address, Err: net.ErrClosed}

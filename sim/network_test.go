@@ -297,6 +297,38 @@ func TestWakeIsStaggered(t *testing.T) {
 	})
 }
 
+// Requests that waited on connections of their own until a process woke up, and are all
+// accepted at one moment then, are read at different ones.
+func TestAcceptsAfterAWakeAreStaggered(t *testing.T) {
+	inBubble(t, 1, func(t *two) {
+		t.b.pause()
+		for range 2 {
+			a, err := t.a.dial(t.Context(), "tcp", portB)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(a, "GET / HTTP/1.1\r\n\r\n")
+			_ = sleep(t.Context(), time.Second)
+		}
+		t.b.wake()
+		_ = sleep(t.Context(), time.Second)
+		read := make(chan time.Time, 2)
+		for range 2 {
+			b, err := t.port.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				_, _ = b.Read(make([]byte, 1))
+				read <- time.Now()
+			}()
+		}
+		if first, second := <-read, <-read; first.Equal(second) {
+			t.Error("both are read at one moment")
+		}
+	})
+}
+
 // Dials that begin at different moments, and wait for one heal, are made at different
 // moments.
 func TestHealIsStaggered(t *testing.T) {
