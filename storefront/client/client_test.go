@@ -365,6 +365,39 @@ func TestEitherHalfMayHaveTheDesktops(t *testing.T) {
 	}
 }
 
+// NEW-04: "Journal full …: launches are refused with a clear error", at once: nobody
+// else of the zone can launch while that broker serves it, nor can it in a moment. While
+// the zone is split, the broker of the other half may have room.
+func TestFullJournalIsNotWaitedFor(t *testing.T) {
+	for _, split := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFarm()
+			for _, c := range []string{"cc1", "cc2", "cc3"} {
+				f.good(c, "east")
+				f.set(c+" sessions", 503, notElected("http://cc1"))
+			}
+			full := wire.NewProblem(503, wire.CodeJournalFull, "")
+			full.RetryAfter = 30 * time.Second
+			f.set("cc1 sessions", 503, full)
+			if split {
+				f.set("cc3 sessions", 201, wire.LaunchAnswer{Session: "s"})
+			}
+			c := newClient(t, f, nil)
+			c.Beat(t.Context())
+			began := time.Now()
+			got, err := c.Launch(t.Context(), bob)
+			p, _ := errors.AsType[*wire.Problem](err)
+			if split && (err != nil || got.Session != "s") || !split && (p == nil || p.Code != wire.CodeJournalFull || p.RetryAfter != full.RetryAfter) {
+				t.Errorf("split %t: got %+v, %v", split, got, err)
+			}
+			if took := time.Since(began); took != 0 {
+				t.Errorf("split %t: took %s, want no wait", split, took)
+			}
+			wantLog(t, f, "cc1 sessions", "cc2 sessions", "cc3 sessions")
+		})
+	}
+}
+
 func TestTicketOfAnotherZone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFarm()

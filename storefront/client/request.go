@@ -65,7 +65,7 @@ type request struct {
 	zones     []string
 	in, out   any
 	sent      bool            // to other zones than we thought
-	empty     map[string]bool // connectors whose broker had no machine
+	refused   map[string]bool // connectors whose broker launches nothing
 }
 
 // send tries the connectors that answer. When none could help it asks all for a
@@ -85,14 +85,14 @@ func (c *Client) send(ctx context.Context, r request) error {
 // round asks one connector after the other until one has the last word.
 func (c *Client) round(ctx context.Context, r request) error {
 	last := error(ErrNoConnector)
-	r.empty = map[string]bool{}
+	r.refused = map[string]bool{}
 	urls := c.usable(r.zones)
 	for i, url := range urls {
 		err := c.ask(ctx, url, r)
 		if err == nil || final(err) || ctx.Err() != nil {
 			return err
 		}
-		if wire.IsCode(err, wire.CodeNoMachine) {
+		if launchesNothing(err) {
 			return c.otherHalf(ctx, c.zoneOf(url), urls[i+1:], r, err)
 		}
 		last = err
@@ -100,8 +100,8 @@ func (c *Client) round(ctx context.Context, r request) error {
 	return last
 }
 
-// otherHalf asks the other connectors of a zone that has no machine: while it is split,
-// either half may have the desktops.
+// otherHalf asks the other connectors of a zone whose broker launches nothing: while it
+// is split, either half may have the desktops, and each has a broker of its own.
 func (c *Client) otherHalf(ctx context.Context, zone string, urls []string, r request, none error) error {
 	for _, url := range urls {
 		if c.zoneOf(url) != zone {
@@ -119,12 +119,12 @@ func (c *Client) otherHalf(ctx context.Context, zone string, urls []string, r re
 // either may say that another zone is the right one.
 func (c *Client) ask(ctx context.Context, url string, r request) error {
 	err := c.try(ctx, url, r)
-	if next := instead(err, url); next != "" && !r.empty[next] {
+	if next := instead(err, url); next != "" && !r.refused[next] {
 		url = next
 		err = c.try(ctx, url, r)
 	}
-	if wire.IsCode(err, wire.CodeNoMachine) {
-		r.empty[url] = true
+	if launchesNothing(err) {
+		r.refused[url] = true
 	}
 	if zones := rightZones(err); len(zones) > 0 && !r.sent {
 		return c.askIn(ctx, zones, url, r, err)
@@ -163,13 +163,20 @@ func proper(err error) bool {
 // settled reports whether the answer would be the same in a moment.
 func settled(err error) bool {
 	p, ok := errors.AsType[*wire.Problem](err)
-	return ok && proper(err) && (p.Status < 500 || p.Code == wire.CodeNoMachine)
+	return ok && proper(err) && (p.Status < 500 || launchesNothing(err))
+}
+
+// launchesNothing reports whether the broker that serves can launch nothing: no other connector can
+// as long as it hears that one.
+func launchesNothing(err error) bool {
+	return wire.IsCode(err, wire.CodeNoMachine) || wire.IsCode(err, wire.CodeJournalFull)
 }
 
 // final reports whether asking another connector is of no use. A ticket that one
-// does not know may be that of another zone; for machines see otherHalf.
+// does not know may be that of another zone; for brokers that launch nothing see
+// otherHalf.
 func final(err error) bool {
-	return settled(err) && !wire.IsCode(err, wire.CodeTicketUnknown) && !wire.IsCode(err, wire.CodeNoMachine)
+	return settled(err) && !wire.IsCode(err, wire.CodeTicketUnknown) && !launchesNothing(err)
 }
 
 func instead(err error, asked string) string {
