@@ -3,6 +3,7 @@
 # make check  the same without the slow parts: what to run before each commit
 # make sim    thousands of simulated sites with faults: RUNS=10000 SEED=1
 # make bench  how fast and how big, beside limits and peers: docs/benchmarks.md
+# make load   10,000 desktops go through an outage of a real zone: times, report, chart
 #
 # A machine with Go and a C compiler (for the race detector) is enough: tools are
 # pinned in tools.mod and built on first use, Debian packages that tests need are
@@ -16,9 +17,10 @@ KILLS    ?= 2000
 RUNS     ?= 2000
 ROWS     ?= .
 ROUNDS   ?= 5
+DESKTOPS ?= 10000
 SEED     ?= 1
 
-.PHONY: build demo test check format lint unit simulated sim variants bench e2e crash cross fuzz setup clean
+.PHONY: build demo test check format lint unit simulated sim variants bench load e2e crash cross fuzz setup clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/understudy
@@ -71,14 +73,25 @@ e2e:
 crash:
 	UNDERSTUDY_E2E_KILLS=$(KILLS) go test -count=1 -timeout=4h -v -run='^Test(Killed(In|Amid)|PowerFailure(In|Of)|Woken)' ./e2e
 
-# Each figure of docs/benchmarks.md beside its limit or peer, in turns. ROWS=import|idle
-# for some of them; half an hour for all.
-bench:
+# Each figure of docs/benchmarks.md beside its limit or peer, in turns. ROWS='import|idle'
+# for some of them, which writes nothing; 20 minutes for all.
+bench: bin/bench.test
 	@sh .ci/setup bench
+	@cd bench && ../bin/bench.test -measure='$(ROWS)' -rounds=$(ROUNDS) -desktops=$(DESKTOPS) \
+		$(if $(filter .,$(ROWS)),-docs=../docs/benchmarks.md -json=../bench.json -chart=../docs/outage.svg)
+
+# A cloud broker, three connectors and understudy load as processes: the cloud broker is
+# killed, then the elected connector, and the cloud broker comes back. Three minutes.
+load: bin/bench.test
+	@mkdir -p bin/load
+	@cd bench && ../bin/bench.test -measure='^outage$$' -desktops=$(DESKTOPS) -docs=../bin/load/times.md \
+		-json=../bin/load/times.json -report=../bin/load/run.json -chart=../bin/load/run.svg
+	@echo "bin/load: times.md, times.json, run.json (the report), run.svg (the chart)"
+
+.PHONY: bin/bench.test
+bin/bench.test:
 	@mkdir -p bin
 	@go test -c -o bin/bench.test ./bench
-	@cd bench && ../bin/bench.test -measure='$(ROWS)' -rounds=$(ROUNDS) \
-		$(if $(filter .,$(ROWS)),-docs=../docs/benchmarks.md -json=../bench.json)
 
 # Pure Go, so that each platform needs no tool chain but Go's.
 cross:

@@ -134,7 +134,7 @@ func measureReaders(l *lab) {
 	stopped.Store(true)
 	readers.Wait()
 	slices.Sort(stalls)
-	against := fmt.Sprintf("%d reads during %d imports and swaps", reads.Load(), *options.rounds)
+	against := fmt.Sprintf("%d reads during %d imports and swaps, the longest %s ms", reads.Load(), *options.rounds, short(ms(stalls[len(stalls)-1])))
 	l.table.add(row{Name: "readers during import and swap: failed reads", Value: float64(failed.Load()), Unit: "reads", Against: against}, noMoreThan(0, "reads"))
 	l.table.add(row{Name: "readers during import and swap: p99 stall", Value: float64(stalls[len(stalls)*99/100].Nanoseconds()) / 1e6, Unit: "ms", Against: against}, noMoreThan(1, "ms"))
 }

@@ -9,9 +9,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -22,13 +24,19 @@ type lab struct {
 	dir   string
 	bin   string
 	table table
+	next  int // of loopback addresses
+
+	mu    sync.Mutex // guards all below
 	procs []*proc
 	ends  []func()
-	next  int // of loopback addresses
+	// over says why nothing is to be started any more.
+	over error
 }
 
 // stop is what ends a group of rows early.
 type stop struct{ err error }
+
+func (s stop) String() string { return s.err.Error() }
 
 func newLab() (*lab, error) {
 	dir, err := os.MkdirTemp("", "understudy-bench-")
@@ -36,12 +44,33 @@ func newLab() (*lab, error) {
 		return nil, err
 	}
 	l := &lab{ctx: context.Background(), dir: dir, bin: filepath.Join(dir, "understudy")}
+	go l.heed()
 	cmd := exec.Command("go", "build", "-trimpath", "-o", l.bin, "understudy/cmd/understudy")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
+		l.close()
 		return nil, fmt.Errorf("build the binary: %w\n%s", err, out)
 	}
 	return l, nil
+}
+
+// heed ends the run on Ctrl-C, and leaves nothing behind.
+func (l *lab) heed() {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
+	<-asked
+	fmt.Println("# interrupted: ending what runs")
+	l.give(errors.New("interrupted"))
+	l.close()
+	os.Exit(130)
+}
+
+// give ends what runs for a reason, and lets nothing start any more.
+func (l *lab) give(why error) {
+	l.mu.Lock()
+	l.over = why
+	l.mu.Unlock()
+	l.endAll()
 }
 
 func (l *lab) close() {
@@ -49,18 +78,33 @@ func (l *lab) close() {
 	_ = os.RemoveAll(l.dir)
 }
 
+// longest is the most that a group of rows may take.
+const longest = 8 * time.Minute
+
 // run measures one group; a fault in it is told, and the others go on.
 func (l *lab) run(name string, measure func(*lab)) {
-	began := time.Now()
-	fmt.Printf("# %s\n", name)
+	late := time.AfterFunc(longest, func() { l.give(fmt.Errorf("not over within %s", longest)) })
 	defer func() {
+		fault := recover()
+		late.Stop()
 		l.endAll()
-		if s, failed := recover().(stop); failed {
-			l.table.missing(name, "", s.err.Error(), bar{})
+		if why := l.again(); why != nil {
+			fault = why
 		}
-		fmt.Printf("# %s: %.0f s\n", name, time.Since(began).Seconds())
+		if fault != nil {
+			l.table.missing(name+": what is not in a row here", "", fmt.Sprint(fault), bar{})
+		}
 	}()
 	measure(l)
+}
+
+// again lets things start, and returns why nothing could before.
+func (l *lab) again() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	why := l.over
+	l.over = nil
+	return why
 }
 
 // must ends the group of rows on an error.
@@ -107,6 +151,9 @@ func (l *lab) start(env []string, path string, args ...string) *proc {
 	p.cmd.Dir = l.dir
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	must(l.over)
 	must(p.cmd.Start())
 	go func() { _ = p.cmd.Wait(); close(p.done) }()
 	l.procs = append(l.procs, p)
@@ -126,24 +173,35 @@ func (p *proc) kill() {
 func (p *proc) signal(s syscall.Signal) { must(p.cmd.Process.Signal(s)) }
 
 func (l *lab) endAll() {
-	for _, p := range l.procs {
+	l.mu.Lock()
+	procs, ends := l.procs, l.ends
+	l.procs, l.ends = nil, nil
+	l.mu.Unlock()
+	for _, p := range procs {
 		_ = p.cmd.Process.Signal(syscall.SIGCONT)
 		p.kill()
 	}
-	l.procs = nil
-	for _, end := range l.ends {
+	for _, end := range ends {
 		end()
 	}
-	l.ends = nil
 }
 
 // atEnd is called when the group of rows is over.
-func (l *lab) atEnd(end func()) { l.ends = append(l.ends, end) }
+func (l *lab) atEnd(end func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ends = append(l.ends, end)
+}
 
 // until polls until ok, and fails after the deadline.
 func until(what string, deadline time.Duration, ok func() bool) time.Duration {
+	return poll(what, time.Millisecond, deadline, ok)
+}
+
+// poll asks each so often.
+func poll(what string, each, deadline time.Duration, ok func() bool) time.Duration {
 	began := time.Now()
-	tick := time.NewTicker(time.Millisecond)
+	tick := time.NewTicker(each)
 	defer tick.Stop()
 	for !ok() {
 		if time.Since(began) > deadline {

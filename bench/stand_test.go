@@ -110,22 +110,26 @@ func (s *stand) get(h *host, path string) int {
 }
 
 // serves reports whether a connector brokers by itself.
-func (s *stand) serves(h *host) bool {
+func (s *stand) serves(h *host) bool { return s.beat(h).Serving }
+
+// beat is a connector's good answer to a StoreFront's heartbeat, or nothing.
+func (s *stand) beat(h *host) wire.FrontHeartbeat {
 	resp, err := s.client.Get("http://" + h.ip + ":7480/storefront/v1/heartbeat")
 	if err != nil {
-		return false
+		return wire.FrontHeartbeat{}
 	}
 	defer resp.Body.Close()
 	var beat wire.FrontHeartbeat
-	return resp.StatusCode == http.StatusOK && json.NewDecoder(resp.Body).Decode(&beat) == nil && beat.Serving
+	if resp.StatusCode != http.StatusOK || json.NewDecoder(resp.Body).Decode(&beat) != nil {
+		return wire.FrontHeartbeat{}
+	}
+	return beat
 }
 
 // force pins the zone in HA mode and waits until the connector serves.
 func (s *stand) force(h *host) {
 	until("the zone can be forced", 20*time.Second, func() bool {
-		out, err := exec.Command(s.l.bin, "outage", "force", "--connector", "unix:"+s.dir+"/"+string(h.name)+".sock").CombinedOutput()
-		_ = out
-		return err == nil
+		return exec.Command(s.l.bin, "outage", "force", "--connector", "unix:"+s.dir+"/"+string(h.name)+".sock").Run() == nil
 	})
 	until(string(h.name)+" serves", 20*time.Second, func() bool { return s.serves(h) })
 }

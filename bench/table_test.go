@@ -4,15 +4,14 @@ package bench_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // row is one line of the table.
@@ -37,6 +36,9 @@ type bar struct {
 	unit  string
 }
 
+// noBar stands where nothing is to be met.
+const noBar = "–"
+
 func atMost(ratio float64) bar  { return bar{most: true, limit: ratio} }
 func atLeast(ratio float64) bar { return bar{limit: ratio} }
 func noMoreThan(value float64, u string) bar {
@@ -44,6 +46,9 @@ func noMoreThan(value float64, u string) bar {
 }
 
 func (b bar) holds(value, ratio float64) bool {
+	if b == (bar{}) {
+		return true
+	}
 	v := ratio
 	if b.value {
 		v = value
@@ -55,6 +60,9 @@ func (b bar) holds(value, ratio float64) bool {
 }
 
 func (b bar) String() string {
+	if b == (bar{}) {
+		return noBar
+	}
 	sign := "≥"
 	if b.most {
 		sign = "≤"
@@ -83,13 +91,20 @@ func (t *table) missing(name, against, why string, b bar) {
 
 func (r row) line() string {
 	if r.Missing != "" {
-		return fmt.Sprintf("| %s | not measured: %s | %s | – | %s | – |", r.Name, r.Missing, r.Against, r.Bar)
+		why := strings.Join(strings.FieldsFunc(r.Missing, func(c rune) bool { return c == '\n' || c == '|' }), "; ")
+		return fmt.Sprintf("| %s | not measured: %s | %s | – | %s | – |", r.Name, why, r.Against, r.Bar)
 	}
-	ratio := "–"
+	ratio, holds := "–", "yes"
 	if r.Ratio != 0 {
 		ratio = short(r.Ratio) + "×"
 	}
-	return fmt.Sprintf("| %s | %s %s | %s | %s | %s | %s |", r.Name, short(r.Value), r.Unit, r.Against, ratio, r.Bar, map[bool]string{true: "yes", false: "**no**"}[r.Holds])
+	switch {
+	case r.Bar == noBar:
+		holds = "–"
+	case !r.Holds:
+		holds = "**no**"
+	}
+	return fmt.Sprintf("| %s | %s %s | %s | %s | %s | %s |", r.Name, short(r.Value), r.Unit, r.Against, ratio, r.Bar, holds)
 }
 
 // short writes a number with three digits.
@@ -116,6 +131,9 @@ func (t *table) write(docs, file string) error {
 		return nil
 	}
 	page, err := os.ReadFile(docs)
+	if errors.Is(err, os.ErrNotExist) {
+		page, err = []byte("<!-- begin -->\n<!-- end -->\n"), nil
+	}
 	if err != nil {
 		return err
 	}
@@ -131,25 +149,28 @@ func insert(page, text string) string {
 
 func (t *table) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n| what | measured | against | ratio | bar | holds |\n|---|---|---|---|---|---|\n", machineText())
+	fmt.Fprintf(&b, "%s\n\n%s\n\n| what | measured | against | ratio | bar | holds |\n|---|---|---|---|---|---|\n", machineText(), t.verdict())
 	for _, r := range t.rows {
 		fmt.Fprintln(&b, r.line())
 	}
 	return b.String()
 }
 
-// machineText says on what it was measured.
-func machineText() string {
-	model := "unknown processor"
-	info, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.Lines(string(info)) {
-		if name, ok := strings.CutPrefix(line, "model name"); ok {
-			model = strings.TrimSpace(strings.TrimLeft(name, "\t :"))
-			break
+// verdict names the bars that do not hold, and those that nobody knows of.
+func (t *table) verdict() string {
+	var broken, unknown []string
+	for _, r := range t.rows {
+		switch {
+		case r.Missing != "":
+			unknown = append(unknown, "- Not measured: "+r.Name)
+		case !r.Holds:
+			broken = append(broken, "- Does not hold: "+r.Name)
 		}
 	}
-	return fmt.Sprintf("%s: %d × %s, %s, %s/%s, %d machines in the site, %d rounds.", time.Now().UTC().Format(time.DateOnly),
-		runtime.NumCPU(), model, runtime.Version(), runtime.GOOS, runtime.GOARCH, *options.machines, *options.rounds)
+	if len(broken)+len(unknown) == 0 {
+		return "Every bar holds."
+	}
+	return strings.Join(append(broken, unknown...), "\n")
 }
 
 // median of a list; 0 of none.
@@ -183,10 +204,12 @@ func TestBarsThatDoNotHoldAreReported(t *testing.T) {
 	tab.add(row{Name: "a", Value: 5, Unit: "s", Against: "b", Ratio: 0.7}, atMost(0.6))
 	tab.add(row{Name: "c", Value: 5, Unit: "MB", Against: "d"}, noMoreThan(6, "MB"))
 	tab.missing("e", "etcd", "install etcd-server", atLeast(8))
+	tab.add(row{Name: "f", Value: 7, Unit: "s", Against: "g"}, bar{})
 	text := insert("before\n<!-- begin -->\nformer\n<!-- end -->\nafter\n", tab.text())
 	for _, want := range []string{
 		"| a | 5.00 s | b | 0.700× | ≤ 0.6× | **no** |", "| c | 5.00 MB | d | – | ≤ 6 MB | yes |",
 		"| e | not measured: install etcd-server | etcd | – | ≥ 8× | – |", "before\n<!-- begin -->", "<!-- end -->\nafter",
+		"| f | 7.00 s | g | – | – | – |", "- Does not hold: a\n- Not measured: e\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("got %s\nwant %s in it", text, want)
