@@ -55,7 +55,7 @@ type rule struct {
 var rules = []rule{
 	{ruleOneUser, "a single-session desktop never serves two users", (*watch).oneUser, nil},
 	{ruleElected, "in HA mode only a connector that believes itself elected accepts", (*watch).electedAccepts, nil},
-	{ruleOneServes, "a connected, quiet zone in HA mode has exactly one that serves; under majority a minority never serves", (*watch).oneServes, nil},
+	{ruleOneServes, "a connected, quiet zone in HA mode has exactly one that serves; under majority a minority never serves, nor do two at one moment", (*watch).oneServes, nil},
 	{ruleTransitions, "transitions are only those of the table, and each has a reason", nil, nil},
 	{ruleSnapshots, "no snapshot is in use that the cloud broker did not publish, or a suspicious one that nobody has accepted, and none is swapped in HA mode", (*watch).snapshots, nil},
 	{ruleDurable, "what was acknowledged as durable is there after any crash", (*watch).numbers, (*watch).journals},
@@ -108,7 +108,8 @@ func (w *watch) electedAccepts(v *view) {
 	}
 }
 
-// oneServes wants exactly one in quiet, and under majority none in a minority.
+// oneServes wants exactly one in quiet, and under majority none in a minority and never
+// two.
 func (w *watch) oneServes(v *view) {
 	for _, z := range w.run.world.Zones() {
 		all := w.run.connectorsOf(z)
@@ -129,7 +130,10 @@ func (w *watch) oneServes(v *view) {
 		if w.lasting(z+" none", v.now, whole && w.quorate(z, v) && serving == 0 && able > 0, w.slack()+2*time.Second) {
 			w.broken(ruleOneServes, fmt.Sprintf("nobody serves in the quiet zone %s, though %d could", z, able))
 		}
-		w.minority(v, z, all)
+		if w.settings().Policy == site.Majority {
+			w.minority(v, z, all)
+			w.twoServe(v, z, all)
+		}
 	}
 }
 
@@ -141,26 +145,6 @@ func serve(all []site.FQDN, v *view) string {
 		}
 	}
 	return strings.Join(names, ", ")
-}
-
-// minority: under majority nobody serves whom less than half of the active
-// connectors can hear; they may need the deadline to find out.
-func (w *watch) minority(v *view, z string, all []site.FQDN) {
-	if w.settings().Policy != site.Majority {
-		return
-	}
-	for _, name := range all {
-		o, near := v.connectors[name], 0
-		for _, other := range o.Actives {
-			if w.run.reaches(name, other) || w.run.isStopping(string(other)) { // who stops votes to its end
-				near++
-			}
-		}
-		alone := o.Accepts && o.State.HA() && o.Record.Promotion == nil && 2*near <= len(o.Actives)
-		if w.lasting(string(name)+" minority", v.now, alone, w.settings().Deadline.D()+watchEvery) {
-			w.broken(ruleOneServes, fmt.Sprintf("%s serves in %s with %d of %d active connectors", name, z, near, len(o.Actives)))
-		}
-	}
 }
 
 func (w *watch) transition(who string, fields logrus.Fields) {
