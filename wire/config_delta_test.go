@@ -45,26 +45,49 @@ func TestChangesLeadThere(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		to := mutate(t, from)
 		changes := wire.Changes(from, to)
-		got := apply(t, from, to.ReuseInOutage, changes)
+		got, touched := apply(t, from, to.ReuseInOutage, changes)
 		if wire.Digest(got) != wire.Digest(to) {
 			t.Fatal("the content is another one")
 		}
+		follow(t, wire.Edition{Site: from}, wire.Edition{Site: got, Contained: records(t)}, touched)
 		third := mutate(t, to)
 		joined := wire.JoinChanges(changes, wire.Changes(to, third))
-		if wire.Digest(apply(t, from, third.ReuseInOutage, joined)) != wire.Digest(third) {
+		got, _ = apply(t, from, third.ReuseInOutage, joined)
+		if wire.Digest(got) != wire.Digest(third) {
 			t.Fatal("two deltas joined lead elsewhere")
 		}
 	})
 }
 
-func apply(t *rapid.T, from *site.Site, reuse bool, changes []wire.ConfigChange) *site.Site {
+func records(t *rapid.T) []wire.ContainedRecord {
+	return []wire.ContainedRecord{{Origin: "cc01.example", Journal: "j", Sequence: rapid.Uint64().Draw(t, "sequence")}}
+}
+
+// follow holds the digest that follows from what changed to that of the whole; hashes of
+// another content lead nowhere.
+func follow(t *rapid.T, from, to wire.Edition, touched map[string][]int) {
+	hashes, err := wire.HashesOf(from.Site, from.Contained...).After(from, to, touched)
+	if err != nil || hashes.Digest() != wire.Digest(to.Site, to.Contained...) {
+		t.Fatalf("the digest that follows is another one (%v)", err)
+	}
+	if _, err := hashes.After(from, to, touched); err == nil && wire.Digest(from.Site, from.Contained...) != hashes.Digest() {
+		t.Fatal("hashes of another content were taken")
+	}
+}
+
+func apply(t *rapid.T, from *site.Site, reuse bool, changes []wire.ConfigChange) (*site.Site, map[string][]int) {
 	got, touched := wire.ApplyChanges(from, wire.ConfigHeader{Site: from.Name, ReuseInOutage: reuse}, changes)
+	for kind, at := range touched {
+		if !slices.IsSorted(at) {
+			t.Fatalf("positions of %s are not in order: %v", kind, at)
+		}
+	}
 	for i := range min(len(from.Machines), len(got.Machines)) {
 		if !slices.Contains(touched["machines"], i) && got.Machines[i] != from.Machines[i] {
 			t.Fatalf("machine %d changed unnoticed", i)
 		}
 	}
-	return got
+	return got, touched
 }
 
 func TestDeltaStream(t *testing.T) {

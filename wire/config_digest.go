@@ -3,7 +3,6 @@ package wire
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -16,14 +15,20 @@ type digester struct {
 	beside *hasher // nil: lines are hashed at once
 }
 
-// newDigester begins with the site's own settings. Those that are not set are left
-// out: content that an older version knew has the digest that it gave it.
+// newDigester begins with the site's own settings.
 func newDigester(s *site.Site, contained []ContainedRecord, counts map[string]int) *digester {
 	room := 1 + len(contained)
 	for _, n := range counts {
 		room = min(room+max(n, 0), maxRoom)
 	}
 	d := &digester{hashes: make([][sha256.Size]byte, 0, room)}
+	d.addOwn(s, contained)
+	return d
+}
+
+// addOwn adds what is the site's and no object's. Settings that are not set are left out:
+// content that an older version knew has the digest that it gave it.
+func (d *digester) addOwn(s *site.Site, contained []ContainedRecord) {
 	line := fmt.Appendf(nil, "site %q %t", s.Name, s.ReuseInOutage)
 	if s.MaxSessions != 0 {
 		line = fmt.Appendf(line, " max_sessions %d", s.MaxSessions)
@@ -35,7 +40,21 @@ func newDigester(s *site.Site, contained []ContainedRecord, counts map[string]in
 	for _, c := range contained {
 		d.add(fmt.Appendf(nil, "contained %q %q %d", c.Origin, c.Journal, c.Sequence))
 	}
-	return d
+}
+
+// addObject adds an object. The buffer is returned for the next.
+func (d *digester) addObject(o ConfigObject, buffer []byte) []byte {
+	line, quick := appendQuick(buffer[:0], o)
+	if quick {
+		d.add(line)
+		return line
+	}
+	ordinary, err := o.ordinary()
+	if err != nil {
+		panic("wire: plain data does not encode: " + err.Error())
+	}
+	d.add(ordinary)
+	return line
 }
 
 func (d *digester) add(line []byte) {
@@ -46,14 +65,12 @@ func (d *digester) add(line []byte) {
 	d.hashes = append(d.hashes, sha256.Sum256(line))
 }
 
-func (d *digester) sum() string {
+func (d *digester) sum() string { return d.sorted().Digest() }
+
+func (d *digester) sorted() Hashes {
 	d.stop()
 	sortHashes(d.hashes, 0)
-	all := sha256.New()
-	for i := range d.hashes {
-		all.Write(d.hashes[i][:])
-	}
-	return hex.EncodeToString(all.Sum(nil))
+	return Hashes{d.hashes}
 }
 
 // sortHashes sorts what begins with the same so many bytes. Hashes are spread evenly,

@@ -15,8 +15,9 @@ type kind interface {
 	// apply replaces the site's list by a changed copy, and returns the positions that
 	// hold another object than before.
 	apply(s *site.Site, changes []ConfigChange) []int
-	// at is the object at a place of the list.
+	// at is the object at a place of the list, and length how many places there are.
 	at(s *site.Site, i int) ConfigObject
+	length(s *site.Site) int
 	// bare is the object of that kind with what names it alone; false for another kind.
 	bare(o ConfigObject) (ConfigObject, bool)
 }
@@ -121,8 +122,8 @@ func Changes(from, to *site.Site) []ConfigChange {
 
 // ApplyChanges returns a copy of the site with the changes of a delta and what its
 // header says, each list dense and in its old order where nothing changed, and the
-// positions of what is new in each list, by kind. An object that is deleted may be
-// missing already, so that deltas can be joined.
+// positions of what is new in each list, by kind and in order. An object that is deleted
+// may be missing already, so that deltas can be joined.
 func ApplyChanges(s *site.Site, h ConfigHeader, changes []ConfigChange) (*site.Site, map[string][]int) {
 	next := *h.Bare()
 	next.Zones, next.Connectors, next.Groups, next.Machines = s.Zones, s.Connectors, s.Groups, s.Machines
@@ -195,6 +196,7 @@ func (k kindOf[T, K]) bare(o ConfigObject) (ConfigObject, bool) {
 }
 
 func (k kindOf[T, K]) at(s *site.Site, i int) ConfigObject { return k.wrap(&(*k.list(s))[i]) }
+func (k kindOf[T, K]) length(s *site.Site) int             { return len(*k.list(s)) }
 
 func (k kindOf[T, K]) changes(from, to *site.Site) []ConfigChange {
 	old := make(map[K]int, len(*k.list(from)))
@@ -272,5 +274,7 @@ func closeHoles[T any](list []T, holes, touched []int) ([]T, []int) {
 		}
 		list = list[:end]
 	}
-	return list, slices.DeleteFunc(touched, func(i int) bool { return i >= len(list) })
+	touched = slices.DeleteFunc(touched, func(i int) bool { return i >= len(list) })
+	slices.Sort(touched)
+	return list, touched
 }

@@ -73,18 +73,5 @@ func writeLine(w io.Writer, line []byte) error {
 // contains are part of it, else nobody would fetch a configuration that only
 // contains more of them.
 func Digest(s *site.Site, contained ...ContainedRecord) string {
-	d := newDigester(s, contained, ConfigCounts(s))
-	var buffer []byte
-	for o := range Objects(s) {
-		line, quick := appendQuick(buffer[:0], o)
-		buffer = line
-		if !quick {
-			var err error
-			if line, err = o.ordinary(); err != nil {
-				panic("wire: plain data does not encode: " + err.Error())
-			}
-		}
-		d.add(line)
-	}
-	return d.sum()
+	return HashesOf(s, contained...).Digest()
 }
