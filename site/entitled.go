@@ -99,17 +99,28 @@ func (x *Index) what(e *Entitlement) (int32, bool) {
 
 // whose is whom an entitlement is for.
 func (x *Index) whose(e *Entitlement) int32 {
-	all, key := x.users, UserKey(e.User)
-	if e.User == "" {
-		all, key = x.ofUserGroups, UserKey(e.UserGroup)
-	}
-	n, known := all[key]
+	n, known := x.find(e)
 	if !known {
+		all, key := x.named(e)
 		n = int32(len(x.who))
 		all[key] = n
 		x.who = append(x.who, who{})
 	}
 	return n
+}
+
+func (x *Index) find(e *Entitlement) (int32, bool) {
+	all, key := x.named(e)
+	n, known := all[key]
+	return n, known
+}
+
+// named is where whom an entitlement is for is found, and by what.
+func (x *Index) named(e *Entitlement) (all map[string]int32, key string) {
+	if e.User == "" {
+		return x.ofUserGroups, UserKey(e.UserGroup)
+	}
+	return x.users, UserKey(e.User)
 }
 
 // place puts what is granted to each together, in order and each once.

@@ -82,13 +82,18 @@ func (x *Index) addConnectors(s *Site) {
 }
 
 func (x *Index) addMachines(s *Site) {
-	x.machines, x.ofGroup = arranged(s.Machines)
-	x.byName = make(map[FQDN]int32, len(x.machines))
+	x.number(arranged(s.Machines))
+}
+
+// number takes machines in that are ordered by group, zone and name.
+func (x *Index) number(all []Machine) {
+	x.machines, x.ofGroup = all, runsOf(all)
+	x.byName = make(map[FQDN]int32, len(all))
 	x.assigned = map[userGroup][]int32{}
 	capacity := 0
-	for i := range x.machines {
-		m := &x.machines[i]
-		if i == 0 || m.Group != x.machines[i-1].Group {
+	for i := range all {
+		m := &all[i]
+		if i == 0 || m.Group != all[i-1].Group {
 			capacity = x.capacityOf(m.Group)
 		}
 		m.Capacity, m.Weight = or(m.Capacity, capacity), or(m.Weight, DefaultWeight)
@@ -100,9 +105,8 @@ func (x *Index) addMachines(s *Site) {
 	}
 }
 
-// arranged returns a copy of the machines by group, zone and name, and the runs of it
-// that are a group's in a zone, or in all zones.
-func arranged(list []Machine) ([]Machine, map[groupZone][]Machine) {
+// arranged returns a copy of the machines by group, zone and name.
+func arranged(list []Machine) []Machine {
 	places := map[groupZone][]int32{}
 	for i := range list {
 		key := groupZone{list[i].Group, list[i].Zone}
@@ -111,21 +115,33 @@ func arranged(list []Machine) ([]Machine, map[groupZone][]Machine) {
 	keys := slices.SortedFunc(maps.Keys(places), func(a, b groupZone) int {
 		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.zone, b.zone))
 	})
-	all, runs := make([]Machine, 0, len(list)), make(map[groupZone][]Machine, 2*len(keys))
-	begin := 0 // of the group
-	for i, key := range keys {
-		if i > 0 && keys[i-1].group != key.group {
-			begin = len(all)
-		}
-		run := len(all)
+	all := make([]Machine, 0, len(list))
+	for _, key := range keys {
 		slices.SortFunc(places[key], func(a, b int32) int { return cmp.Compare(list[a].Name, list[b].Name) })
 		for _, at := range places[key] {
 			all = append(all, list[at])
 		}
-		runs[key] = all[run:len(all):len(all)]
-		runs[groupZone{key.group, ""}] = all[begin:len(all):len(all)]
 	}
-	return all, runs
+	return all
+}
+
+// runsOf are the runs of arranged machines that are a group's in a zone, or in all zones.
+func runsOf(all []Machine) map[groupZone][]Machine {
+	found := map[groupZone][]Machine{}
+	group, zone := 0, 0 // where they begin
+	for i := range all {
+		m, end := &all[i], i+1
+		last := end == len(all)
+		if last || all[end].Group != m.Group || all[end].Zone != m.Zone {
+			found[groupZone{m.Group, m.Zone}] = all[zone:end:end]
+			zone = end
+		}
+		if last || all[end].Group != m.Group {
+			found[groupZone{m.Group, ""}] = all[group:end:end]
+			group = end
+		}
+	}
+	return found
 }
 
 // capacityOf is what machines of a group take that do not say it.
