@@ -61,22 +61,22 @@ func (s *Snapshots) Build(ctx context.Context, r *wire.ConfigReader, from string
 		// index and what is read back fit in where it was.
 		debug.FreeOSMemory()
 	}
-	return s.assemble(ctx, d, m, full, nil)
+	return s.assemble(ctx, d, content{meta: m, site: full}, func() *site.Index { return indexOf(full) }, nil)
 }
 
 // manyObjects are so many that it is worth while to tidy up between them.
 const manyObjects = 50_000
 
 // assemble makes a draft the file of a site. It is written while the site is judged:
-// hardly ever is that for nothing. wrong, where there is one, says that the site is not what
-// was sent.
-func (s *Snapshots) assemble(ctx context.Context, d *draft, m meta, full *site.Site, wrong func() error) (*Built, error) {
+// hardly ever is that for nothing. indexed returns the index of the site if all of it can be
+// used. wrong, where there is one, says that the site is not what was sent.
+func (s *Snapshots) assemble(ctx context.Context, d *draft, c content, indexed func() *site.Index, wrong func() error) (*Built, error) {
 	var b *Built
 	var index *site.Index
 	var buildErr, wrongErr error
 	_ = together(
-		func() error { b, buildErr = d.complete(ctx, content{meta: m, site: full}); return nil },
-		func() error { index = indexOf(full); return nil },
+		func() error { b, buildErr = d.complete(ctx, c); return nil },
+		func() error { index = indexed(); return nil },
 		func() error {
 			if wrong != nil {
 				wrongErr = wrong()
@@ -93,9 +93,9 @@ func (s *Snapshots) assemble(ctx context.Context, d *draft, m meta, full *site.S
 	}
 	switch {
 	case wrongErr != nil:
-		return nil, fmt.Errorf("build snapshot %s: %w", m.Header.Version, wrongErr)
+		return nil, fmt.Errorf("build snapshot %s: %w", c.Header.Version, wrongErr)
 	case index == nil:
-		return s.buildParted(ctx, m, full)
+		return s.buildParted(ctx, c.meta, c.site)
 	}
 	return nil, buildErr
 }

@@ -9,34 +9,83 @@ import (
 	"understudy/wire"
 )
 
+// step leads from the snapshot in use to the next one.
+type step struct {
+	base    *Snapshot
+	before  *site.Site
+	next    *site.Site
+	touched map[string][]int // the positions that hold another object than before
+	meta    meta             // of the next
+}
+
 // BuildDelta makes a new snapshot of the one in use and what changed since: the changes
-// are applied to a copy of the site, and its file is written and verified like that of
-// one which came whole. After an error only the whole configuration will do.
+// are applied to a copy of the site and of its file. After an error only the whole
+// configuration will do.
 func (s *Snapshots) BuildDelta(ctx context.Context, r *wire.ConfigReader, from string) (*Built, error) {
 	base, ok := s.Current()
 	if !ok {
 		return nil, errors.New("apply a delta: there is no snapshot")
 	}
 	defer base.Release()
-	full, err := base.apply(r)
+	st, err := base.step(r)
 	if err != nil {
 		return nil, fmt.Errorf("apply the delta from %s to %s: %w", r.Header().Base, r.Header().Version, err)
 	}
-	m := meta{Header: r.Header(), Imported: s.env.Now().UTC(), From: from, Digest: r.Digest(), schema: snapshotSchema}
-	m.Header.Base = site.Version{}
-	return s.assemble(ctx, s.startDraft(ctx, arrived(full)), m, full, func() error { return compare(m, full, wire.Digest(full, m.Header.Records...)) })
+	st.meta.Imported, st.meta.From = s.env.Now().UTC(), from
+	var hashes wire.Hashes
+	b, err := s.assemble(ctx, s.startStep(ctx, st), content{meta: st.meta, site: st.next}, st.index, func() (err error) {
+		hashes, err = st.hashes()
+		return err
+	})
+	if err == nil {
+		b.hashes = &hashes
+	}
+	return b, err
 }
 
-// apply is the site after the delta.
-func (s *Snapshot) apply(r *wire.ConfigReader) (*site.Site, error) {
+// step is what a delta does.
+func (s *Snapshot) step(r *wire.ConfigReader) (step, error) {
 	h := r.Header()
 	if h.Base != s.Version || h.Version.Compare(s.Version) <= 0 {
-		return nil, fmt.Errorf("version %s is in use", s.Version)
+		return step{}, fmt.Errorf("version %s is in use", s.Version)
 	}
 	changes, err := r.ReadChanges()
 	if err != nil {
-		return nil, err
+		return step{}, err
 	}
-	full, _ := wire.ApplyChanges(s.Site(), h, changes)
-	return full, nil
+	st := step{base: s, before: s.Site(), meta: meta{Header: h, Digest: r.Digest(), schema: snapshotSchema}}
+	st.meta.Header.Base = site.Version{}
+	st.next, st.touched = wire.ApplyChanges(st.before, h, changes)
+	return st, nil
+}
+
+// hashes are those of the next site, which must be the one that the delta names.
+func (st step) hashes() (wire.Hashes, error) {
+	hashes, err := st.base.hashes().After(
+		wire.Edition{Site: st.before, Contained: st.base.Records},
+		wire.Edition{Site: st.next, Contained: st.meta.Header.Records},
+		st.touched,
+	)
+	if err == nil {
+		err = compare(st.meta, st.next, hashes.Digest())
+	}
+	return hashes, err
+}
+
+// index is that of the next site if all of it can be used.
+func (st step) index() *site.Index {
+	if len(st.base.out) == 0 {
+		if next, ok := st.base.Index.Follow(st.next, st.touched); ok {
+			return next
+		}
+	}
+	return indexOf(st.next)
+}
+
+// startStep begins the file of the next site.
+func (s *Snapshots) startStep(ctx context.Context, st step) *draft {
+	if st.base.rowsAreObjects() {
+		return s.startCopy(ctx, st)
+	}
+	return s.startDraft(ctx, arrived(st.next))
 }

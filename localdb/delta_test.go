@@ -3,8 +3,11 @@ package localdb_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -156,27 +159,53 @@ func TestDeltaRefuses(t *testing.T) {
 	}
 }
 
-// LHC-02: nothing is taken from a file that was damaged under us.
+// LHC-02: nothing is taken from a file that was damaged or lost under us: the delta is
+// refused, wherever the damage is, and the whole configuration mends it.
 func TestDeltaOfADamagedFile(t *testing.T) {
 	now, next := site.Generate(40, 20, 1), site.Generate(40, 20, 1)
 	next.Machines[3].Maintenance = true
-	dir := t.TempDir()
-	s := start(t, dir, now)
-	path := fileOf(t, dir, version(1))
-	damaged := readFile(t, path)
-	damaged[len(damaged)/2] ^= 1
-	writeFile(t, path, damaged)
-	b, err := s.BuildDelta(t.Context(), deltaOf(t, now, next, version(1), version(2)), "test")
-	if err == nil {
-		err = s.Swap(b)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	shut(t, s)
-	again, findings := open(t, dir)
-	if expectSite(t, again, next, version(2)); len(findings) > 0 {
-		t.Errorf("findings %v", findings)
+	for _, damage := range []struct {
+		name string
+		do   func(whole []byte) []byte
+	}{
+		{"a bit in the middle", func(b []byte) []byte { b[len(b)/2] ^= 1; return b }},
+		{"the last byte", func(b []byte) []byte { b[len(b)-1] ^= 0x80; return b }},
+		{"the head", func(b []byte) []byte { clear(b[:100]); return b }},
+		{"cut", func(b []byte) []byte { return b[:len(b)-16384] }},
+		{"longer", func(b []byte) []byte { return append(b, 0) }},
+		{"empty", func([]byte) []byte { return nil }},
+		{"gone", nil},
+	} {
+		t.Run(damage.name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := start(t, dir, now)
+			path := fileOf(t, dir, version(1))
+			if damage.do != nil {
+				writeFile(t, path, damage.do(readFile(t, path)))
+			} else if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s.BuildDelta(t.Context(), deltaOf(t, now, next, version(1), version(2)), "test")
+			if err == nil || !strings.Contains(err.Error(), filepath.Base(path)) {
+				t.Errorf("a delta was applied to it (%v)", err)
+			}
+			if got := files(t, dir, "building-"); len(got) != 0 {
+				t.Errorf("scratch files %v are left", got)
+			}
+			b, err := s.Build(t.Context(), reader(t, next, version(2)), "test")
+			if err == nil {
+				err = s.Swap(b)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			expectSite(t, s, next, version(2))
+			shut(t, s)
+			again, findings := open(t, dir)
+			if expectSite(t, again, next, version(2)); len(findings) > 0 {
+				t.Errorf("findings %v", findings)
+			}
+		})
 	}
 }
 
@@ -247,31 +276,62 @@ func TestQuarantinedNames(t *testing.T) {
 	}
 }
 
-// LHC-02: a crash after any step of a delta leaves the last good one.
+// LHC-02: a crash after any step of a delta leaves the last good one, and the next delta
+// works.
 func TestCrashInADelta(t *testing.T) {
+	for _, half := range []bool{false, true} {
+		for after := 0; ; after++ {
+			done := crashInDelta(t, after, half)
+			if done && after < 8 {
+				t.Fatalf("the delta took only %d steps", after)
+			}
+			if done {
+				break
+			}
+		}
+	}
+}
+
+// crashInDelta reports whether the delta was complete before the crash came.
+func crashInDelta(t *testing.T, after int, half bool) (done bool) {
+	t.Helper()
 	now, next := site.Generate(40, 20, 1), site.Generate(40, 20, 1)
 	next.Machines[3].Maintenance = true
-	for after := 0; ; after++ {
-		dir := t.TempDir()
-		shut(t, start(t, dir, now))
-		s, _, err := localdb.OpenSnapshotsOn(dir, env.Real(), &localdb.CrashingDisk{Left: after})
+	dir := t.TempDir()
+	shut(t, start(t, dir, now))
+	disk := &localdb.CrashingDisk{Left: after, Half: half}
+	s, _, err := localdb.OpenSnapshotsOn(dir, env.Real(), disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.BuildDelta(context.Background(), deltaOf(t, now, next, version(1), version(2)), "test")
+	if err == nil {
+		err = s.Swap(b)
+	}
+	if err != nil && !errors.Is(err, localdb.ErrCrash) {
+		t.Fatal(err)
+	}
+	shut(t, s)
+	again, findings := open(t, dir)
+	c, ok := again.Current()
+	if !ok || len(findings) > 0 || err == nil && c.Version != version(2) {
+		t.Fatalf("after %d steps (half %t, %v): %v %v", after, half, disk.Steps, ok, findings)
+	}
+	if got := files(t, dir, "building-"); len(got) != 0 {
+		t.Errorf("after %d steps: %v are left", after, got)
+	}
+	expectSite(t, again, map[uint64]*site.Site{1: now, 2: next}[c.Version.Number], c.Version)
+	if c.Version == version(1) {
+		b, err := again.BuildDelta(t.Context(), deltaOf(t, now, next, version(1), version(2)), "test")
+		if err == nil {
+			err = again.Swap(b)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := s.BuildDelta(context.Background(), deltaOf(t, now, next, version(1), version(2)), "test")
-		if err == nil {
-			err = s.Swap(b)
-		}
-		shut(t, s)
-		again, findings := open(t, dir)
-		c, ok := again.Current()
-		if !ok || len(findings) > 0 || err == nil && c.Version != version(2) {
-			t.Fatalf("after %d steps (%v): %v %v", after, err, ok, findings)
-		}
-		expectSite(t, again, map[uint64]*site.Site{1: now, 2: next}[c.Version.Number], c.Version)
-		c.Release()
-		if err == nil {
-			return
-		}
+		expectSite(t, again, next, version(2))
 	}
+	c.Release()
+	shut(t, again)
+	return err == nil
 }

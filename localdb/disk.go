@@ -18,6 +18,8 @@ import (
 type disk interface {
 	// create makes an empty file that only this user may read.
 	create(path string) error
+	// copy makes such a file of what is in another one, and returns that one's SHA-256.
+	copy(from, to string) (sum string, err error)
 	write(path string, content []byte) error
 	syncFile(path string) error
 	syncFolder(dir string) error
@@ -33,6 +35,20 @@ func (realDisk) create(path string) error {
 		return err
 	}
 	return f.Close()
+}
+
+func (realDisk) copy(from, to string) (string, error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", err
+	}
+	sum, err := hashed(io.TeeReader(in, out))
+	return sum, errors.Join(err, out.Close())
 }
 
 func (realDisk) write(path string, content []byte) error { return os.WriteFile(path, content, 0o600) }
@@ -117,6 +133,14 @@ func (d gatedDisk) step(do func() error) error {
 
 func (d gatedDisk) create(path string) error {
 	return d.step(func() error { return d.disk.create(path) })
+}
+
+func (d gatedDisk) copy(from, to string) (sum string, err error) {
+	err = d.step(func() error {
+		sum, err = d.disk.copy(from, to)
+		return err
+	})
+	return sum, err
 }
 
 func (d gatedDisk) write(path string, content []byte) error {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"understudy/env"
+	"understudy/site"
 )
 
 // draft is a snapshot of which the file is being written.
@@ -15,15 +16,21 @@ type draft struct {
 	built  *Built
 	db     *sql.DB
 	filled chan error // the long tables are, or cannot be
+	// rows compares what was written of the long lists with what should be there.
+	rows func(context.Context, *sql.DB, *site.Site) error
 }
 
 // startDraft begins a scratch file, whose long tables get what comes as it comes. It
 // ends with complete or abandon.
 func (s *Snapshots) startDraft(ctx context.Context, c *coming) *draft {
-	path := filepath.Join(s.dir, scratchPrefix+env.Short(s.env.Rand("snapshot"), 12)+siteSuffix)
-	d := &draft{built: &Built{path: path, disk: s.disk}, filled: make(chan error, 1)}
+	d := s.newDraft(sameLong)
 	go func() { d.filled <- d.fill(ctx, c) }()
 	return d
+}
+
+func (s *Snapshots) newDraft(rows func(context.Context, *sql.DB, *site.Site) error) *draft {
+	path := filepath.Join(s.dir, scratchPrefix+env.Short(s.env.Rand("snapshot"), 12)+siteSuffix)
+	return &draft{built: &Built{path: path, disk: s.disk}, filled: make(chan error, 1), rows: rows}
 }
 
 func (d *draft) fill(ctx context.Context, c *coming) error {
@@ -50,7 +57,7 @@ func (d *draft) complete(ctx context.Context, c content) (*Built, error) {
 	}
 	err = errors.Join(err, d.close())
 	if err == nil {
-		err = together(func() error { return readBack(ctx, d.built.path, c) }, d.built.settle)
+		err = together(func() error { return readBack(ctx, d.built.path, c, d.rows) }, d.built.settle)
 	}
 	if err == nil {
 		return d.built, nil

@@ -3,6 +3,7 @@ package localdb
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 
 	"understudy/env"
@@ -30,6 +31,18 @@ func (d *CrashingDisk) step(name, path string, do func() error) error {
 
 func (d *CrashingDisk) create(path string) error {
 	return d.step("create", path, func() error { return realDisk{}.create(path) })
+}
+
+func (d *CrashingDisk) copy(from, to string) (sum string, err error) {
+	err = d.step("copy to", to, func() error {
+		sum, err = realDisk{}.copy(from, to)
+		return err
+	})
+	if d.Half && d.Left == -1 {
+		whole, readErr := os.ReadFile(from)
+		err = errors.Join(err, readErr, realDisk{}.write(to, whole[:len(whole)/2]))
+	}
+	return sum, err
 }
 
 func (d *CrashingDisk) write(path string, content []byte) error {
@@ -96,4 +109,22 @@ func CompareLong(ctx context.Context, path string, s *site.Site) error {
 		return err
 	}
 	return errors.Join(sameLong(ctx, db, s), db.Close())
+}
+
+// CompareTouched holds some rows of a file to a site, and the number of all.
+func CompareTouched(ctx context.Context, path string, s *site.Site, touched map[string][]int) error {
+	db, err := openWritten(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(sameTouched(ctx, db, step{next: s, touched: touched}), db.Close())
+}
+
+// VerifyFile looks over a file as one of which nothing is known, and returns its site.
+func VerifyFile(ctx context.Context, path string) (*site.Site, error) {
+	db, c, err := verify(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return all(c.site, c.out), db.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -59,7 +60,17 @@ func (l *lender) lend(what any) (number int64, takeBack func()) {
 
 // insert appends what a source has to a table that is empty. SQLite numbers the rows:
 // it need not look for the place of a row then.
-func (l *lender) insert(ctx context.Context, db *sql.DB, table string, s *source) (err error) {
+func (l *lender) insert(ctx context.Context, db *sql.DB, table string, s *source) error {
+	return l.write(ctx, db, "INSERT", table, s)
+}
+
+// replace puts what a source has in the places of the rows of the same numbers, or
+// behind them.
+func (l *lender) replace(ctx context.Context, db *sql.DB, table string, s *source) error {
+	return l.write(ctx, db, "INSERT OR REPLACE", table, s)
+}
+
+func (l *lender) write(ctx context.Context, db *sql.DB, how, table string, s *source) (err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
@@ -70,7 +81,7 @@ func (l *lender) insert(ctx context.Context, db *sql.DB, table string, s *source
 	if _, err := conn.ExecContext(ctx, fmt.Sprintf("CREATE VIRTUAL TABLE temp.source USING %s(%d)", sourceModule, number)); err != nil {
 		return err
 	}
-	_, err = conn.ExecContext(ctx, fmt.Sprintf("INSERT INTO main.%s (%s) SELECT * FROM temp.source", table, s.columns))
+	_, err = conn.ExecContext(ctx, fmt.Sprintf("%s INTO main.%s (%s) SELECT * FROM temp.source", how, table, s.columns))
 	_, dropErr := conn.ExecContext(context.WithoutCancel(ctx), "DROP TABLE temp.source")
 	return errors.Join(err, dropErr)
 }
@@ -80,6 +91,20 @@ func (l *lender) read(ctx context.Context, db *sql.DB, table, columns string, s 
 	number, takeBack := l.lend(s)
 	defer takeBack()
 	_, err := db.ExecContext(ctx, fmt.Sprintf("SELECT 1 FROM main.%s WHERE %s(%d, %s) ORDER BY id", table, sinkFunction, number, columns))
+	return err
+}
+
+// readAt does so with the rows of some numbers, in the order of these.
+func (l *lender) readAt(ctx context.Context, db *sql.DB, table, columns string, ids []int, s sink) error {
+	number, takeBack := l.lend(s)
+	defer takeBack()
+	wanted, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	// A cross join is done as it is written: row by row of what is wanted.
+	_, err = db.ExecContext(ctx, fmt.Sprintf("SELECT 1 FROM json_each(?) CROSS JOIN main.%[1]s ON main.%[1]s.id = value WHERE %s(%d, %s)",
+		table, sinkFunction, number, columns), string(wanted))
 	return err
 }
 

@@ -69,11 +69,14 @@ func TestEachRowIsCompared(t *testing.T) {
 		"UPDATE machines SET maintenance = 1 - maintenance WHERE id = 100",
 		"DELETE FROM machines WHERE id = 200",
 		"DELETE FROM machines",
+		"DELETE FROM machines WHERE id = 50",
+		"UPDATE machines SET id = 201 WHERE id = 50",
 		"UPDATE machines SET id = 201 WHERE id = 200",
 		"INSERT INTO machines SELECT 201, name, delivery_group, zone, assigned_user, capacity, weight, maintenance FROM machines WHERE id = 1",
 		"UPDATE users SET name = name || char(0) WHERE id = 3",
 		"UPDATE users SET member_of = '[]' WHERE id = 100",
 		"UPDATE users SET name = x'00' WHERE id = 100",
+		"UPDATE entitlements SET id = 0 WHERE id = 1",
 		"UPDATE entitlements SET user_group = 'all' WHERE id = 1",
 		"UPDATE entitlements SET desktop = 'other' WHERE id = 1",
 		"UPDATE entitlements SET application = 'other' WHERE id = 1",
@@ -88,6 +91,10 @@ func TestEachRowIsCompared(t *testing.T) {
 		execute(t, path, change)
 		if err := localdb.CompareLong(t.Context(), path, want); (err == nil) != (change == "") {
 			t.Errorf("after %q: error %v", change, err)
+		}
+		touched := map[string][]int{"machines": {0, 1, 6, 99, 199}, "users": {2, 99}, "entitlements": {0}}
+		if err := localdb.CompareTouched(t.Context(), path, want, touched); (err == nil) != (change == "") {
+			t.Errorf("after %q, by what was touched: error %v", change, err)
 		}
 	}
 }

@@ -94,6 +94,8 @@ type content struct {
 	meta
 	site *site.Site
 	out  []outcast
+	// hashes are those of all of it, where they are known.
+	hashes *wire.Hashes
 }
 
 // quarantined describes what is not used.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,7 @@ type Snapshot struct {
 	Quarantined []wire.QuarantinedObject
 
 	out    []outcast
+	hashes func() wire.Hashes // of all that it holds
 	schema int
 	gen    generation
 	status wire.SnapshotStatus
@@ -45,6 +47,12 @@ func newSnapshot(db *sql.DB, c content, index *site.Index, g generation, retire 
 		out: c.out, schema: c.schema, Quarantined: c.quarantined(),
 		gen: g, status: c.status(g), db: db, retire: retire,
 	}
+	s.hashes = sync.OnceValue(func() wire.Hashes {
+		if c.hashes != nil {
+			return *c.hashes
+		}
+		return wire.HashesOf(s.Site(), s.Records...)
+	})
 	s.refs.Store(1)
 	return s
 }
