@@ -55,6 +55,28 @@ func TestCorruptedSnapshotAtStart(t *testing.T) {
 	}
 }
 
+// NEW-06, LHC-02: what changed is not applied to a file that was damaged since it was
+// verified; the whole configuration is fetched, and the one after it is a delta again.
+func TestDeltaToACorruptedSnapshot(t *testing.T) {
+	t.Parallel()
+	s := newPlainStand(t, 1)
+	s.up()
+	cc := s.zone[0]
+	used := cc.newest(t)
+	spoil(t, filepath.Join(cc.data(), used.File))
+	s.apply()
+	cc.takes(t, used.Version)
+	cc.raised(events.DeltaRefused, used.File)
+	used = cc.newest(t)
+	s.apply()
+	cc.takes(t, used.Version)
+	cc.raised(events.SyncStarted, "what changed since "+used.Version.String())
+	if r := understudy(t, "events", "-o", "json", "-n", "1000", "--connector", "unix:"+cc.socket()); findEvent(r.Out, events.DeltaRefused, used.File) == nil {
+		t.Error("what changed was not applied to a good file")
+	}
+	s.launches("alice", "desktop:office")
+}
+
 // TestNoSnapshotAtStart: with every generation damaged the connector runs, says
 // what is missing, cannot be elected, and mends itself.
 func TestNoSnapshotAtStart(t *testing.T) {
@@ -114,6 +136,22 @@ func flipByte(t *testing.T, file string) {
 	must(t, err)
 	content[len(content)/2] ^= 0x01
 	must(t, os.WriteFile(file, content, 0o600))
+}
+
+// spoil changes a byte in the middle of a file that is in use.
+func spoil(t *testing.T, file string) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	must(t, err)
+	info, err := f.Stat()
+	must(t, err)
+	var b [1]byte
+	_, err = f.ReadAt(b[:], info.Size()/2)
+	must(t, err)
+	b[0] ^= 0x01
+	_, err = f.WriteAt(b[:], info.Size()/2)
+	must(t, err)
+	must(t, f.Close())
 }
 
 func must(t testing.TB, err error) {
