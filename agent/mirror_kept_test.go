@@ -26,7 +26,7 @@ func withPool(t *testing.T) *copying {
 	}
 	c.answer = func() (peer.Mirrored, error) {
 		return peer.Mirrored{Stream: "s1", Outage: "o1", Anew: true, To: 5, Items: []broker.Item{
-			{Kind: broker.ItemHost, Machine: "p1", Lease: "l1", Callback: "http://p1", Capacity: 1, Left: time.Minute},
+			{Kind: broker.ItemHost, Machine: "p1", Lease: "l1", Callback: broker.Around{Before: "http://p1"}, Capacity: 1, Left: time.Minute},
 		}}, nil
 	}
 	if err := c.once(t.Context(), target); err != nil {

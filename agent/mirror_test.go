@@ -61,7 +61,7 @@ func state(to uint64, more bool) func() (peer.Mirrored, error) {
 	return func() (peer.Mirrored, error) {
 		return peer.Mirrored{
 			Stream: "s1", Outage: "o1", Term: 3, Anew: true, To: to, More: more,
-			Items: []broker.Item{{Kind: broker.ItemHost, Machine: "h1", Lease: "l1", Callback: "http://h1", Capacity: 9, Left: time.Minute}},
+			Items: []broker.Item{{Kind: broker.ItemHost, Machine: "h1", Lease: "l1", Callback: broker.Around{Before: "http://h1"}, Capacity: 9, Left: time.Minute}},
 		}, nil
 	}
 }

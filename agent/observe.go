@@ -99,6 +99,6 @@ func (a *Agent) Copy() Copy {
 }
 
 func itemsOf(e *broker.Engine) []broker.Item {
-	tail, _ := e.Tail(time.Now(), 0, math.MaxInt)
+	tail, _ := e.Tail(time.Now(), 0, math.MaxInt, nil)
 	return tail.Items
 }

@@ -107,7 +107,7 @@ func (p *peaks) mirrored(m peer.Mirrored) {
 			continue
 		}
 		if _, err := time.Parse(time.DateOnly, i.Peak.Day); err == nil {
-			list = append(list, i.Peak)
+			list = append(list, *i.Peak)
 		}
 	}
 	p.note(list)

@@ -136,11 +136,11 @@ func TestPeaksAreMirrored(t *testing.T) {
 	c.serves.Mirror()
 	c.bring(t, "a b c")
 	c.bring(t, "a")
-	tail, _ := c.serves.Tail(time.Now(), 0, 100)
+	tail, _ := c.serves.Tail(time.Now(), 0, 100, nil)
 
 	next := newCounted()
 	next.serves = nil
-	next.mirrored(peer.Mirrored{Items: append(slices.Clone(tail.Items), broker.Item{Kind: broker.ItemPeak, Peak: broker.Peak{Day: "no day", Sessions: 99}})})
+	next.mirrored(peer.Mirrored{Items: append(slices.Clone(tail.Items), broker.Item{Kind: broker.ItemPeak, Peak: &broker.Peak{Day: "no day", Sessions: 99}})})
 	next.round(ctx)
 	next.want(t, "2026-01-01", 3)
 	if next.held[peakOf{"2026-01-01", "farm"}] != 3 || len(next.held) != 2 {

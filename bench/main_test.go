@@ -43,7 +43,6 @@ var groups = []group{
 	{"sync", measureSync},
 	{"enumeration", measureEnumeration},
 	{"registration", measureRegistration},
-	{"mirrored", measureMirrored},
 	{"launch", measureLaunch},
 	{"relay", measureRelay},
 	{"takeover", measureTakeover},

@@ -3,12 +3,8 @@
 package bench_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -115,16 +111,12 @@ func (c *copyist) next(ctx context.Context) (more bool, err error) {
 func (l *lab) firstCopy() {
 	s := l.newSource(*options.machines, nil)
 	s.fill()
-	kept := make([]broker.Item, 0, *options.machines)
-	for after, more := uint64(0), true; more; {
-		tail, _ := s.engine.Tail(time.Now(), after, 1000)
-		kept, after, more = append(kept, tail.Items...), tail.To, tail.More
-	}
+	list := s.plain()
 	var p pairs
 	for round := range *options.rounds + 1 {
-		ours, plain := s.copyOnce(), l.plainStream(kept)
+		ours, peer := s.copyOnce(), l.plainStream(list)
 		if round > 0 {
-			p.add(ours.Seconds(), plain.Seconds())
+			p.add(ours.Seconds(), peer.Seconds())
 		}
 	}
 	name := fmt.Sprintf("mirror: first copy of %d registrations", *options.machines)
@@ -142,97 +134,6 @@ func (s *source) copyOnce() time.Duration {
 		panic(stop{fmt.Errorf("the copy has %d registrations, not %d", got, want)})
 	}
 	return took
-}
-
-// plainStream sends the items over one connection: numbers as varints, texts with
-// their lengths, nothing else.
-func (l *lab) plainStream(items []broker.Item) time.Duration {
-	listener := need(net.Listen("tcp", l.loopback()+":7489"))
-	defer listener.Close()
-	began := time.Now()
-	sent := make(chan error, 1)
-	go func() { sent <- sendPlain(listener, items) }()
-	conn := need(net.Dial("tcp", listener.Addr().String()))
-	defer conn.Close()
-	kept := need(readPlain(bufio.NewReaderSize(conn, 64<<10)))
-	must(<-sent)
-	took := time.Since(began)
-	if len(kept) != len(items) {
-		panic(stop{fmt.Errorf("%d of %d items came", len(kept), len(items))})
-	}
-	return took
-}
-
-func sendPlain(listener net.Listener, items []broker.Item) error {
-	conn, err := listener.Accept()
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	w := bufio.NewWriterSize(conn, 64<<10)
-	var b []byte
-	for _, i := range items {
-		b = b[:0]
-		for _, text := range []string{string(i.Machine), i.Lease, i.Callback} {
-			b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
-		}
-		for _, n := range []int{int(i.Left), i.Capacity, i.Load, i.AtLoad} {
-			b = binary.AppendVarint(b, int64(n))
-		}
-		for _, n := range []uint64{i.NextReport, i.Turn, i.Pass} {
-			b = binary.AppendUvarint(b, n)
-		}
-		if _, err := w.Write(b); err != nil {
-			return err
-		}
-	}
-	return w.Flush()
-}
-
-func readPlain(r *bufio.Reader) (map[site.FQDN]*broker.Item, error) {
-	kept := map[site.FQDN]*broker.Item{}
-	for {
-		i, err := readItem(r)
-		if errors.Is(err, io.EOF) {
-			return kept, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		kept[i.Machine] = i
-	}
-}
-
-func readItem(r *bufio.Reader) (*broker.Item, error) {
-	i := &broker.Item{}
-	var texts [3]string
-	for n := range texts {
-		length, err := binary.ReadUvarint(r)
-		if err != nil {
-			return nil, err
-		}
-		text := make([]byte, length)
-		if _, err := io.ReadFull(r, text); err != nil {
-			return nil, err
-		}
-		texts[n] = string(text)
-	}
-	i.Machine, i.Lease, i.Callback = site.FQDN(texts[0]), texts[1], texts[2]
-	var numbers [4]int64
-	for n := range numbers {
-		var err error
-		if numbers[n], err = binary.ReadVarint(r); err != nil {
-			return nil, err
-		}
-	}
-	i.Left, i.Capacity, i.Load, i.AtLoad = time.Duration(numbers[0]), int(numbers[1]), int(numbers[2]), int(numbers[3])
-	for _, n := range []*uint64{&i.NextReport, &i.Turn, &i.Pass} {
-		var err error
-		if *n, err = binary.ReadUvarint(r); err != nil {
-			return nil, err
-		}
-	}
-	return i, nil
 }
 
 // mark is a position of the source's changes and when it was there, or at a copy.

@@ -135,13 +135,21 @@ func (e *Engine) fewestSessions(a, b *host) bool {
 // fullest has no rotation: the next empty host is opened only when all open ones are
 // full.
 func (e *Engine) fullest(a, b *host) bool {
-	x, y := e.machine(a), e.machine(b)
-	return cmp.Or(cmp.Compare(b.count(), a.count()), cmp.Compare(y.Weight, x.Weight), cmp.Compare(x.Name, y.Name)) < 0
+	return cmp.Or(cmp.Compare(b.count(), a.count()), cmp.Compare(e.machine(b).Weight, e.machine(a).Weight), e.byName(a, b)) < 0
 }
 
 func (e *Engine) byTurn(a, b *host) bool {
 	if x, y := a.turn(), b.turn(); x != y {
 		return x < y
 	}
-	return e.machine(a).Name < e.machine(b).Name
+	return e.byName(a, b) < 0
+}
+
+// byName compares hosts by name, which in one pool is the order of the index: no name
+// has to be read.
+func (e *Engine) byName(a, b *host) int {
+	if a.pool == b.pool {
+		return cmp.Compare(a.machine, b.machine)
+	}
+	return cmp.Compare(e.machine(a).Name, e.machine(b).Name)
 }

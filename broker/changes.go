@@ -29,8 +29,8 @@ type logged struct {
 // mirrored is a thing that others get a copy of.
 type mirrored interface {
 	stamped() *stamp
-	// item is the thing as it is sent; false: it is not for others.
-	item(e *Engine, now instant) (Item, bool)
+	// item fills in the thing as it is sent; false: it is not for others.
+	item(e *Engine, now instant, i *Item) bool
 }
 
 // stamp is the version of a thing's latest change; 0: it is not in the log.

@@ -8,6 +8,7 @@ package broker
 import (
 	"sync"
 	"time"
+	"unique"
 
 	"understudy/site"
 )
@@ -40,6 +41,7 @@ type Engine struct {
 
 	hosts   hosts
 	byLease byLease
+	latest  callback // that was made
 	pools   []*pool
 	poolOf  map[poolKey]int32
 	leases  *queue[hostNo] // by when to look whether they have ended
@@ -75,6 +77,8 @@ func New(o Options, index *site.Index) *Engine {
 		index: index,
 		terms: map[string]uint64{},
 
+		latest: unique.Make(Around{}),
+
 		taken:   map[string]int{},
 		counts:  newCounts(),
 		tickets: map[string]*ticket{},
@@ -86,7 +90,7 @@ func New(o Options, index *site.Index) *Engine {
 // forget leaves the engine with no host, and nothing that came of one.
 func (e *Engine) forget() {
 	e.hosts = hosts{ofMachine: make([]hostNo, e.index.Machines())}
-	e.byLease = newByLease(func(n hostNo) *leaseKey { return &e.hosts.at(n).key })
+	e.byLease = newByLease(func(n hostNo) *LeaseKey { return &e.hosts.at(n).key })
 	e.pools, e.poolOf = nil, map[poolKey]int32{}
 	e.leases = &queue[hostNo]{
 		less:  func(a, b hostNo) bool { return e.hosts.at(a).checked < e.hosts.at(b).checked },

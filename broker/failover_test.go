@@ -40,7 +40,7 @@ func takenOver(t *testing.T, mode site.Failover) takeover {
 		t.Fatal(err)
 	}
 	e.Issue(e.now, "t1", broker.Ticket{Session: "of-bob", Zone: "east"})
-	tail, _ := e.Tail(e.now, 0, 100)
+	tail, _ := e.Tail(e.now, 0, 100, nil)
 	next := broker.New(broker.Options{Broker: "cc2", Zone: "east", HA: true}, site.NewIndex(s))
 	next.Import(e.now, tail.Items)
 	return takeover{next, e, brings}

@@ -14,7 +14,7 @@ const fullLoad = 10000
 // host is a registered machine. There may be a hundred thousand, so it has only what
 // each of them needs, and numbers instead of what the site says.
 type host struct {
-	key     leaseKey
+	key     LeaseKey
 	seen    uint32 // the moment of its last sign of life, as moment.seen keeps it
 	machine int32  // in the index
 	pool    int32
@@ -103,14 +103,11 @@ func (h *host) count() int {
 	return h.details.count
 }
 
-func (h *host) setLease(lease string) {
-	key, whole := keyOf(lease)
+// setLease takes the lease's text where its key does not tell it.
+func (h *host) setLease(key LeaseKey, text string) {
 	h.key = key
-	switch {
-	case !whole:
-		h.own().lease = strings.Clone(lease)
-	case h.details != nil:
-		h.details.lease = ""
+	if text != "" || h.details != nil {
+		h.own().lease = strings.Clone(text)
 	}
 }
 
@@ -118,7 +115,7 @@ func (h *host) lease() string {
 	if h.details != nil && h.details.lease != "" {
 		return h.details.lease
 	}
-	return leaseText.EncodeToString(h.key[:])
+	return h.key.text()
 }
 
 func (h *host) setLoad(load, sessions int) {

@@ -12,11 +12,12 @@ func (e *Engine) Import(now time.Time, items []Item) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sweepTickets(now)
+	longest := e.lifetime(e.o.Zone)
 	for n := range items {
 		i := &items[n]
 		switch i.Kind {
 		case ItemHost:
-			e.importHost(now, i)
+			e.importHost(now, i, longest)
 		case ItemSession:
 			e.importSession(now, i)
 		case ItemTicket:
@@ -26,27 +27,40 @@ func (e *Engine) Import(now time.Time, items []Item) {
 		case ItemSessionEnded:
 			e.endSession(i.Machine, i.Session.ID)
 		case ItemPeak:
-			e.importPeak(i.Peak)
+			e.importPeak(*i.Peak)
 		}
 	}
 }
 
-func (e *Engine) importHost(now time.Time, i *Item) {
-	number, ok := e.index.Number(i.Machine)
-	if !ok || i.Lease == "" {
+// numbered finds the machine of a registration: mostly it has the number that it has
+// where the item was made.
+func (e *Engine) numbered(i *Item) (int32, bool) {
+	if n := int(i.Number); 0 <= n && n < e.index.Machines() && e.index.MachineAt(i.Number).Name == i.Machine {
+		return i.Number, true
+	}
+	return e.index.Number(i.Machine)
+}
+
+func (e *Engine) importHost(now time.Time, i *Item, longest time.Duration) {
+	number, ok := e.numbered(i)
+	if !ok {
 		return
 	}
 	m := e.index.MachineAt(number)
 	if e.o.Zone != m.Zone {
 		return
 	}
-	h := e.enrol(number, i.Lease)
-	h.callback, h.capacity = callbackOf(i.Callback, m.Name), within16(max(1, i.Capacity))
+	key, text := i.Key, i.Lease
+	if text != "" {
+		key, text = keyOf(text)
+	}
+	h := e.enrol(number, key, text)
+	h.callback, h.capacity = e.around(i.Callback), within16(max(1, i.Capacity))
 	h.setLoad(i.Load, i.AtLoad)
 	h.importSeldom(i)
 	h.pass = i.Pass
 	h.seen = e.at(now).seen()
-	e.lease(h, e.at(now)+moment(min(i.Left, e.lifetime(m.Zone))))
+	e.lease(h, e.at(now)+moment(min(i.Left, longest)))
 	e.turns = max(e.turns, i.Turn)
 	for _, s := range e.early[m.Name] {
 		e.importSession(s.at, &s.Item)
@@ -92,9 +106,9 @@ func (e *Engine) importSession(now time.Time, i *Item) {
 		s = nil
 	}
 	if s == nil {
-		s = e.begin(h, i.Session, now.Add(i.Left))
+		s = e.begin(h, *i.Session, now.Add(i.Left))
 	}
-	s.Session, s.until = i.Session, now.Add(i.Left)
+	s.Session, s.until = *i.Session, now.Add(i.Left)
 	e.count(s)
 	e.watch(s)
 	// The launch that it came of is over. Its record may not have reached a disk, so
@@ -112,7 +126,7 @@ func (e *Engine) importTicket(now time.Time, i *Item) {
 		e.changes.note(t)
 		return
 	}
-	e.issue(now, i.ID, i.Ticket, i.Left).spent = i.Spent
+	e.issue(now, i.ID, *i.Ticket, i.Left).spent = i.Spent
 }
 
 func (e *Engine) endHost(name site.FQDN) {

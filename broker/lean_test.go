@@ -103,17 +103,26 @@ func TestEveryLeaseIsFound(t *testing.T) {
 	})
 }
 
-// LHC-30: a host is called where it says, also where that has nothing of its name.
+// LHC-30: a host is called where it says, also where that has nothing of its name, and
+// whatever the host before has said.
 func TestCallbackIsAsRegistered(t *testing.T) {
-	for _, want := range []string{"", "http://10.0.0.1:7485", "https://vda00000.example.test:7485/vda00000.example.test", "https://VDA00000.example.test"} {
-		e := broker.New(broker.Options{Broker: "cc1", Zone: "east", HA: true}, row(0, 1))
-		r := registrationInRow(0)
-		r.Callback = want
-		if _, _, err := e.Register(start, "lease", r); err != nil {
-			t.Fatal(err)
-		}
-		if got := e.Registrations(start)[0].Callback; got != want {
-			t.Errorf("got %q, want %q", got, want)
+	urls := []string{
+		"", "http://10.0.0.1:7485", "http://10.0.0.1:7485vda00000.example.test", "https://vda00000.example.test:7485/vda00000.example.test", "https://VDA00000.example.test",
+		"https://vda00000.example.test:7485", "https://vda00000.example.test:7486", "httpx://vda00000.example.test:7485", "https://vda00001.example.test:7485",
+	}
+	e := broker.New(broker.Options{Broker: "cc1", Zone: "east", HA: true}, row(0, 1))
+	for _, first := range urls {
+		for _, second := range urls {
+			for _, want := range []string{first, second} {
+				r := registrationInRow(0)
+				r.Callback = want
+				if _, _, err := e.Register(start, "lease", r); err != nil {
+					t.Fatal(err)
+				}
+				if got := e.Registrations(start)[0].Callback; got != want {
+					t.Errorf("got %q, want %q, after %q", got, want, first)
+				}
+			}
 		}
 	}
 }

@@ -108,8 +108,9 @@ func (c *counts) peaks() []Peak {
 
 // item is the peak: it goes to others in every failover mode, for it is no state of
 // any session.
-func (t *tally) item(e *Engine, _ instant) (Item, bool) {
-	return Item{Kind: ItemPeak, Peak: Peak{Day: e.counts.day, Group: t.group, Sessions: t.peak}}, e.counts.day != ""
+func (t *tally) item(e *Engine, _ instant, i *Item) bool {
+	*i = Item{Kind: ItemPeak, Peak: &Peak{Day: e.counts.day, Group: t.group, Sessions: t.peak}}
+	return e.counts.day != ""
 }
 
 // importPeak takes over a peak of the broker that serves: its word and its day count.

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"time"
 
 	"understudy/site"
@@ -23,28 +24,43 @@ const (
 
 // Item is one thing of an engine's soft state as others keep a copy of it (NEW-01):
 // a registration, a session, a ticket, or the end of one; or the peak of a day. Durations count from when
-// the item was made, so that no two clocks are compared.
+// the item was made, so that no two clocks are compared. Registrations are nearly all
+// that there is, so what is of the others is elsewhere.
 type Item struct {
-	Kind    ItemKind
+	Kind  ItemKind
+	Spent bool // of a ticket
+	// Number is the machine's in the index of who made the item, of a registration: who has
+	// the same index need not look for the name.
+	Number  int32
 	Machine site.FQDN
 	// Left is the rest of the lease, of the reservation or of the ticket.
 	Left time.Duration
 
-	// Of a registration.
-	Lease, Callback        string
+	// Of a registration. Key is its lease, but where Lease is that; Callback is what is
+	// around the machine's name in the URL.
+	Key                    LeaseKey
+	Lease                  string
+	Callback               Around
 	Capacity, Load, AtLoad int
 	NextReport, Turn, Pass uint64
 	// Reported are the records of the latest report: its host may repeat it.
 	Reported []Record
 
-	Session Session
+	Session *Session
 
 	// Of a ticket; its id is a secret.
 	ID     string
-	Ticket Ticket
-	Spent  bool
+	Ticket *Ticket
 
-	Peak Peak
+	Peak *Peak
+}
+
+// LeaseText is the lease of a registration.
+func (i *Item) LeaseText() string {
+	if i.Lease == "" {
+		return i.Key.text()
+	}
+	return i.Lease
 }
 
 // ended is the end of a registration or of a session.
@@ -53,7 +69,10 @@ type ended struct {
 	what Item
 }
 
-func (n *ended) item(*Engine, instant) (Item, bool) { return n.what, true }
+func (n *ended) item(_ *Engine, _ instant, i *Item) bool {
+	*i = n.what
+	return true
+}
 
 // Mirror makes the engine remember what changes, so that others can keep a copy.
 // It is for engines that hold nothing yet.
@@ -61,6 +80,7 @@ func (e *Engine) Mirror() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.changes.on = true
+	e.changes.log = make([]logged, 0, e.index.Machines())
 }
 
 // Changed returns the position of the latest change, and a channel that is closed
@@ -86,29 +106,31 @@ type Tail struct {
 
 // Tail returns what changed after a position, at most limit items; after 0 it is
 // the state. It reports false when who stands there has missed ends that are
-// forgotten by now: only the state helps. A retired engine has not even that.
-func (e *Engine) Tail(now time.Time, after uint64, limit int) (Tail, bool) {
+// forgotten by now: only the state helps. A retired engine has not even that. The items
+// are where those of a former tail were, which nobody needs any more.
+func (e *Engine) Tail(now time.Time, after uint64, limit int, former []Item) (Tail, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.changes.on || !e.changes.follows(after) {
 		return Tail{}, false
 	}
 	list := e.changes.after(after)
-	t := Tail{To: e.changes.head, Items: make([]Item, 0, min(limit, len(list)))}
+	n, most := 0, min(limit, len(list))
+	t := Tail{To: e.changes.head, Items: slices.Grow(former[:0], most)[:most]}
 	for _, l := range list {
 		if l.of.stamped().version != l.version {
 			continue
 		}
-		if len(t.Items) == limit {
+		if n == limit {
 			t.More = true
 			break
 		}
 		t.To = l.version
-		if item, ok := l.of.item(e, now); ok {
-			t.Items = append(t.Items, item)
+		if l.of.item(e, now, &t.Items[n]) {
+			n++
 		}
 	}
-	if !t.More {
+	if t.Items = t.Items[:n]; !t.More {
 		t.To = e.changes.head
 	}
 	return t, true
@@ -135,20 +157,25 @@ func (e *Engine) touchedSession(s *session) {
 // does not know what becomes of that launch; the host does.
 func (s *session) settled() bool { return s.State != Reserved || s.launched }
 
-func (h *host) item(e *Engine, now instant) (Item, bool) {
+func (h *host) item(e *Engine, now instant, i *Item) bool {
 	d := h.seldom()
-	return Item{
-		Kind: ItemHost, Machine: e.machine(h).Name, Left: time.Duration(h.expires - e.at(now)), Lease: h.lease(), Callback: e.callback(h),
+	*i = Item{
+		Kind: ItemHost, Number: h.machine, Machine: e.machine(h).Name, Left: time.Duration(h.expires - e.at(now)), Key: h.key, Lease: d.lease, Callback: h.callback.Value(),
 		Capacity: int(h.capacity), Load: int(h.load), AtLoad: d.atLoad, NextReport: d.nextReport, Turn: d.turn, Pass: h.pass, Reported: d.reported,
-	}, true
+	}
+	return true
 }
 
-func (s *session) item(e *Engine, now instant) (Item, bool) {
-	return Item{Kind: ItemSession, Machine: e.machine(s.host).Name, Left: s.until.Sub(now), Session: s.Session}, s.settled()
+func (s *session) item(e *Engine, now instant, i *Item) bool {
+	copied := s.Session
+	*i = Item{Kind: ItemSession, Machine: e.machine(s.host).Name, Left: s.until.Sub(now), Session: &copied}
+	return s.settled()
 }
 
-func (t *ticket) item(_ *Engine, now instant) (Item, bool) {
-	return Item{Kind: ItemTicket, Left: t.expires.Sub(now), ID: t.id, Ticket: t.Ticket, Spent: t.spent}, true
+func (t *ticket) item(_ *Engine, now instant, i *Item) bool {
+	copied := t.Ticket
+	*i = Item{Kind: ItemTicket, Left: t.expires.Sub(now), ID: t.id, Ticket: &copied, Spent: t.spent}
+	return true
 }
 
 // Stateful reports whether others are to have what is answered to a launch of the

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"understudy/broker"
+	"understudy/env"
 	"understudy/site"
 )
 
@@ -19,6 +21,7 @@ type copied struct {
 	*model
 	copy     *broker.Engine
 	position uint64
+	latest   []broker.Item
 	tickets  []string
 	ids      int
 }
@@ -39,13 +42,13 @@ func (c *copied) restart() {
 
 // read applies the next part, and compares where that is all there is.
 func (c *copied) read(t *rapid.T) {
-	tail, ok := c.Tail(c.now, c.position, rapid.IntRange(1, 7).Draw(t, "limit"))
+	tail, ok := c.Tail(c.now, c.position, rapid.IntRange(1, 7).Draw(t, "limit"), c.latest)
 	if !ok {
 		c.restart()
 		return
 	}
 	c.copy.Import(c.now, tail.Items)
-	c.position = tail.To
+	c.position, c.latest = tail.To, tail.Items
 	if tail.More {
 		return
 	}
@@ -57,7 +60,7 @@ func (c *copied) read(t *rapid.T) {
 // state is all that an engine gives to others, in an order that does not depend on
 // how it came to be.
 func state(e *broker.Engine, now time.Time) []broker.Item {
-	tail, _ := e.Tail(now, 0, 1<<30)
+	tail, _ := e.Tail(now, 0, 1<<30, nil)
 	items := slices.DeleteFunc(append([]broker.Item{}, tail.Items...), func(i broker.Item) bool {
 		return i.Kind == broker.ItemHostEnded || i.Kind == broker.ItemSessionEnded
 	})
@@ -65,9 +68,21 @@ func state(e *broker.Engine, now time.Time) []broker.Item {
 		items[n].Reported = nil
 	}
 	slices.SortFunc(items, func(a, b broker.Item) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Machine, b.Machine), cmp.Compare(a.Session.ID, b.Session.ID), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Peak.Group, b.Peak.Group))
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Machine, b.Machine), cmp.Compare(nameOf(a), nameOf(b)))
 	})
 	return items
+}
+
+// nameOf is what tells two items of one kind and machine apart.
+func nameOf(i broker.Item) string {
+	switch i.Kind {
+	case broker.ItemSession:
+		return i.Session.ID
+	case broker.ItemPeak:
+		return i.Peak.Group
+	default:
+		return i.ID
+	}
 }
 
 func (c *copied) unregister(t *rapid.T) {
@@ -125,6 +140,40 @@ func TestStateAndTailAreTheEngine(t *testing.T) {
 	})
 }
 
+// NEW-01: a copy has the registrations that the engine has, under the leases and at the
+// URLs that the hosts know, also where the numbers of machines are others' in its version
+// of the site; of what that has not it has nothing.
+func TestCopyUnderAnotherIndex(t *testing.T) {
+	random := env.Real().Rand("leases")
+	rapid.Check(t, func(t *rapid.T) {
+		const machines = 20
+		e := broker.New(broker.Options{Broker: "cc1", Zone: "east", HA: true}, row(0, machines))
+		e.Mirror()
+		from, to := rapid.IntRange(-3, 3).Draw(t, "from"), rapid.IntRange(machines-3, machines+3).Draw(t, "to")
+		copied := broker.New(broker.Options{Broker: "cc1", Zone: "east", HA: true}, row(from, to))
+		copied.Mirror()
+		for n := range rapid.IntRange(1, 30).Draw(t, "registrations") {
+			r := registrationInRow(rapid.IntRange(0, machines-1).Draw(t, "machine"))
+			r.Callback = rapid.SampledFrom([]string{r.Callback, "", "http://10.0.0.1:7485", string(r.Machine), "http://a/" + string(r.Machine) + "/" + string(r.Machine)}).Draw(t, "callback")
+			lease := rapid.SampledFrom([]string{env.Token(random), fmt.Sprintf("lease %d", n), fmt.Sprintf("%032d", n)}).Draw(t, "lease")
+			if _, _, err := e.Register(start, lease, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tail, _ := e.Tail(start, 0, machines, nil)
+		copied.Import(start, tail.Items)
+		want := slices.DeleteFunc(e.Registrations(start), func(r broker.RegistrationInfo) bool { return r.Machine < inRow(from) || r.Machine >= inRow(to) })
+		if diff := gocmp.Diff(want, copied.Registrations(start), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("the copy has others (-engine +copy):\n%s", diff)
+		}
+		for _, r := range want {
+			if got, err := copied.Lookup(start, r.Lease); err != nil || got.Machine != r.Machine {
+				t.Fatalf("lease %q of %s: got %+v, %v", r.Lease, r.Machine, got, err)
+			}
+		}
+	})
+}
+
 // NEW-01: a copy serves as the engine would: the user's session is found before the
 // desktop has said a word (LHC-37), the lease is known, the same desktop is next.
 func TestCopyServesOn(t *testing.T) {
@@ -141,7 +190,7 @@ func TestCopyServesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.Commit(e.now, kept)
-	tail, _ := e.Tail(e.now, 0, 100)
+	tail, _ := e.Tail(e.now, 0, 100, nil)
 	copied := broker.New(broker.Options{Broker: "cc2", Zone: "east", HA: true}, index)
 	copied.Import(e.now, tail.Items)
 
@@ -177,7 +226,7 @@ func TestForeignReservationIsRecordedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.Commit(e.now, held)
-	tail, _ := e.Tail(e.now, 0, 100)
+	tail, _ := e.Tail(e.now, 0, 100, nil)
 	copied := broker.New(broker.Options{Broker: "cc2", Zone: "east", HA: true}, index)
 	copied.Import(e.now, tail.Items)
 	again, err := copied.Reserve(e.now, staff("ann", "desktop:farm", "s2"))
@@ -196,7 +245,7 @@ func TestSlowReaderBeginsAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i == 10 {
-			if _, ok := e.Tail(e.now, 5, 10); !ok {
+			if _, ok := e.Tail(e.now, 5, 10, nil); !ok {
 				t.Error("a reader that has missed nothing is sent back")
 			}
 		}
@@ -204,10 +253,10 @@ func TestSlowReaderBeginsAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, ok := e.Tail(e.now, 5, 10); ok {
+	if _, ok := e.Tail(e.now, 5, 10, nil); ok {
 		t.Error("a reader that has missed ends goes on without them")
 	}
-	if tail, ok := e.Tail(e.now, 0, 1<<30); !ok || len(tail.Items) > 20_000 {
+	if tail, ok := e.Tail(e.now, 0, 1<<30, nil); !ok || len(tail.Items) > 20_000 {
 		t.Errorf("the log holds %d items for one machine", len(tail.Items))
 	}
 }
@@ -224,7 +273,7 @@ func TestOnlyStatefulIsMirrored(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Issue(e.now, "t1", broker.Ticket{})
-		tail, _ := e.Tail(e.now, 0, 10)
+		tail, _ := e.Tail(e.now, 0, 10, nil)
 		if got := len(tail.Items); (got > 0) != (mode == site.Stateful) {
 			t.Errorf("%s: %d items", mode, got)
 		}
@@ -240,7 +289,7 @@ func TestRenewedAtTakeover(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tail, _ := e.Tail(e.now, 0, 10)
+	tail, _ := e.Tail(e.now, 0, 10, nil)
 	copied := broker.New(broker.Options{Broker: "cc2", Zone: "east", HA: true}, site.NewIndex(farm(site.LeastLoad, 100)))
 	copied.Import(e.now, tail.Items)
 	later := e.now.Add(lease.Lifetime + time.Second)

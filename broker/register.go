@@ -20,8 +20,9 @@ func (e *Engine) Register(now time.Time, lease string, r Registration) (Lease, [
 	}
 	m := e.index.MachineAt(number)
 	e.observe(m.Zone, r.Term)
-	h := e.enrol(number, lease)
-	h.callback, h.capacity = callbackOf(r.Callback, m.Name), within16(max(1, r.Capacity))
+	key, text := keyOf(lease)
+	h := e.enrol(number, key, text)
+	h.callback, h.capacity = e.callbackOf(r.Callback, m.Name), within16(max(1, r.Capacity))
 	e.comeBack(h)
 	e.replace(now, h, e.handedOver(h, r.Sessions), false)
 	records := append([]Record{e.record(h, Registered)}, e.told(now, h, r.Load, r.Used, r.AssignedUser)...)
@@ -52,7 +53,7 @@ func (e *Engine) admit(r Registration) (int32, error) {
 }
 
 // enrol finds or makes the host and gives it the new lease.
-func (e *Engine) enrol(machine int32, lease string) *host {
+func (e *Engine) enrol(machine int32, key LeaseKey, text string) *host {
 	h := e.hosts.of(machine)
 	if h == nil {
 		h = e.hosts.add(machine)
@@ -60,7 +61,7 @@ func (e *Engine) enrol(machine int32, lease string) *host {
 	} else {
 		e.byLease.remove(e.number(h))
 	}
-	h.setLease(lease)
+	h.setLease(key, text)
 	e.byLease.put(e.number(h))
 	if d := h.details; d != nil {
 		d.nextReport, d.asked = 0, time.Time{}

@@ -104,7 +104,7 @@ func TestDynamicApplicationInACopy(t *testing.T) {
 	b.register(t, "h1", "h2")
 	for _, resource := range []string{"desktop:farm", "app:Ledger"} {
 		b.Import(b.now, []broker.Item{{
-			Kind: broker.ItemSession, Machine: "h2", Session: broker.Session{ID: "s1", User: "ann", Resource: resource, State: broker.Active},
+			Kind: broker.ItemSession, Machine: "h2", Session: &broker.Session{ID: "s1", User: "ann", Resource: resource, State: broker.Active},
 		}})
 	}
 	if held, _ := b.launch(t, staff("bob", "app:Ledger", "s2")); held.Machine != "h2" {

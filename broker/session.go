@@ -53,7 +53,7 @@ func (e *Engine) begin(h *host, s Session, until time.Time) *session {
 // end takes a session away. The caller places the host.
 func (e *Engine) end(s *session) {
 	m := e.machine(s.host)
-	e.changes.gone(s, &ended{what: Item{Kind: ItemSessionEnded, Machine: m.Name, Session: Session{ID: s.ID}}})
+	e.changes.gone(s, &ended{what: Item{Kind: ItemSessionEnded, Machine: m.Name, Session: &Session{ID: s.ID}}})
 	if sessions := s.host.sessions(); sessions[s.ID] == s {
 		e.uncount(s)
 		delete(sessions, s.ID)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 
+	"understudy/broker"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -24,7 +25,7 @@ const (
 
 // Mirror asks a peer that serves for what comes after a position. The answer takes
 // a moment where there is nothing. It comes in parts, each of which is taken while the
-// next one is under way.
+// next one is under way; who takes it keeps none of its items.
 func (m *Mesh) Mirror(ctx context.Context, from site.FQDN, r wire.MirrorRequest, take func(Mirrored) error) error {
 	resp, err := m.request(ctx, from, http.MethodPost, mirrorPath, r)
 	if err != nil {
@@ -48,11 +49,12 @@ func (m *Mesh) Mirror(ctx context.Context, from site.FQDN, r wire.MirrorRequest,
 
 // partReader reads the parts of an answer.
 type partReader struct {
-	from *bufio.Reader
-	text []byte
+	from  *bufio.Reader
+	text  []byte
+	items []broker.Item
 }
 
-// next returns io.EOF after the last part.
+// next returns io.EOF after the last part. The items of a part are good until the next.
 func (r *partReader) next() (Mirrored, error) {
 	n, err := binary.ReadUvarint(r.from)
 	if err != nil {
@@ -69,7 +71,9 @@ func (r *partReader) next() (Mirrored, error) {
 	if err != nil {
 		return Mirrored{}, fmt.Errorf("a part breaks off: %w", err)
 	}
-	return decodeMirrored(r.text)
+	m, err := decodeMirrored(r.text, r.items)
+	r.items = m.Items
+	return m, err
 }
 
 // ServeMirror answers a peer's request for the mirror. The publication is asked for
@@ -98,7 +102,7 @@ func answerMirror(w http.ResponseWriter, r *http.Request, serving func() *Public
 	if err != nil {
 		return err
 	}
-	part, err := m.encode()
+	part, err := m.encode(nil)
 	if err != nil {
 		return err
 	}
@@ -106,7 +110,7 @@ func answerMirror(w http.ResponseWriter, r *http.Request, serving func() *Public
 	for n := 1; err == nil && sendPart(w, part) && n < mirrorParts && m.goesOn(); n++ {
 		_ = http.NewResponseController(w).Flush()
 		if m, err = p.Rest(r.Context(), name, in, m); err == nil {
-			part, err = m.encode()
+			part, err = m.encode(part)
 		}
 	}
 	return nil

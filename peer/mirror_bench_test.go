@@ -45,12 +45,12 @@ func BenchmarkFirstCopy(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			raw, err := m.encode()
+			raw, err := m.encode(nil)
 			if err != nil {
 				b.Fatal(err)
 			}
 			b.SetBytes(int64(len(raw) * machines / mirrorItems))
-			if m, err = decodeMirrored(raw); err != nil {
+			if m, err = decodeMirrored(raw, m.Items); err != nil {
 				b.Fatal(err)
 			}
 			copied.Import(time.Now(), m.Items)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,6 +55,7 @@ func (s *stage) asked(t *testing.T, r wire.MirrorRequest) []Mirrored {
 		if err != nil {
 			t.Fatal(err)
 		}
+		part.Items = slices.Clone(part.Items)
 		parts = append(parts, part)
 	}
 }
@@ -97,7 +99,7 @@ func TestRecordsEndAnAnswer(t *testing.T) {
 // NEW-01: "resumed after a break": a part that broke off is an error and not the end of
 // the answer; how long it says that it is, is bounded.
 func TestPartsBreakOff(t *testing.T) {
-	part, err := Mirrored{Stream: "s1"}.encode()
+	part, err := Mirrored{Stream: "s1"}.encode(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ const (
 // Engine is what is mirrored of the secondary broker.
 type Engine interface {
 	Changed() (head uint64, next <-chan struct{})
-	Tail(now time.Time, after uint64, limit int) (broker.Tail, bool)
+	Tail(now time.Time, after uint64, limit int, former []broker.Item) (broker.Tail, bool)
 }
 
 // Records are the durable records that peers are to have too.
@@ -98,16 +98,16 @@ func (p *Publication) Answer(ctx context.Context, peer site.FQDN, r wire.MirrorR
 	if err := p.o.Gate(ctx); err != nil {
 		return Mirrored{}, err
 	}
-	return p.next(ctx, peer, position, r.Stream != p.o.Stream, has)
+	return p.next(ctx, peer, position, r.Stream != p.o.Stream, has, nil)
 }
 
-// Rest returns what comes after a part of an answer.
+// Rest returns what comes after a part of an answer, whose items nobody needs any more.
 func (p *Publication) Rest(ctx context.Context, peer site.FQDN, r wire.MirrorRequest, m Mirrored) (Mirrored, error) {
 	if err := p.o.Gate(ctx); err != nil {
 		return Mirrored{}, err
 	}
 	p.still(peer)
-	return p.next(ctx, peer, m.To, false, p.has(peer, r))
+	return p.next(ctx, peer, m.To, false, p.has(peer, r), m.Items)
 }
 
 // still notes that a peer reads.
@@ -170,12 +170,12 @@ func misses(held, has map[string]uint64) bool {
 	return false
 }
 
-func (p *Publication) next(ctx context.Context, peer site.FQDN, position uint64, anew bool, has map[string]uint64) (Mirrored, error) {
+func (p *Publication) next(ctx context.Context, peer site.FQDN, position uint64, anew bool, has map[string]uint64, former []broker.Item) (Mirrored, error) {
 	m := Mirrored{Stream: p.o.Stream, Outage: p.o.Outage, Term: p.o.Term(), Anew: anew}
-	tail, ok := p.o.Engine.Tail(time.Now(), position, mirrorItems)
+	tail, ok := p.o.Engine.Tail(time.Now(), position, mirrorItems, former)
 	if !ok {
 		m.Anew = true
-		if tail, ok = p.o.Engine.Tail(time.Now(), 0, mirrorItems); !ok {
+		if tail, ok = p.o.Engine.Tail(time.Now(), 0, mirrorItems, former); !ok {
 			return Mirrored{}, notServing()
 		}
 	}

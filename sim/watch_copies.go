@@ -84,7 +84,7 @@ func telling(items []broker.Item) []string {
 		brief := i.Left < 2*copyLate
 		switch {
 		case i.Kind == broker.ItemHost && !brief:
-			list = append(list, fmt.Sprintf("the registration of %s: lease %.8s, capacity %d", i.Machine, i.Lease, i.Capacity))
+			list = append(list, fmt.Sprintf("the registration of %s: lease %.8s, capacity %d", i.Machine, i.LeaseText(), i.Capacity))
 		case i.Kind == broker.ItemSession && (i.Session.State != broker.Reserved || !brief):
 			list = append(list, fmt.Sprintf("session %s of %s on %s, %s", i.Session.ID, i.Session.User, i.Machine, i.Session.State))
 		case i.Kind == broker.ItemTicket && !brief:
