@@ -71,19 +71,22 @@ func TestTwice(t *testing.T) {
 	other.Group = "Own"
 	cases := map[string]struct {
 		records []wire.OutageRecord
+		ended   map[string]time.Time
 		want    int
 	}{
-		"two connectors":       {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d2", "b")}, 1},
-		"in any order":         {[]wire.OutageRecord{launch(2, "s2", "d2", "b"), logoff(3, "s1"), launch(1, "s1", "d1", "a")}, 1},
-		"one after the other":  {[]wire.OutageRecord{launch(2, "s2", "d2", "b"), launch(0, "s1", "d1", "a"), logoff(1, "s1")}, 0},
-		"one connector":        {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d2", "a")}, 0},
-		"one desktop":          {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d1", "b")}, 0},
-		"one session":          {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s1", "d2", "b")}, 0},
-		"another group":        {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), other}, 0},
-		"three, each with two": {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d2", "b"), launch(3, "s3", "d3", "c")}, 3},
+		"two connectors":       {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d2", "b")}, nil, 1},
+		"in any order":         {[]wire.OutageRecord{launch(2, "s2", "d2", "b"), logoff(3, "s1"), launch(1, "s1", "d1", "a")}, nil, 1},
+		"one after the other":  {[]wire.OutageRecord{launch(2, "s2", "d2", "b"), launch(0, "s1", "d1", "a"), logoff(1, "s1")}, nil, 0},
+		"ended in Normal":      {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(3, "s2", "d2", "b")}, map[string]time.Time{"s1": at(2)}, 0},
+		"ended later":          {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(3, "s2", "d2", "b")}, map[string]time.Time{"s1": at(4)}, 1},
+		"one connector":        {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d2", "a")}, nil, 0},
+		"one desktop":          {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d1", "b")}, nil, 0},
+		"one session":          {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s1", "d2", "b")}, nil, 0},
+		"another group":        {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), other}, nil, 0},
+		"three, each with two": {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d2", "b"), launch(3, "s3", "d3", "c")}, nil, 3},
 	}
 	for name, c := range cases {
-		if got := twice(c.records); len(got) != c.want {
+		if got := twice(c.records, c.ended); len(got) != c.want {
 			t.Errorf("%s: %d findings, want %d: %+v", name, len(got), c.want, got)
 		}
 	}

@@ -279,6 +279,24 @@ func (st *store) HandedBack(ctx context.Context, kinds ...broker.RecordKind) ([]
 	return list, rows.Err()
 }
 
+// Ended is when the sessions ended of whose logoff the history tells.
+func (st *store) Ended(ctx context.Context) (map[string]time.Time, error) {
+	rows, err := st.db.QueryContext(ctx, "SELECT session, at FROM history WHERE kind = ?", string(broker.LoggedOff))
+	if err != nil {
+		return nil, fmt.Errorf("read the history: %w", err)
+	}
+	defer rows.Close()
+	ended := map[string]time.Time{}
+	for rows.Next() {
+		var session, at string
+		if err := rows.Scan(&session, &at); err != nil {
+			return nil, fmt.Errorf("read the history: %w", err)
+		}
+		ended[session], _ = time.Parse(time.RFC3339Nano, at)
+	}
+	return ended, rows.Err()
+}
+
 // OutageHistory counts the rows of the history that come from outages.
 func (st *store) OutageHistory(ctx context.Context) (map[wire.OutageRecord]int, error) {
 	rows, err := st.db.QueryContext(ctx, "SELECT at, kind, machine, user, session FROM history WHERE reason LIKE ?", fromOutage+"%")

@@ -2,12 +2,15 @@ package server_test
 
 import (
 	"database/sql"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"understudy/cloud"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -150,6 +153,58 @@ func TestTwoSessionsAreFound(t *testing.T) {
 	s.stop()
 	s = start(t, data)
 	eventually(t, two)
+}
+
+// NEW-04: a session of an outage that ended in Normal, where its desktop told the cloud
+// broker itself, is not taken for one that goes on in the next outage.
+func TestSessionThatEndedInNormal(t *testing.T) {
+	s := start(t, t.TempDir())
+	publish(t, s)
+	connector := s.client(t, connectorSecret, "cc1.example")
+	was := wire.Session{ID: "s1", User: "alice", Resource: "desktop:Own", State: wire.Active}
+	lease := register(t, connector, was)
+	launched := outageRecord(1, "launch", "alice", "d1.example")
+	launched.At = time.Now().Add(-time.Hour)
+	s.handBack(t, wire.RecordBatch{Records: []wire.OutageRecord{launched}})
+	send(t, connector, "/vda/v1/registrations/"+lease+"/sessions", wire.SessionReport{Seq: 1, Event: wire.SessionEnded, Session: was}, http.StatusNoContent)
+	later := outageRecord(1, "launch", "alice", "d2.example")
+	later.Journal, later.Session, later.At = "j2", "t1", time.Now().Add(time.Hour)
+	bob := outageRecord(1, "launch", "bob", "d1.example")
+	bob.Journal, bob.Session, bob.At = "j3", "b1", later.At
+	bobs := bob
+	bobs.Journal, bobs.Session, bobs.Machine, bobs.At = "j4", "b2", "d2.example", later.At.Add(time.Minute)
+	s.handBack(t, wire.RecordBatch{Records: []wire.OutageRecord{later, bob, bobs}})
+	eventually(t, func() string {
+		list, err := s.Findings(t.Context())
+		if err != nil || len(list) == 0 {
+			return fmt.Sprintf("no finding yet (%v)", err)
+		}
+		if len(list) != 1 || list[0].Record.User != "bob" {
+			t.Fatalf("findings %+v, want bob's alone", list)
+		}
+		return ""
+	})
+}
+
+// register registers d1.example with a session, and returns its lease.
+func register(t testing.TB, c *cloud.Client, with wire.Session) string {
+	t.Helper()
+	body, err := json.Marshal(wire.Registration{
+		Machine: "d1.example", Zone: east, Callback: "https://d1.example:7485", Capacity: 1, Sessions: []wire.Session{with},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.Forward(t.Context(), http.MethodPost, "/vda/v1/registrations", http.Header{"Content-Type": {"application/json"}}, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var lease wire.Lease
+	if err := json.NewDecoder(resp.Body).Decode(&lease); err != nil || lease.Lease == "" {
+		t.Fatalf("no lease: %v", err)
+	}
+	return lease.Lease
 }
 
 // A store of schema 1 is taken over.

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,11 +21,12 @@ type stay struct {
 
 // twice finds users who had two sessions of one group at the same time, given by
 // two connectors: one of them alone would have led the user back to the first
-// (LHC-37). Each pair is one finding, at the later launch.
-func twice(records []wire.OutageRecord) []wire.Finding {
+// (LHC-37). Each pair is one finding, at the later launch. ended is when the cloud
+// broker heard of ends itself: most sessions of an outage outlive it.
+func twice(records []wire.OutageRecord, ended map[string]time.Time) []wire.Finding {
 	type place struct{ user, group string }
 	by := map[place][]stay{}
-	for _, s := range stays(records) {
+	for _, s := range stays(records, ended) {
 		key := place{site.UserKey(s.launch.User), s.launch.Group}
 		by[key] = append(by[key], s)
 	}
@@ -43,8 +45,9 @@ func twice(records []wire.OutageRecord) []wire.Finding {
 }
 
 // stays are the sessions in order of their launch.
-func stays(records []wire.OutageRecord) []stay {
+func stays(records []wire.OutageRecord, ended map[string]time.Time) []stay {
 	ends, known := map[string]time.Time{}, map[string]bool{}
+	maps.Copy(ends, ended)
 	for _, r := range records {
 		if broker.RecordKind(r.Kind) == broker.LoggedOff {
 			ends[r.Session] = r.At
