@@ -29,15 +29,17 @@ const (
 // mirror keeps a copy of what the serving connector has, in engines of its own that
 // nobody is served from, until this connector is elected (NEW-01, REP-02).
 type mirror struct {
-	ask     func(ctx context.Context, from site.FQDN, r wire.MirrorRequest, take func(peer.Mirrored) error) error
-	keep    func(ctx context.Context, got peer.Mirrored) error
-	held    func() map[string]uint64
-	fresh   func(ctx context.Context) (*broker.Engine, *site.Index, error)
-	gate    func(context.Context) error
-	changed func() <-chan struct{}
-	target  func() mirrorTarget
-	rand    io.Reader
-	log     *log
+	ask  func(ctx context.Context, from site.FQDN, r wire.MirrorRequest, take func(peer.Mirrored) error) error
+	keep func(ctx context.Context, got peer.Mirrored) error
+	// contained are the records that the snapshot contains.
+	contained func() []wire.ContainedRecord
+	held      func() map[string]uint64
+	fresh     func(ctx context.Context) (*broker.Engine, *site.Index, error)
+	gate      func(context.Context) error
+	changed   func() <-chan struct{}
+	target    func() mirrorTarget
+	rand      io.Reader
+	log       *log
 
 	mu sync.Mutex // guards what follows
 	// shadow is the latest whole copy; coming one that is not whole yet, of another

@@ -1,6 +1,10 @@
 package agent
 
-import "understudy/peer"
+import (
+	"slices"
+
+	"understudy/peer"
+)
 
 // claim hands a copy over to this connector's secondary broker: the whole one, else
 // what it served from itself, else what there is of one.
@@ -47,11 +51,16 @@ func (m *mirror) dropOwn() {
 
 // tellKept lets everything that may be served from, or is by now, know of records
 // that are on the disk. It is called with the lock held. A copy that begins has them
-// from there.
+// from there. Those that the snapshot contains are left out, as there: since then the
+// desktop may have been reset, or taken from its owner.
 func (m *mirror) tellKept(got peer.Mirrored) {
+	if len(got.Records) == 0 {
+		return
+	}
+	records := stillNeeded(slices.Clone(got.Records), m.contained())
 	for _, s := range []*shadow{m.shadow, m.own, m.coming, m.claimed} {
 		if s != nil && s.outage == got.Outage {
-			s.engine.Apply(got.Records)
+			s.engine.Apply(records)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"understudy/broker"
 	"understudy/peer"
 	"understudy/site"
+	"understudy/wire"
 )
 
 // withPool is a mirror of a site with one pooled desktop, p1, which is registered.
@@ -72,6 +73,23 @@ func TestRecordsUnderWayReachWhoTookOver(t *testing.T) {
 	}
 	if n := left(claimed.engine); n != 0 {
 		t.Errorf("a used desktop is handed out: %d left", n)
+	}
+}
+
+// Design 7: the engine goes by "every durable record, own or mirrored, that the snapshot
+// does not contain". A desktop that an earlier outage used, and that was reset since, is
+// handed out, also by a copy on whose disk that record arrives only now.
+func TestContainedRecordsChangeNothing(t *testing.T) {
+	c := withPool(t)
+	c.in = []wire.ContainedRecord{{Journal: "j", Sequence: 1}}
+	c.answer = func() (peer.Mirrored, error) {
+		return peer.Mirrored{Stream: "s1", Outage: "o1", To: 6, Records: usedMark}, nil
+	}
+	if err := c.once(t.Context(), target); err != nil {
+		t.Fatal(err)
+	}
+	if n := left(c.claim("o1").engine); n != 1 {
+		t.Errorf("%d desktops are left, want 1", n)
 	}
 }
 

@@ -28,7 +28,8 @@ func (a *Agent) newMirror() *mirror {
 	return &mirror{
 		ask: a.mesh.Mirror, fresh: a.freshEngine, gate: a.o.Env.Gate, changed: a.sources.next, target: a.mirrorTarget,
 		rand: a.o.Env.Rand("mirror"), log: a.log,
-		held: func() map[string]uint64 { last, _ := a.state.Held(); return last },
+		held:      func() map[string]uint64 { last, _ := a.state.Held(); return last },
+		contained: func() []wire.ContainedRecord { _, records := a.containedRecords(); return records },
 		keep: func(ctx context.Context, got peer.Mirrored) error {
 			a.peaks.mirrored(got)
 			begun := time.Now()

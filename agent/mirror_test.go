@@ -22,6 +22,7 @@ type copying struct {
 	answer func() (peer.Mirrored, error)
 	broken error // the disk
 	held   map[string]uint64
+	in     []wire.ContainedRecord // what the snapshot contains
 }
 
 func newCopying() *copying {
@@ -45,7 +46,8 @@ func newCopying() *copying {
 			}
 			return c.broken
 		},
-		held: func() map[string]uint64 { return c.held },
+		held:      func() map[string]uint64 { return c.held },
+		contained: func() []wire.ContainedRecord { return c.in },
 		fresh: func(context.Context) (*broker.Engine, *site.Index, error) {
 			return broker.New(broker.Options{Broker: "cc2", Zone: "east", HA: true}, index), index, nil
 		},
