@@ -20,12 +20,8 @@ import (
 	"understudy/zone"
 )
 
-const (
-	// handbackBatch is how many records go at once: a small part of a body's bound.
-	handbackBatch = 200
-	// handbackRest bounds the wait after failures.
-	handbackRest = time.Minute
-)
+// handbackRest bounds the wait after failures.
+const handbackRest = time.Minute
 
 // journalStore is what the hand-back needs of the state database. The journals are
 // the own one and those that were mirrored.
@@ -83,7 +79,7 @@ func (a *Agent) newHandback(ctx context.Context) (*handback, error) {
 	if err != nil {
 		return nil, err
 	}
-	first, _, err := a.state.JournalFirst(ctx)
+	first, _, err := firstKept(ctx, a.state)
 	if err != nil {
 		return nil, err
 	}
@@ -197,6 +193,7 @@ func (h *handback) batch(ctx context.Context, journal string, last uint64) error
 		mark.Done[journal] = last // they were pruned
 		return h.remember(ctx, mark)
 	}
+	records = fitting(records)
 	answers, err := h.send(ctx, h.batchOf(records))
 	if err != nil {
 		return err
@@ -220,28 +217,6 @@ func (h *handback) after(ctx context.Context, journal string, sequence uint64) (
 		return h.store.JournalAfter(ctx, sequence, handbackBatch)
 	}
 	return h.store.MirroredAfter(ctx, journal, sequence, handbackBatch)
-}
-
-// batchOf says of the own journal what it has forgotten; of others' this connector
-// may never have had the beginning.
-func (h *handback) batchOf(records []broker.Record) wire.RecordBatch {
-	b := wire.RecordBatch{Records: make([]wire.OutageRecord, len(records))}
-	for i, r := range records {
-		b.Records[i] = onWire(r)
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.first > 1 && records[0].Journal == h.store.JournalID() {
-		b.Pruned = []wire.ContainedRecord{{Origin: records[0].Origin, Journal: records[0].Journal, Sequence: h.first - 1}}
-	}
-	return b
-}
-
-func onWire(r broker.Record) wire.OutageRecord {
-	return wire.OutageRecord{
-		Origin: r.Origin, Journal: r.Journal, Sequence: r.Sequence, At: r.At, Kind: string(r.Kind), Machine: r.Machine, Zone: r.Zone, Group: r.Group,
-		User: r.User, Session: r.Session, Resource: r.Resource, Used: r.Used, Reason: r.Reason,
-	}
 }
 
 // judge counts what was not applied, and tells of the first of each kind.

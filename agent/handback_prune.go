@@ -92,17 +92,25 @@ func (h *handback) forget(ctx context.Context, journal string, upTo uint64) erro
 	if !own {
 		return nil
 	}
-	return h.forgotten(ctx, upTo)
+	return h.forgotten(ctx)
+}
+
+// firstKept is where the own journal begins; where none is kept, with the next record.
+func firstKept(ctx context.Context, store journalStore) (first uint64, kept bool, err error) {
+	held, _ := store.Held() // before: what comes meanwhile is not forgotten
+	if first, kept, err = store.JournalFirst(ctx); !kept {
+		first = held[store.JournalID()] + 1
+	}
+	return first, kept, err
 }
 
 // forgotten notes where the own journal begins now.
-func (h *handback) forgotten(ctx context.Context, upTo uint64) error {
-	first, kept, err := h.store.JournalFirst(ctx)
+func (h *handback) forgotten(ctx context.Context) error {
+	first, kept, err := firstKept(ctx, h.store)
 	if err != nil {
 		return err
 	}
 	if !kept {
-		first = upTo + 1
 		mark := h.marked()
 		mark.Rejected, mark.Conflicts = 0, 0
 		if err := h.remember(ctx, mark); err != nil {

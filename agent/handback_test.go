@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -133,6 +134,7 @@ func (d *desk) restart() {
 			return d.take(b)
 		},
 	}
+	d.first, _, _ = firstKept(context.Background(), d.paper)
 }
 
 func (d *desk) containedNow() (string, []wire.ContainedRecord) {
@@ -189,6 +191,27 @@ func TestHandbackInOrder(t *testing.T) {
 	}
 	if got := d.agent.raised(); !slices.Equal(got, []events.Name{events.HandbackDone}) {
 		t.Errorf("raised %q", got)
+	}
+}
+
+// NEW-04: a body is bounded, so what is long goes in smaller batches; nothing is left
+// behind for it.
+func TestLongRecordsGoInSmallerBatches(t *testing.T) {
+	d := newDesk(handbackBatch)
+	for i := range d.paper.records {
+		d.paper.records[i].User = strings.Repeat("\x01", 2000+i) // six bytes each, as JSON
+	}
+	d.paper.records[7].User = strings.Repeat("\x01", 60<<10)
+	send := d.send
+	d.send = func(ctx context.Context, b wire.RecordBatch) ([]wire.RecordAnswer, error) {
+		if body, err := json.Marshal(b); err != nil || len(body) > wire.MaxBody {
+			t.Errorf("a batch has %d bytes (%v), at most %d are taken", len(body), err, wire.MaxBody)
+		}
+		return send(ctx, b)
+	}
+	d.round(t.Context())
+	if !slices.Equal(d.got, upTo(handbackBatch)) {
+		t.Errorf("%d records came, want %d in order", len(d.got), handbackBatch)
 	}
 }
 
@@ -297,6 +320,22 @@ func TestHandbackToARestoredStore(t *testing.T) {
 	d.round(t.Context())
 	if !slices.Equal(d.got, []uint64{4, 5, 6}) {
 		t.Errorf("%v came, want what the restored store does not contain", d.got)
+	}
+}
+
+// NEW-04: the same after a restart of a connector that had forgotten all of its records:
+// the store learns that it need not wait for those, or it would contain no later one.
+func TestRestoredStoreLearnsWhatIsForgotten(t *testing.T) {
+	d := newDesk(3)
+	d.round(t.Context())
+	d.contained = 3
+	d.round(t.Context())
+	d.restart()
+	d.paper.write(1)
+	d.history, d.contained = "h2", 0
+	d.round(t.Context())
+	if d.got = d.got[3:]; !slices.Equal(d.got, []uint64{4}) || d.forgot != 3 {
+		t.Errorf("%v came, and that up to %d all is forgotten; want 4, and 3", d.got, d.forgot)
 	}
 }
 

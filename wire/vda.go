@@ -153,6 +153,8 @@ func validateSessions(sessions []Session) error {
 			return fmt.Errorf("sessions[%d].id is missing", i)
 		case s.User == "":
 			return fmt.Errorf("sessions[%d].user is missing", i)
+		case max(len(s.ID), len(s.User), len(s.Resource)) > maxID:
+			return fmt.Errorf("sessions[%d] has an id, user or resource of more than %d bytes", i, maxID)
 		case s.State != Reserved && s.State != Active && s.State != Disconnected:
 			return fmt.Errorf("sessions[%d].state %q is not reserved, active or disconnected", i, s.State)
 		}
@@ -198,7 +200,8 @@ func (p Prepare) Validate() error {
 	return nil
 }
 
-// maxID bounds what a host keeps of a prepare: its registration must hold it.
+// maxID bounds what a host keeps of a prepare, and says of a session: its registration
+// must hold it, and a record of an outage too.
 const maxID = 1024
 
 // Prepared is where the user's client is to connect.
