@@ -117,7 +117,8 @@ func (s *Snapshots) replace(next *Snapshot) {
 	s.inUse[next.gen.File] = true
 	s.damaged, s.previous = nil, nil
 	if old != nil {
-		s.previous, s.prevGen, s.prevHas = &old.status, old.gen, old.Records
+		status := old.status // by itself: a pointer into the snapshot would keep its whole site in memory
+		s.previous, s.prevGen, s.prevHas = &status, old.gen, old.Records
 	}
 	s.mu.Unlock()
 	s.current.Store(next)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -152,6 +153,40 @@ func TestHostileHistoryStaysInTheFolder(t *testing.T) {
 	if c, ok := again.Current(); !ok || c.Version != v {
 		t.Errorf("after a restart: %v %v", ok, findings)
 	}
+}
+
+// Issue 4: a connector with a site of 100,000 machines takes no more than 150 MB. The site of
+// the generation before is not in memory; of it only the file and its description are kept.
+func TestGenerationBeforeIsForgotten(t *testing.T) {
+	s := start(t, t.TempDir(), site.Generate(40, 20, 1))
+	older, now := weakly(s), site.Generate(40, 20, 1)
+	now.Machines[3].Maintenance = true
+	b, err := s.BuildDelta(t.Context(), deltaOf(t, site.Generate(40, 20, 1), now, version(1), version(2)), "test")
+	if err == nil {
+		err = s.Swap(b)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	between := weakly(s)
+	runtime.GC()
+	if older.Value() != nil {
+		t.Error("the first generation is still in memory")
+	}
+	install(t, s, version(3))
+	runtime.GC()
+	if between.Value() != nil {
+		t.Error("the second generation is still in memory")
+	}
+	if list := s.List(); len(list) != 2 || list[1].Version != version(2) {
+		t.Errorf("list %+v", list)
+	}
+}
+
+func weakly(s *localdb.Snapshots) weak.Pointer[site.Index] {
+	c, _ := s.Current()
+	defer c.Release()
+	return weak.Make(c.Index)
 }
 
 // The same content may be imported again, also while its file is open.

@@ -32,7 +32,8 @@ func (x *Index) Follow(next *Site, touched map[string][]int) (*Index, bool) {
 		}
 	}
 	f.settle()
-	return &f.Index, true
+	followed := f.Index // without what was only needed to get there
+	return &followed, true
 }
 
 // follower is an index that becomes the next one. What it shares with the one before is
