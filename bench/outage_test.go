@@ -220,23 +220,29 @@ func timesOf(r load.Report, cut, kill, back time.Time) times {
 // sight is an epoch in seconds of the run.
 type sight struct{ at, registered, launched float64 }
 
-// find returns the first epoch of a stage that began after a moment.
+// find returns the first epoch of a stage that began after a moment, with those in which
+// the same one serves again after answers that were too late.
 func find(r load.Report, stage load.Stage, after float64) sight {
 	never := math.NaN()
+	s, server := sight{never, never, never}, site.FQDN("")
 	for _, e := range r.Epochs {
 		if e.Stage != stage || float64(e.At) < after {
 			continue
 		}
-		s := sight{float64(e.At), never, never}
-		if reached, ok := e.Reached["95"]; ok {
-			s.registered = s.at + float64(reached)
+		if math.IsNaN(s.at) {
+			s.at, server = float64(e.At), e.Server
 		}
-		if e.FirstLaunch > 0 {
-			s.launched = s.at + float64(e.FirstLaunch)
+		if e.Server != server {
+			break
 		}
-		return s
+		if reached, ok := e.Reached["95"]; ok && math.IsNaN(s.registered) {
+			s.registered = float64(e.At + reached)
+		}
+		if e.FirstLaunch > 0 && math.IsNaN(s.launched) {
+			s.launched = float64(e.At + e.FirstLaunch)
+		}
 	}
-	return sight{never, never, never}
+	return s
 }
 
 func launchesOf(r load.Report) string {
@@ -251,7 +257,9 @@ func TestTimesOfAnOutage(t *testing.T) {
 		{"stage": "normal", "at_s": 0, "lasted_s": 20, "registered_after_s": {"95": 3}},
 		{"stage": "cut", "at_s": 20, "lasted_s": 6},
 		{"stage": "nobody", "at_s": 26, "lasted_s": 0.5},
-		{"stage": "ha", "server": "cc01", "at_s": 26.5, "lasted_s": 20, "first_launch_s": 0.25, "registered_after_s": {"50": 2, "95": 4}},
+		{"stage": "ha", "server": "cc01", "at_s": 26.5, "lasted_s": 1, "first_launch_s": 0.25},
+		{"stage": "nobody", "at_s": 27.5, "lasted_s": 0.5},
+		{"stage": "ha", "server": "cc01", "at_s": 28, "lasted_s": 18.5, "first_launch_s": 0.5, "registered_after_s": {"50": 0, "95": 2.5}},
 		{"stage": "nobody", "at_s": 46.5, "lasted_s": 0.5},
 		{"stage": "ha", "server": "cc02", "at_s": 47, "lasted_s": 40, "first_launch_s": 0.125, "took_over_from": "cc01", "gap_s": 0.5},
 		{"stage": "normal", "at_s": 87, "lasted_s": 10, "registered_after_s": {"95": 7}}]}`), &r))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -152,6 +153,9 @@ func (t *table) text() string {
 	fmt.Fprintf(&b, "%s\n\n%s\n\n| what | measured | against | ratio | bar | holds |\n|---|---|---|---|---|---|\n", machineText(), t.verdict())
 	for _, r := range t.rows {
 		fmt.Fprintln(&b, r.line())
+	}
+	if _, err := os.Stat(*options.chart); err == nil {
+		fmt.Fprintf(&b, "\nThe outage, as understudy load draws it:\n\n![desktops registered, requests a second and launch latency](%s)\n", filepath.Base(*options.chart))
 	}
 	return b.String()
 }
