@@ -5,6 +5,7 @@ package bench_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -26,34 +27,48 @@ type storm struct {
 	conns    int
 	requests [][]byte
 	status   int // that each answer must have; 0 takes any of 2xx
+	// mayRefuse counts refusals instead of ending with the first.
+	mayRefuse bool
 	// read replaces the reading of HTTP answers.
 	read func(*bufio.Reader) error
 }
 
 // outcome is how a storm went.
 type outcome struct {
-	rate float64 // requests a second
-	p99  time.Duration
+	rate    float64 // requests a second
+	p99     time.Duration
+	refused int
 }
 
+// refusal is an answer that is not what was asked for.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("status %d: %s", r.status, r.text) }
+
 func (s storm) run() outcome {
-	var next atomic.Int64
+	var next, refused atomic.Int64
 	var group sync.WaitGroup
 	times := make([][]time.Duration, s.conns)
 	errs := make([]error, s.conns)
 	began := time.Now()
 	for i := range s.conns {
-		group.Go(func() { times[i], errs[i] = s.connection(&next) })
+		group.Go(func() { times[i], errs[i] = s.connection(&next, &refused) })
 	}
 	group.Wait()
 	took := time.Since(began)
-	must(errors.Join(errs...))
+	must(cmp.Or(errs...))
 	all := slices.Concat(times...)
+	if len(all) == 0 {
+		must(errors.New("nothing was answered well"))
+	}
 	slices.Sort(all)
-	return outcome{rate: float64(len(all)) / took.Seconds(), p99: all[len(all)*99/100]}
+	return outcome{rate: float64(len(all)) / took.Seconds(), p99: all[len(all)*99/100], refused: int(refused.Load())}
 }
 
-func (s storm) connection(next *atomic.Int64) ([]time.Duration, error) {
+func (s storm) connection(next, refused *atomic.Int64) ([]time.Duration, error) {
 	conn, err := net.Dial("tcp", s.address)
 	if err != nil {
 		return nil, err
@@ -74,7 +89,12 @@ func (s storm) connection(next *atomic.Int64) ([]time.Duration, error) {
 		if _, err := conn.Write(s.requests[i]); err != nil {
 			return nil, err
 		}
-		if err := read(r); err != nil {
+		err := read(r)
+		if _, ok := errors.AsType[*refusal](err); ok && s.mayRefuse {
+			refused.Add(1)
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		times = append(times, time.Since(began))
@@ -88,7 +108,7 @@ func (s storm) answer(r *bufio.Reader) error {
 		return err
 	}
 	if s.status != 0 && status != s.status || status/100 != 2 {
-		return fmt.Errorf("status %d: %s", status, body)
+		return &refusal{status, string(body)}
 	}
 	return nil
 }
