@@ -251,6 +251,7 @@ func (a *Agent) rollback(ctx context.Context, order wire.SnapshotOrder) (site.Ve
 		older.Discard()
 		return site.Version{}, stopped
 	}
+	_ = a.do(ctx, func() {}) // by the next round the status shows it
 	return older.Version(), err
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // viewEvery bounds how often the loop renews what operators see; a change of
-// state, election or health renews it at once.
+// state, record, election or snapshot renews it at once.
 const viewEvery = 250 * time.Millisecond
 
 // operatorView is what the admin API answers from, made by the loop and never
@@ -23,15 +23,23 @@ type operatorView struct {
 }
 
 func (a *Agent) refreshStatus(now time.Time, in inputs) {
-	old := a.view.Load()
-	if old != nil && now.Sub(old.at) < viewEvery && old.status.State == a.core.state() &&
-		old.status.Number == a.core.record.Number && old.status.Election.Elected == a.core.election.Elected {
+	if old := a.view.Load(); old != nil && now.Sub(old.at) < viewEvery && a.upToDate(old.status) {
 		return
 	}
 	v := &operatorView{at: now, status: a.makeStatus(now, in)}
 	v.peers = a.makePeers(now, in, v.status)
 	v.status.Missing = a.missing(v.status, v.peers)
 	a.view.Store(v)
+}
+
+// upToDate reports whether what operators look for after an order is still so.
+func (a *Agent) upToDate(s wire.Status) bool {
+	var shown site.Version
+	if s.Snapshot != nil {
+		shown = s.Snapshot.Version
+	}
+	version, _ := a.ownVersion()
+	return s.State == a.core.state() && s.Number == a.core.record.Number && s.Election.Elected == a.core.election.Elected && shown == version
 }
 
 // Status is this connector's own view. Who was paused serves nobody before the loop has

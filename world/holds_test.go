@@ -68,6 +68,9 @@ func TestHeldBackAcceptedAndRolledBack(t *testing.T) {
 	if err != nil || answer.Version != before {
 		t.Fatalf("rolled back to %s, %v", answer.Version, err)
 	}
+	if err := uses(w, before, all[0])(); err != nil {
+		t.Errorf("the roll-back is answered, and status has not seen it: %v", err)
+	}
 	eventually(t, "it stays barred there", holds(w, suspicious, "barred", all[0]))
 	w.KillConnector(all[0])
 	if err := w.StartConnector(ctx, all[0]); err != nil {
