@@ -161,7 +161,7 @@ func (v *validator) checkMachines() {
 			v.fault(path.in(".capacity"), "%d is not within 1 to %d", m.Capacity, MaxCapacity)
 		}
 		if m.Weight < 0 || m.Weight > MaxWeight {
-			v.fault(path.in(".weight"), "%d is not within 1 to %d", m.Weight, MaxWeight)
+			v.fault(path.in(".weight"), "%d is not within 1 to %d; maintenance: true is for no launches at all", m.Weight, MaxWeight)
 		}
 		if v.checkGroup(path.in(".group"), m.Group) {
 			v.checkMachineInGroup(path, m, v.site.Groups[v.groups[m.Group]])

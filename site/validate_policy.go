@@ -24,7 +24,7 @@ func (v *validator) checkGroupPolicy(path place, g DeliveryGroup) {
 
 func (v *validator) checkLimit(path place, limit int) {
 	if limit < 0 || limit > MaxSessionLimit {
-		v.fault(path, "%d is not within 1 to %d", limit, MaxSessionLimit)
+		v.fault(path, "%d is not within 1 to %d, nor 0 for no limit", limit, MaxSessionLimit)
 	}
 }
 

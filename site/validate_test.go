@@ -71,8 +71,8 @@ func TestValidateNamesEachFault(t *testing.T) {
 		{"unknown balance", func(s *site.Site) { s.Groups[2].Balance = "random" }, `groups[2].balance: "random" is not least-load, round-robin, breadth-first or depth-first`},
 		{"unknown failover mode", func(s *site.Site) { s.Groups[2].Failover = "hot" }, `groups[2].failover: "hot" is not stateful, stateless or disabled`},
 		{"unknown failover mode of tickets", func(s *site.Site) { s.STAFailover = "hot" }, `sta_failover: "hot" is not stateful, stateless or disabled`},
-		{"negative limit of the site", func(s *site.Site) { s.MaxSessions = -1 }, `max_sessions: -1 is not within 1 to 10000000`},
-		{"limit of a group beyond all", func(s *site.Site) { s.Groups[2].MaxSessions = 1e8 }, `groups[2].max_sessions: 100000000 is not within 1 to 10000000`},
+		{"negative limit of the site", func(s *site.Site) { s.MaxSessions = -1 }, `max_sessions: -1 is not within 1 to 10000000, nor 0 for no limit`},
+		{"limit of a group beyond all", func(s *site.Site) { s.Groups[2].MaxSessions = 1e8 }, `groups[2].max_sessions: 100000000 is not within 1 to 10000000, nor 0 for no limit`},
 		{"dynamic application on pooled desktops", func(s *site.Site) { s.Applications[0].Dynamic = true }, `applications[0].groups[1]: group "pool" is pooled; a dynamic application is on multi-session hosts`},
 		{"dynamic application on a dynamic group", func(s *site.Site) {
 			s.Groups[2].Dynamic, s.Applications[0].Dynamic, s.Applications[0].Groups = true, true, []string{"shared"}
@@ -86,7 +86,7 @@ func TestValidateNamesEachFault(t *testing.T) {
 		{"capacity negative", func(s *site.Site) { s.Machines[3].Capacity = -1 }, `machines[3].capacity: -1 is not within 1 to 10000`},
 		{"capacity too large", func(s *site.Site) { s.Machines[3].Capacity = 10001 }, `machines[3].capacity: 10001 is not within 1 to 10000`},
 		{"capacity of a pooled machine", func(s *site.Site) { s.Machines[0].Capacity = 2 }, `machines[0].capacity: 2 sessions, but machines of pooled groups take one`},
-		{"weight", func(s *site.Site) { s.Machines[3].Weight = -5 }, `machines[3].weight: -5 is not within 1 to 10000`},
+		{"weight", func(s *site.Site) { s.Machines[3].Weight = -5 }, `machines[3].weight: -5 is not within 1 to 10000; maintenance: true is for no launches at all`},
 		{"owner of a pooled machine", func(s *site.Site) { s.Machines[0].AssignedUser = "bob" }, `machines[0].assigned_user: group "pool" is pooled; only machines of assigned groups have an owner`},
 		{"unknown owner", func(s *site.Site) { s.Machines[2].AssignedUser = "carol" }, `machines[2].assigned_user: user "carol" does not exist`},
 
