@@ -85,6 +85,7 @@ func (a *Agent) round(ctx context.Context) {
 		if !ok || time.Since(now) > in.settings.Deadline.D() || !a.carryOut(ctx, now, ch) {
 			break
 		}
+		a.judgeSelf(now, &in) // by what was just decided: who joins an outage has none of its state
 	}
 	a.resolveOrder()
 	a.resolvePromotion()

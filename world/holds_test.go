@@ -109,7 +109,5 @@ func TestNoRollbackInHAMode(t *testing.T) {
 	if _, err := w.Agent(all[0]).OrderSnapshots(ctx, wire.SnapshotOrder{Action: wire.RollbackSnapshot}); !wire.IsCode(err, wire.CodeInHAMode) {
 		t.Errorf("rolled back in HA mode: %v", err)
 	}
-	if err := uses(w, changed, all...)(); err != nil {
-		t.Error(err)
-	}
+	eventually(t, "nobody went back", uses(w, changed, all...)) // once all have the state of who serves
 }
