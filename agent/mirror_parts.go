@@ -32,6 +32,7 @@ func (a *Agent) newMirror() *mirror {
 		contained: func() []wire.ContainedRecord { _, records := a.containedRecords(); return records },
 		keep: func(ctx context.Context, got peer.Mirrored) error {
 			a.peaks.mirrored(got)
+			a.spend(got.Items)
 			begun := time.Now()
 			err := a.state.Mirror(ctx, got.Records)
 			if err != nil && ctx.Err() == nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"understudy/broker"
@@ -66,6 +67,10 @@ func (a *Agent) redeemLast(w http.ResponseWriter, r *http.Request, last *serving
 	}
 	err := a.mesh.Do(r.Context(), s.elected, http.MethodPost, path, in, &out)
 	p, answered := errors.AsType[*wire.Problem](err)
+	dry, _ := strconv.ParseBool(r.URL.Query().Get("dry_run"))
+	if answered && p.Code == wire.CodeTicketUsed || err == nil && !dry {
+		_, _ = last.engine.Redeem(time.Now(), in.Ticket) // the outage may end before the ticket does
+	}
 	switch {
 	case err == nil:
 		wire.WriteJSON(w, http.StatusOK, out)
@@ -75,6 +80,17 @@ func (a *Agent) redeemLast(w http.ResponseWriter, r *http.Request, last *serving
 		wire.WriteError(w, p)
 	default:
 		wire.WriteError(w, s.notElected())
+	}
+}
+
+// spend notes the tickets of an earlier secondary broker of this connector that were
+// redeemed with the one that serves now.
+func (a *Agent) spend(items []broker.Item) {
+	last := a.tickets.Load()
+	for i := range items {
+		if t := &items[i]; last != nil && t.Kind == broker.ItemTicket && t.Spent {
+			_, _ = last.engine.Redeem(time.Now(), t.ID)
+		}
 	}
 }
 
