@@ -83,44 +83,72 @@ func (s *State) learnReach(ctx context.Context) error {
 }
 
 // Mirror keeps durable records of other connectors and returns when they are on the
-// disk. Those that are there already, and the own ones, change nothing.
+// disk. Those that are there already change nothing. Own ones come where this data folder
+// was put back from a backup: they go where they were.
 func (s *State) Mirror(ctx context.Context, records []broker.Record) error {
-	type row struct {
-		broker.Record
-		line string
-	}
-	var rows []row
-	for _, r := range records {
-		if r.Journal == s.journal || r.Journal == "" || r.Sequence == 0 {
-			continue
-		}
-		line, err := json.Marshal(r)
-		if err != nil {
-			return fmt.Errorf("mirror: %w", err)
-		}
-		rows = append(rows, row{r, string(line)})
-	}
-	if len(rows) == 0 {
-		return nil
+	rows, err := s.mirrored(records)
+	if err != nil || len(rows) == 0 {
+		return err
 	}
 	own, _ := s.Held()
-	err := s.write(ctx, "mirror", func(ctx context.Context, tx *sql.Tx) error {
+	restored := int64(0)
+	err = s.write(ctx, "mirror", func(ctx context.Context, tx *sql.Tx) error {
+		restored = 0
 		for _, r := range rows {
-			_, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO mirrored (journal, sequence, after, record) VALUES (?, ?, ?, ?)",
-				r.Journal, int64(r.Sequence), int64(own[s.journal]), r.line)
+			n, err := s.mirror(ctx, tx, r, own[s.journal])
 			if err != nil {
 				return err
 			}
+			restored += n
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	s.held.Add(restored)
 	for _, r := range rows {
 		s.reach.raise(r.Journal, r.Sequence)
 	}
 	return nil
+}
+
+// mirroredRow is a record as it is stored.
+type mirroredRow struct {
+	broker.Record
+	line string
+}
+
+// mirrored leaves out what has no name, and of the own records those that are known.
+func (s *State) mirrored(records []broker.Record) ([]mirroredRow, error) {
+	last, _ := s.Held()
+	var rows []mirroredRow
+	for _, r := range records {
+		known := r.Journal == s.journal && (r.Sequence <= last[s.journal] || r.Sequence-last[s.journal] > maxSurpass)
+		if known || r.Journal == "" || r.Sequence == 0 {
+			continue
+		}
+		line, err := json.Marshal(r)
+		if err != nil {
+			return nil, fmt.Errorf("mirror: %w", err)
+		}
+		rows = append(rows, mirroredRow{r, string(line)})
+	}
+	return rows, nil
+}
+
+// mirror stores one; it returns how many more own ones there are.
+func (s *State) mirror(ctx context.Context, tx *sql.Tx, r mirroredRow, after uint64) (int64, error) {
+	if r.Journal != s.journal {
+		_, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO mirrored (journal, sequence, after, record) VALUES (?, ?, ?, ?)",
+			r.Journal, int64(r.Sequence), int64(after), r.line)
+		return 0, err
+	}
+	result, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO journal (sequence, record) VALUES (?, ?)", int64(r.Sequence), r.line)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // MissingFrom returns durable records that somebody does not have who holds so much

@@ -64,6 +64,33 @@ func TestMirroredRecords(t *testing.T) {
 	}
 }
 
+// NEW-04: "nothing lost": a connector whose data folder was put back from a backup gets
+// the records that it has lost from who has copies of them, gives none of their names
+// again, and is not sent them for ever.
+func TestOwnRecordsComeBack(t *testing.T) {
+	ctx, s := t.Context(), openState(t, t.TempDir())
+	own := func(session string) {
+		if err := s.Record(ctx, []broker.Record{{Kind: broker.Launched, Session: session}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own("a")
+	lost := []broker.Record{record(s.JournalID(), 1, "another"), record(s.JournalID(), 2, "b"), record(s.JournalID(), 4, "d"), record(s.JournalID(), 1<<40, "absurd")}
+	for range 2 {
+		if err := s.Mirror(ctx, lost); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if last, _ := s.Held(); last[s.JournalID()] != 4 {
+		t.Errorf("held up to %d, want 4", last[s.JournalID()])
+	}
+	own("e")
+	all, err := s.Journal(ctx)
+	if got := sessionsOf(all); err != nil || got != "a b d e " || all[3].Sequence != 5 || s.JournalRecords() != 4 {
+		t.Errorf("got %q, %v; %d records", got, err, s.JournalRecords())
+	}
+}
+
 // REP-01: who waits for records hears of each that is on the disk.
 func TestHeldTellsOfNews(t *testing.T) {
 	s := openState(t, t.TempDir())
