@@ -60,7 +60,6 @@ type inviter struct {
 
 	// What follows belongs to run.
 	done callTarget
-	last *serving // the secondary broker of the outage
 	pace callin.Pace
 
 	mu     sync.Mutex // guards status
@@ -124,12 +123,6 @@ func (v *inviter) watch(ctx context.Context, cancel func(), t callTarget) {
 
 // due are those that have to be invited, in an order of chance.
 func (v *inviter) due(t callTarget) []callin.Desktop {
-	if t.serving != nil {
-		v.last = t.serving
-	} else if v.last != nil {
-		v.learnServed(v.last)
-		v.last = nil
-	}
 	var list []callin.Desktop
 	for _, d := range v.ours(v.known.Below(t.term)) {
 		if !v.there(t, d.Machine) {
@@ -138,13 +131,6 @@ func (v *inviter) due(t callTarget) []callin.Desktop {
 	}
 	env.Shuffle(v.rand, list)
 	return list
-}
-
-// learnServed takes over whom the secondary broker of the outage had.
-func (v *inviter) learnServed(s *serving) {
-	for _, r := range s.engine.Registrations(time.Now()) {
-		v.known.Serve(r.Machine, r.Callback, callin.LeaseKey(r.Lease), 0)
-	}
 }
 
 // there reports whether a desktop came by itself.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"understudy/broker"
 	"understudy/callin"
 	"understudy/env"
 	"understudy/relay"
@@ -107,6 +108,12 @@ func (a *Agent) learnDesktop(x relay.Exchange) {
 	if json.Unmarshal(x.Request, &said) == nil && json.Unmarshal(x.Answer, &lease) == nil {
 		a.known.Learn(said.Machine, said.Callback, callin.LeaseKey(lease.Lease), lease.Term)
 	}
+}
+
+// servedDesktop learns of a desktop that registered with the secondary broker: it is
+// called there when the outage is over, and that broker gone.
+func (a *Agent) servedDesktop(said wire.Registration, lease broker.Lease) {
+	a.known.Serve(lease.Machine, said.Callback, callin.LeaseKey(lease.ID), lease.Term)
 }
 
 // leaseOf names the lease in the path of a heartbeat.

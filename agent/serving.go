@@ -56,7 +56,7 @@ func (a *Agent) newDesks(engine *broker.Engine, recorder vda.Recorder) (*vda.API
 		Engine: engine, Recorder: recorder, Rand: a.o.Env.Rand("leases"),
 		Connectors:    func(string) []string { return a.connectorURLs() },
 		OnTerm:        func(_ string, term uint64) { a.sawTerm(term) },
-		CheckCallback: a.checkRegistration, OnRefused: a.refusedRegistration,
+		CheckCallback: a.checkRegistration, OnRefused: a.refusedRegistration, OnRegistered: a.servedDesktop,
 	})
 }
 

@@ -2,6 +2,7 @@ package callin
 
 import (
 	"sort"
+	"strings"
 	"sync"
 
 	"understudy/site"
@@ -63,7 +64,7 @@ func (d *Directory) Serve(machine site.FQDN, callback string, lease, term uint64
 	defer d.mu.Unlock()
 	e := d.known[machine]
 	if e == nil || e.Callback != callback {
-		d.learn(Desktop{Machine: machine, Callback: callback, Lease: lease, Term: term})
+		d.learn(Desktop{Machine: machine, Callback: strings.Clone(callback), Lease: lease, Term: term})
 		return
 	}
 	d.name(e, lease)

@@ -45,6 +45,9 @@ type Options struct {
 	OnReset func(ctx context.Context, reset broker.Reset)
 	// OnRefused hears of registrations that were refused, and why.
 	OnRefused func(machine site.FQDN, reason string)
+	// OnRegistered hears of registrations before they are answered. It must not block,
+	// and what it keeps of the body it copies.
+	OnRegistered func(said wire.Registration, lease broker.Lease)
 	// TrustRelay takes the zone's term from relayed requests: for the cloud broker.
 	TrustRelay bool
 }
@@ -79,6 +82,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnRefused == nil {
 		o.OnRefused = func(site.FQDN, string) {}
+	}
+	if o.OnRegistered == nil {
+		o.OnRegistered = func(wire.Registration, broker.Lease) {}
 	}
 	return o
 }
@@ -148,6 +154,7 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 		a.o.OnRefused(body.Machine, err.Error())
 		return err
 	}
+	a.o.OnRegistered(body, lease)
 	return a.granted(w, r, grant{http.StatusCreated, lease, body.Term, records})
 }
 

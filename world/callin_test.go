@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"understudy/site"
+	"understudy/wire"
 	"understudy/world"
 	"understudy/zone"
 )
@@ -54,6 +55,37 @@ func TestCalledInAndBack(t *testing.T) {
 	eventually(t, "all desktops are back with the cloud broker", func() error {
 		c := w.Agent(all[0]).Status().CallIn
 		if n, err := w.CloudRegistrations(); err != nil || n != world.SmallDesktops || c.Answered != world.SmallDesktops || c.To != "cloud" {
+			return fmt.Errorf("%d desktops are back: %w; %+v", n, err, c)
+		}
+		return nil
+	})
+}
+
+// NEW-02, LHC-16: the same of desktops that are called elsewhere since they came back in
+// the outage.
+func TestCalledBackWhereTheyAreNow(t *testing.T) {
+	w, ctx := start(t, seldom)
+	all := names(w)
+	eventually(t, "all connectors know all desktops", callable(w, world.SmallDesktops, all...))
+	for _, c := range all {
+		w.BlockCloud(c)
+	}
+	eventually(t, "all desktops came", registered(w, world.SmallDesktops, all[0]))
+	if err := w.Stop(world.Desktops); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all desktops are gone", registered(w, 0, all[0]))
+	if err := w.StartDesktop(ctx, world.Desktops); err != nil { // on another port
+		t.Fatal(err)
+	}
+	eventually(t, "all desktops came again", registered(w, world.SmallDesktops, all[0]))
+	for _, c := range all {
+		w.Heal(c)
+	}
+	eventually(t, "the outage is over", in(w, zone.Normal, all...))
+	eventually(t, "all desktops are back with the cloud broker", func() error {
+		c := w.Agent(all[0]).Status().CallIn
+		if n, err := w.CloudRegistrations(); err != nil || n != world.SmallDesktops || c.Answered != world.SmallDesktops || c.To != wire.CallInToCloud {
 			return fmt.Errorf("%d desktops are back: %w; %+v", n, err, c)
 		}
 		return nil
