@@ -74,14 +74,14 @@ crash:
 	UNDERSTUDY_E2E_KILLS=$(KILLS) go test -count=1 -timeout=4h -v -run='^Test(Killed(In|Amid)|PowerFailure(In|Of)|Woken)' ./e2e
 
 # Each figure of docs/benchmarks.md beside its limit or peer, in turns. ROWS='import|idle'
-# for some of them, which writes nothing; 20 minutes for all.
+# for some of them, which writes nothing; a quarter of an hour for all.
 bench: bin/bench.test
 	@sh .ci/setup bench
 	@cd bench && ../bin/bench.test -measure='$(ROWS)' -rounds=$(ROUNDS) -desktops=$(DESKTOPS) \
 		$(if $(filter .,$(ROWS)),-docs=../docs/benchmarks.md -json=../bench.json -chart=../docs/outage.svg)
 
 # A cloud broker, three connectors and understudy load as processes: the cloud broker is
-# killed, then the elected connector, and the cloud broker comes back. Three minutes.
+# killed, then the elected connector, and the cloud broker comes back. Two minutes.
 load: bin/bench.test
 	@mkdir -p bin/load
 	@cd bench && ../bin/bench.test -measure='^outage$$' -desktops=$(DESKTOPS) -docs=../bin/load/times.md \

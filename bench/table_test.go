@@ -79,8 +79,12 @@ func (b bar) String() string {
 // table gathers the rows.
 type table struct{ rows []row }
 
-// add judges a row by its bar.
+// add judges a row by its bar. One without a number is none: JSON has no word for it.
 func (t *table) add(r row, b bar) {
+	if sum := r.Value + r.Ratio; math.IsNaN(sum) || math.IsInf(sum, 0) {
+		t.missing(r.Name, r.Against, fmt.Sprintf("%v %s, %v×", r.Value, r.Unit, r.Ratio), b)
+		return
+	}
 	r.Bar, r.Holds = b.String(), b.holds(r.Value, r.Ratio)
 	t.rows = append(t.rows, r)
 	fmt.Println(r.line())
@@ -210,12 +214,13 @@ func TestBarsThatDoNotHoldAreReported(t *testing.T) {
 	tab.add(row{Name: "a", Value: 5, Unit: "s", Against: "b", Ratio: 0.7}, atMost(0.6))
 	tab.add(row{Name: "c", Value: 5, Unit: "MB", Against: "d"}, noMoreThan(6, "MB"))
 	tab.missing("e", "etcd", "install\netcd|server", atLeast(8))
+	tab.add(row{Name: "h", Value: 1, Unit: "s", Ratio: math.Inf(1)}, atMost(2))
 	tab.add(row{Name: "f", Value: 7, Unit: "s", Against: "g"}, bar{})
 	text := insert("before\n<!-- begin -->\nformer\n<!-- end -->\nafter\n", tab.text())
 	for _, want := range []string{
 		"| a | 5.00 s | b | 0.700× | ≤ 0.6× | **no** |", "| c | 5.00 MB | d | – | ≤ 6 MB | yes |",
 		"| e | not measured: install; etcd; server | etcd | – | ≥ 8× | – |", "before\n<!-- begin -->", "<!-- end -->\nafter",
-		"| f | 7.00 s | g | – | – | – |", "- Does not hold: a\n- Not measured: e\n",
+		"| f | 7.00 s | g | – | – | – |", "- Does not hold: a\n- Not measured: e\n- Not measured: h\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("got %s\nwant %s in it", text, want)
