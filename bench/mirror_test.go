@@ -4,6 +4,7 @@ package bench_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -96,15 +97,16 @@ func (s *source) newCopyist(name site.FQDN) *copyist {
 	return c
 }
 
-// next applies one answer; it reports whether there was more already.
-func (c *copyist) next(ctx context.Context) (more bool, err error) {
-	err = c.mesh.Mirror(ctx, mirrored.Broker, c.ask, func(got peer.Mirrored) error {
+// next applies one answer, and has each part of it told of.
+func (c *copyist) next(ctx context.Context, told func(more bool) error) error {
+	return c.mesh.Mirror(ctx, mirrored.Broker, c.ask, func(got peer.Mirrored) error {
 		c.engine.Import(time.Now(), got.Items)
-		c.ask.Stream, c.ask.Position, more = got.Stream, got.To, got.More
-		return nil
+		c.ask.Stream, c.ask.Position = got.Stream, got.To
+		return told(got.More)
 	})
-	return more, err
 }
+
+var errWhole = errors.New("the copy is whole")
 
 // firstCopy compares the whole state, read by a peer, with a stream of the same
 // registrations that is written as it comes and kept in a map.
@@ -126,8 +128,16 @@ func (l *lab) firstCopy() {
 func (s *source) copyOnce() time.Duration {
 	began := time.Now()
 	c := s.newCopyist("cc02.bench.test")
-	for more := true; more; {
-		more = need(c.next(context.Background()))
+	for whole := false; !whole; {
+		err := c.next(context.Background(), func(more bool) error {
+			if !more {
+				return errWhole
+			}
+			return nil
+		})
+		if whole = errors.Is(err, errWhole); !whole {
+			must(err)
+		}
 	}
 	took := time.Since(began)
 	if got, want := c.engine.Stats().Registrations, len(s.index.Site().Machines); got != want {
@@ -178,9 +188,7 @@ func (l *lab) mirrorLag() {
 		c := s.newCopyist(site.FQDN(fmt.Sprintf("cc%02d.bench.test", i+2)))
 		readers.Go(func() {
 			for ctx.Err() == nil {
-				if _, err := c.next(ctx); err == nil {
-					kept.add(c.ask.Position)
-				}
+				_ = c.next(ctx, func(bool) error { kept.add(c.ask.Position); return nil })
 			}
 		})
 	}

@@ -107,8 +107,11 @@ func answerMirror(w http.ResponseWriter, r *http.Request, serving func() *Public
 		return err
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	for n := 1; err == nil && sendPart(w, part) && n < mirrorParts && m.goesOn(); n++ {
+	for n := 1; err == nil && sendPart(w, part) && n < mirrorParts && p.goesOn(m); n++ {
 		_ = http.NewResponseController(w).Flush()
+		if !p.follows(r.Context(), name, in, m) {
+			break
+		}
 		if m, err = p.Rest(r.Context(), name, in, m); err == nil {
 			part, err = m.encode(part)
 		}

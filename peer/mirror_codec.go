@@ -28,10 +28,6 @@ type Mirrored struct {
 	Records []broker.Record
 }
 
-// goesOn reports whether there is more that may follow in the same answer. Records are
-// asked for anew, once those before are on the peer's disk.
-func (m Mirrored) goesOn() bool { return m.More && len(m.Records) == 0 }
-
 // maxItems bounds the items of a part: in memory they are far more than on the wire.
 const maxItems = 10 * mirrorItems
 
