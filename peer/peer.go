@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"sync"
 	"time"
@@ -114,7 +115,7 @@ func New(o Options) (*Mesh, error) {
 		o: o.withDefaults(), life: life, end: end, news: make(chan struct{}, 1),
 		book: book{}, links: map[site.FQDN]*link{}, inbound: map[site.FQDN]*inbound{},
 	}
-	m.repeat = time.AfterFunc(m.o.Interval, m.beat)
+	m.repeat = time.AfterFunc(math.MaxInt64, m.beat) // until it is set to an interval
 	m.repeat.Stop()
 	return m, nil
 }
