@@ -15,20 +15,38 @@ import (
 // site, in today's schema: what changed of the one can be changed in the other.
 func (s *Snapshot) rowsAreObjects() bool { return len(s.out) == 0 && s.schema == snapshotSchema }
 
-// startCopy begins a scratch file as a copy of the one in use, in which what a step touched
-// is changed. It ends as every draft.
-func (s *Snapshots) startCopy(ctx context.Context, st step) *draft {
-	d := s.newDraft(func(ctx context.Context, db *sql.DB, _ *site.Site) error { return sameTouched(ctx, db, st) })
-	go func() { d.filled <- d.change(ctx, filepath.Join(s.dir, st.base.gen.File), st) }()
+// startCopy begins a scratch file as a copy of the one in use, in which what a step touches
+// is changed as soon as it is read. It ends as every draft.
+func (s *Snapshots) startCopy(ctx context.Context, used generation, read func() (step, error)) *draft {
+	d := s.newDraft(func(ctx context.Context, db *sql.DB, _ *site.Site) error {
+		st, err := read()
+		if err == nil {
+			err = sameTouched(ctx, db, st)
+		}
+		return err
+	})
+	go func() {
+		err := d.copy(filepath.Join(s.dir, used.File), used.SHA256)
+		if err == nil {
+			err = d.change(ctx, read)
+		}
+		d.filled <- err
+	}()
 	return d
 }
 
-func (d *draft) change(ctx context.Context, from string, st step) error {
+// copy copies the file, whose sum must be the one of which all was verified: rows that stay
+// are not looked at again.
+func (d *draft) copy(from, want string) error {
 	sum, err := d.built.disk.copy(from, d.built.path)
-	if err == nil && sum != st.base.gen.SHA256 {
-		// Its rows that stay are not looked at again: they are good by this sum.
-		err = fmt.Errorf("the file %s is not what was written: its SHA-256 is %s, not %s", st.base.gen.File, sum, st.base.gen.SHA256)
+	if err == nil && sum != want {
+		err = fmt.Errorf("the file %s is not what was written: its SHA-256 is %s, not %s", filepath.Base(from), sum, want)
 	}
+	return err
+}
+
+func (d *draft) change(ctx context.Context, read func() (step, error)) error {
+	st, err := read()
 	if err == nil {
 		d.db, err = openScratch(d.built.path)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"understudy/site"
 	"understudy/wire"
@@ -27,13 +28,20 @@ func (s *Snapshots) BuildDelta(ctx context.Context, r *wire.ConfigReader, from s
 		return nil, errors.New("apply a delta: there is no snapshot")
 	}
 	defer base.Release()
-	st, err := base.step(r)
+	h := r.Header()
+	if h.Base != base.Version || h.Version.Compare(base.Version) <= 0 {
+		return nil, fmt.Errorf("apply the delta from %s to %s: version %s is in use", h.Base, h.Version, base.Version)
+	}
+	read := sync.OnceValues(func() (step, error) { return base.step(r) })
+	d := s.startStep(ctx, base, read)
+	st, err := read()
 	if err != nil {
-		return nil, fmt.Errorf("apply the delta from %s to %s: %w", r.Header().Base, r.Header().Version, err)
+		d.abandon()
+		return nil, fmt.Errorf("apply the delta from %s to %s: %w", h.Base, h.Version, err)
 	}
 	st.meta.Imported, st.meta.From = s.env.Now().UTC(), from
 	var hashes wire.Hashes
-	b, err := s.assemble(ctx, s.startStep(ctx, st), content{meta: st.meta, site: st.next}, st.index, func() (err error) {
+	b, err := s.assemble(ctx, d, content{meta: st.meta, site: st.next}, st.index, func() (err error) {
 		hashes, err = st.hashes()
 		return err
 	})
@@ -45,17 +53,13 @@ func (s *Snapshots) BuildDelta(ctx context.Context, r *wire.ConfigReader, from s
 
 // step is what a delta does.
 func (s *Snapshot) step(r *wire.ConfigReader) (step, error) {
-	h := r.Header()
-	if h.Base != s.Version || h.Version.Compare(s.Version) <= 0 {
-		return step{}, fmt.Errorf("version %s is in use", s.Version)
-	}
 	changes, err := r.ReadChanges()
 	if err != nil {
 		return step{}, err
 	}
-	st := step{base: s, before: s.Site(), meta: meta{Header: h, Digest: r.Digest(), schema: snapshotSchema}}
+	st := step{base: s, before: s.Site(), meta: meta{Header: r.Header(), Digest: r.Digest(), schema: snapshotSchema}}
 	st.meta.Header.Base = site.Version{}
-	st.next, st.touched = wire.ApplyChanges(st.before, h, changes)
+	st.next, st.touched = wire.ApplyChanges(st.before, st.meta.Header, changes)
 	return st, nil
 }
 
@@ -82,10 +86,13 @@ func (st step) index() *site.Index {
 	return indexOf(st.next)
 }
 
-// startStep begins the file of the next site.
-func (s *Snapshots) startStep(ctx context.Context, st step) *draft {
-	if st.base.rowsAreObjects() {
-		return s.startCopy(ctx, st)
+// startStep begins the file of the next site, which a copy does before that is known.
+func (s *Snapshots) startStep(ctx context.Context, base *Snapshot, read func() (step, error)) *draft {
+	if base.rowsAreObjects() {
+		return s.startCopy(ctx, base.gen, read)
 	}
-	return s.startDraft(ctx, arrived(st.next))
+	st, err := read()
+	c := newComing(nil)
+	c.end(st.next, err)
+	return s.startDraft(ctx, c)
 }

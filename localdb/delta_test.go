@@ -23,11 +23,18 @@ import (
 // deltaOf is the stream of what changed.
 func deltaOf(t testing.TB, from, to *site.Site, base, v site.Version) *wire.ConfigReader {
 	t.Helper()
+	return cutDelta(t, from, to, base, v, 0)
+}
+
+// cutDelta is that without so many bytes at the end.
+func cutDelta(t testing.TB, from, to *site.Site, base, v site.Version, lost int) *wire.ConfigReader {
+	t.Helper()
 	var b bytes.Buffer
 	d := wire.Delta{Base: base, Version: v, Digest: wire.Digest(to), Changes: wire.Changes(from, to)}
 	if err := wire.WriteDelta(&b, d, to); err != nil {
 		t.Fatal(err)
 	}
+	b.Truncate(b.Len() - lost)
 	r, err := wire.NewConfigReader(&b)
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +142,12 @@ func TestDeltaRefuses(t *testing.T) {
 	elsewhere.Machines[3].Maintenance = true
 	noConnector := site.Generate(40, 20, 1)
 	noConnector.Connectors = nil
+	long := site.Generate(40, 20, 1) // so long that its header can be read before its end
+	for i := range long.Users {
+		for n := range 2000 {
+			long.Users[i].Groups = append(long.Users[i].Groups, fmt.Sprintf("group %d of %d", n, i))
+		}
+	}
 	dir := t.TempDir()
 	s := start(t, dir, now)
 	cases := map[string]struct {
@@ -145,6 +158,7 @@ func TestDeltaRefuses(t *testing.T) {
 		"to an older version":    {deltaOf(t, now, next, version(1), version(1)), "is in use"},
 		"from another content":   {deltaOf(t, other, elsewhere, version(1), version(2)), "digest"},
 		"to what cannot be used": {deltaOf(t, now, noConnector, version(1), version(2)), "connectors: is empty"},
+		"cut":                    {cutDelta(t, now, long, version(1), version(2), 1), "unexpected EOF"},
 		"a whole site":           {reader(t, next, version(2)), "none that can be applied"},
 	}
 	for name, c := range cases {
