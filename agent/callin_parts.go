@@ -131,13 +131,17 @@ type directoryHead struct {
 	peer site.FQDN
 	boot string
 	head uint64
+	// again is before what was left out because the site in use does not have it: the
+	// peer's may be newer.
+	again   uint64
+	leftOut bool
 }
 
 func (a *Agent) directoryHeads() []directoryHead {
 	var list []directoryHead
 	for _, s := range a.mesh.Sights(time.Now()) {
 		if s.Heard {
-			list = append(list, directoryHead{s.FQDN, s.Facts.Boot, s.Facts.Desktops})
+			list = append(list, directoryHead{peer: s.FQDN, boot: s.Facts.Boot, head: s.Facts.Desktops})
 		}
 	}
 	return list

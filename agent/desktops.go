@@ -97,14 +97,20 @@ func (d *directory) pull(ctx context.Context) {
 			if err != nil || part.To <= at.head {
 				break
 			}
-			d.known.Merge(d.ours(part.Desktops))
+			all := len(part.Desktops)
+			mine := d.ours(part.Desktops)
+			if len(mine) < all && !at.leftOut {
+				at.leftOut, at.again = true, at.head
+			}
+			d.known.Merge(mine)
 			at.head = part.To
 		}
 		d.read[p.peer] = at
 	}
 }
 
-// prune forgets what the site has no longer in this zone.
+// prune forgets what the site has no longer in this zone. What it did not have before is
+// read again.
 func (d *directory) prune(ctx context.Context) {
 	version := d.version()
 	if version == d.pruned {
@@ -124,6 +130,12 @@ func (d *directory) prune(ctx context.Context) {
 		gone = gone[n:]
 	}
 	d.pruned = version
+	for peer, at := range d.read {
+		if at.leftOut {
+			at.head, at.leftOut = at.again, false
+			d.read[peer] = at
+		}
+	}
 }
 
 // flush makes durable what changed; what the disk does not take waits.

@@ -37,7 +37,7 @@ func newLonely(t *testing.T) *lonely {
 	}
 	l.directory = &directory{
 		known: callin.NewDirectory(maxDesktops), read: map[site.FQDN]directoryHead{}, due: eachSecond,
-		heads: func() []directoryHead { return []directoryHead{{"cc2", l.boot, l.peer.Head()}} },
+		heads: func() []directoryHead { return []directoryHead{{peer: "cc2", boot: l.boot, head: l.peer.Head()}} },
 		ask: func(_ context.Context, _ site.FQDN, after uint64) (callin.Part, error) {
 			return l.peer.After(after, directoryPart), l.broken
 		},
@@ -141,6 +141,30 @@ func TestDirectoryGoesByTheSite(t *testing.T) {
 		l.rest(5 * time.Second)
 		if _, on := l.disk["d3"]; on || l.known.Callable() != 9 || len(l.disk) != 9 {
 			t.Errorf("%d are known, %d on the disk: %v", l.known.Callable(), len(l.disk), l.disk)
+		}
+	})
+}
+
+// NEW-02: "share them with their peers": also where a peer that has a newer site
+// already learns of a new desktop first.
+func TestDirectoryLearnsOfNewMachines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLonely(t)
+		defer l.stop()
+		l.machine = func(name site.FQDN) bool { return name != "new" }
+		fill(l.peer, 10)
+		l.rest(5 * time.Second)
+		l.peer.Learn("new", "http://new", 77, 1)
+		l.peer.Learn("d1", "http://elsewhere", 78, 1)
+		l.rest(5 * time.Second)
+		if l.known.Callable() != 10 {
+			t.Errorf("%d are known, want those of the site", l.known.Callable())
+		}
+		l.machine = func(site.FQDN) bool { return true }
+		l.site.Number++
+		l.rest(5 * time.Second)
+		if l.disk["new"] != "http://new" || l.known.Callable() != 11 {
+			t.Errorf("%d are known, the new one at %q", l.known.Callable(), l.disk["new"])
 		}
 	})
 }
