@@ -69,25 +69,35 @@ func (e *Engine) sit(h *host, resource string) {
 	}
 }
 
-// seated is the host of a dynamic resource for a launch; nil where it has no room, or
-// where no host can take the resource.
-func (e *Engine) seated(r LaunchRequest, key seatKey, groups []string) *host {
-	h := e.sitting(r, key, groups)
+// seated is the host of a dynamic resource for a launch; nil where it has no room, its
+// group, which is not among those below their limits, included, or where no host can
+// take the resource.
+func (e *Engine) seated(r LaunchRequest, key seatKey, below []string) *host {
+	h := e.sitting(r, key)
 	switch {
 	case h == nil:
-		return e.freshSeat(r, key, groups)
-	case !e.room(h):
+		return e.freshSeat(r, key, below)
+	case !e.room(h), !slices.Contains(below, e.machine(h).Group):
 		return nil
 	}
 	return h
 }
 
+// groupsOf are those on whose hosts a dynamic resource can be.
+func (e *Engine) groupsOf(key seatKey) []string {
+	if r, ok := e.index.Resource(key.name); ok && key.kind == site.ApplicationResource {
+		return r.Groups
+	}
+	return []string{key.name}
+}
+
 // sitting is the host on which the resource is now, as far as that can serve.
-func (e *Engine) sitting(r LaunchRequest, key seatKey, groups []string) *host {
+func (e *Engine) sitting(r LaunchRequest, key seatKey) *host {
 	st := e.seats[key]
 	if st == nil {
 		return nil
 	}
+	groups := e.groupsOf(key)
 	serves := func(name site.FQDN) bool {
 		h := e.host(name)
 		return h != nil && h.aside().why == "" && !e.maintenance(h) && !r.Exclude[name] &&

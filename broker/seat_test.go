@@ -94,6 +94,32 @@ func TestDynamicApplication(t *testing.T) {
 	}
 }
 
+// VPN-03, VPN-05: a dynamic application does not move, and so is not on two hosts, where
+// the group of its host has as many sessions as it may have: there is no room.
+func TestDynamicApplicationAtALimit(t *testing.T) {
+	s := farm(site.RoundRobin, 100)
+	s.Groups[0].MaxSessions = 1
+	other := s.Groups[0]
+	other.Name, other.MaxSessions = "other", 0
+	s.Groups = append(s.Groups, other)
+	s.Machines = append(s.Machines, site.Machine{Name: "o1", Group: "other", Zone: "east", Capacity: s.Machines[0].Capacity, Weight: 100})
+	s.Applications = []site.Application{{Name: "Ledger", Groups: []string{"farm", "other"}, Dynamic: true}}
+	s.Entitlements = append(s.Entitlements, site.Entitlement{UserGroup: "staff", Application: "Ledger"})
+	b := inOutage(s)
+	b.register(t, "h1")
+	if held, _ := b.launch(t, staff("a", "app:Ledger", "s-a")); held.Machine != "h1" {
+		t.Fatalf("got %s", held.Machine)
+	}
+	b.register(t, "o1")
+	b.wantNoMachine(t, staff("b", "app:Ledger", "s-b"))
+	if _, err := b.Unregister(b.now, "lease-h1"); err != nil {
+		t.Fatal(err)
+	}
+	if held, _ := b.launch(t, staff("b", "app:Ledger", "s-b")); held.Machine != "o1" {
+		t.Errorf("got %s once its host has failed", held.Machine)
+	}
+}
+
 // VPN-03: a copy knows where a dynamic application is also when that is what changed
 // of a session that it has.
 func TestDynamicApplicationInACopy(t *testing.T) {
