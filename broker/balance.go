@@ -20,6 +20,8 @@ type pool struct {
 	group   site.DeliveryGroup
 	balance site.Balance
 	hosts   *queue[hostNo]
+	// registered counts its machines that are registered, free or not.
+	registered int
 	// clock is how far the turns are: who comes late does not catch up on those missed.
 	clock uint64
 }

@@ -31,14 +31,9 @@ func (e *Engine) Pools() []Pool {
 		if g.Kind != site.Pooled || e.reuse(&g) || n == 0 {
 			continue
 		}
-		p := Pool{Group: g.Name, Machines: n, Taken: e.taken[g.Name]}
+		p := Pool{Group: g.Name, Machines: n, Away: n, Taken: e.taken[g.Name]}
 		if of := e.poolBy(poolKey{g.Name, e.o.Zone}); of != nil {
-			p.Left = len(of.hosts.items)
-		}
-		for _, m := range e.index.MachinesOf(g.Name, e.o.Zone) {
-			if e.host(m.Name) == nil {
-				p.Away++
-			}
+			p.Left, p.Away = len(of.hosts.items), n-of.registered
 		}
 		list = append(list, p)
 	}

@@ -77,4 +77,15 @@ func TestPools(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(1, 1)
+	e.SetIndex(site.NewIndex(s))
+	want(1, 1)
+	if _, _, err := e.Register(now, "again", broker.Registration{Machine: "a2.example", Zone: "z", Capacity: 1}); err != nil {
+		t.Fatal(err)
+	}
+	want(1, 1)
+	if _, err := e.Unregister(now, "again"); err != nil {
+		t.Fatal(err)
+	}
+	away = 2
+	want(0, 1)
 }

@@ -224,6 +224,7 @@ func (e *Engine) drop(h *host, reason string) Record {
 	}
 	e.changes.gone(h, &ended{what: Item{Kind: ItemHostEnded, Machine: r.Machine}})
 	e.leavePool(h)
+	e.pools[h.pool].registered--
 	e.leases.drop(e.number(h))
 	if h.aside().slot > 0 {
 		e.asides.drop(e.number(h))

@@ -58,6 +58,7 @@ func (e *Engine) enrol(machine int32, key LeaseKey, text string) *host {
 	if h == nil {
 		h = e.hosts.add(machine)
 		h.pool = e.poolFor(e.machine(h))
+		e.pools[h.pool].registered++
 	} else {
 		e.byLease.remove(e.number(h))
 	}

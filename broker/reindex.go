@@ -45,6 +45,7 @@ func (e *Engine) dropMoved(index *site.Index) []*host {
 func (e *Engine) leaveGroups(list []*host) {
 	for _, p := range e.pools {
 		p.hosts.clear()
+		p.registered = 0
 	}
 	for _, h := range list {
 		e.counted(e.machine(h).Group, -len(h.sessions()))
@@ -78,6 +79,7 @@ func (e *Engine) reindex(h *host) {
 	m := e.machine(h)
 	e.counted(m.Group, len(h.sessions()))
 	h.pool = e.poolFor(m)
+	e.pools[h.pool].registered++
 	for _, s := range h.sessions() {
 		e.count(s)
 	}
