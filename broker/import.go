@@ -28,6 +28,8 @@ func (e *Engine) Import(now time.Time, items []Item) {
 			e.endSession(i.Machine, i.Session.ID)
 		case ItemPeak:
 			e.importPeak(*i.Peak)
+		case ItemSeat:
+			e.importSeat(i.Machine, *i.Seat)
 		}
 	}
 }

@@ -20,10 +20,11 @@ const (
 	ItemHostEnded
 	ItemSessionEnded
 	ItemPeak
+	ItemSeat
 )
 
 // Item is one thing of an engine's soft state as others keep a copy of it (NEW-01):
-// a registration, a session, a ticket, or the end of one; or the peak of a day. Durations count from when
+// a registration, a session, a ticket, or the end of one; the peak of a day; where a dynamic resource is. Durations count from when
 // the item was made, so that no two clocks are compared. Registrations are nearly all
 // that there is, so what is of the others is elsewhere.
 type Item struct {
@@ -53,6 +54,7 @@ type Item struct {
 	Ticket *Ticket
 
 	Peak *Peak
+	Seat *Seat
 }
 
 // LeaseText is the lease of a registration.

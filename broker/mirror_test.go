@@ -80,6 +80,8 @@ func nameOf(i broker.Item) string {
 		return i.Session.ID
 	case broker.ItemPeak:
 		return i.Peak.Group
+	case broker.ItemSeat:
+		return i.Seat.Name
 	default:
 		return i.ID
 	}

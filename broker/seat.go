@@ -12,18 +12,28 @@ type seatKey struct{ kind, name, zone string }
 
 // seat is the one host of a zone on which a dynamic resource is (VPN-03). A new engine
 // knows only what hosts report: the resource is where most of its sessions are. Once
-// it has moved, because its host failed, it stays where it went.
+// it has moved, because its host failed, it stays where it went, also when another
+// broker takes over.
 type seat struct {
+	stamp
+	key      seatKey
 	host     site.FQDN
 	moved    bool
 	sessions map[site.FQDN]int
+}
+
+// Seat names a dynamic resource of a zone as others keep a copy of it, and says whether
+// it has moved.
+type Seat struct {
+	Kind, Name, Zone string
+	Moved            bool
 }
 
 func groupSeat(group, zone string) seatKey { return seatKey{"group", group, zone} }
 
 func (e *Engine) seat(key seatKey) *seat {
 	if e.seats[key] == nil {
-		e.seats[key] = &seat{sessions: map[site.FQDN]int{}}
+		e.seats[key] = &seat{key: key, sessions: map[site.FQDN]int{}}
 	}
 	return e.seats[key]
 }
@@ -65,8 +75,26 @@ func (e *Engine) sit(h *host, resource string) {
 	for _, key := range e.seatsOf(h, resource) {
 		if st := e.seat(key); st.host != e.machine(h).Name {
 			st.moved, st.host = st.host != "", e.machine(h).Name
+			e.changes.note(st)
 		}
 	}
+}
+
+// item is the seat on a host of which others get what is so.
+func (st *seat) item(e *Engine, _ instant, i *Item) bool {
+	*i = Item{Kind: ItemSeat, Machine: st.host, Seat: &Seat{Kind: st.key.kind, Name: st.key.name, Zone: st.key.zone, Moved: st.moved}}
+	m, ok := e.index.Machine(st.host)
+	g, known := e.index.Group(m.Group)
+	return ok && known && g.FailoverMode() == site.Stateful
+}
+
+func (e *Engine) importSeat(host site.FQDN, s Seat) {
+	if m, ok := e.index.Machine(host); !ok || m.Zone != e.o.Zone || s.Zone != e.o.Zone {
+		return
+	}
+	st := e.seat(seatKey{s.Kind, s.Name, s.Zone})
+	st.host, st.moved = host, s.Moved
+	e.changes.note(st)
 }
 
 // seated is the host of a dynamic resource for a launch; nil where it has no room, its

@@ -65,6 +65,28 @@ func TestDynamicGroupOverARestart(t *testing.T) {
 	}
 }
 
+// VPN-03: "… and move when it fails": that another broker takes over is no reason to
+// move, though the host that had failed is back with most of the sessions.
+func TestDynamicGroupOverATakeover(t *testing.T) {
+	b, index := inOutage(dynamicFarm()), site.NewIndex(dynamicFarm())
+	b.Mirror()
+	b.register(t, "h1", "h2")
+	r := b.registration("h1")
+	for _, user := range []string{"a", "b", "c"} {
+		r.Sessions = append(r.Sessions, broker.Session{ID: "s" + user, User: user, Resource: "desktop:farm", State: broker.Active})
+	}
+	b.launches(t, 1)
+	_, _ = b.Unregister(b.now, "lease-h1")
+	b.launches(t, 1)
+	b.announce(t, r)
+	tail, _ := b.Tail(b.now, 0, 100, nil)
+	b.Engine = broker.New(broker.Options{Broker: "cc2", Zone: "east", HA: true}, index)
+	b.Import(b.now, tail.Items)
+	if got, want := b.launches(t, 2), "h2 h2"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // A host that is full does not make the resource move.
 func TestFullDynamicGroup(t *testing.T) {
 	s := dynamicFarm()

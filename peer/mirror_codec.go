@@ -121,6 +121,11 @@ func (e *encoder) item(i *broker.Item) {
 		e.text(i.Peak.Day)
 		e.text(i.Peak.Group)
 		e.number(uint64(i.Peak.Sessions))
+	case broker.ItemSeat:
+		for _, text := range []string{i.Seat.Kind, i.Seat.Name, i.Seat.Zone} {
+			e.text(text)
+		}
+		e.flag(i.Seat.Moved)
 	case broker.ItemHostEnded:
 	}
 }

@@ -85,6 +85,8 @@ func (d *decoder) item(i *broker.Item) {
 		i.Session = &broker.Session{ID: d.text()}
 	case broker.ItemPeak:
 		i.Peak = &broker.Peak{Day: d.text(), Group: d.text(), Sessions: int(d.number())}
+	case broker.ItemSeat:
+		i.Seat = &broker.Seat{Kind: d.text(), Name: d.text(), Zone: d.text(), Moved: d.flag()}
 	case broker.ItemHostEnded:
 	case broker.ItemHost:
 	default:

@@ -307,6 +307,7 @@ func TestMirroredOnTheWire(t *testing.T) {
 		{Kind: broker.ItemSessionEnded, Machine: "h", Session: &broker.Session{ID: "k"}},
 		{Kind: broker.ItemHostEnded, Machine: "g"},
 		{Kind: broker.ItemPeak, Peak: &broker.Peak{Day: "2026-01-02", Group: "g", Sessions: 300}},
+		{Kind: broker.ItemSeat, Machine: "h", Seat: &broker.Seat{Kind: "group", Name: "g", Zone: "z", Moved: true}},
 	}, Records: []broker.Record{{Journal: "own", Sequence: 1, Kind: broker.Launched}}}
 	b, err := m.encode(nil)
 	if err != nil {
@@ -333,7 +334,7 @@ func TestMirrorIsInTheDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"`POST " + mirrorPath + "`", fmt.Sprintf(`"protocols":[%d]`, wire.MirrorProtocol)}
-	for kind := broker.ItemHost; kind <= broker.ItemPeak; kind++ {
+	for kind := broker.ItemHost; kind <= broker.ItemSeat; kind++ {
 		want = append(want, fmt.Sprintf("\n| %d ", kind))
 	}
 	for _, w := range want {
