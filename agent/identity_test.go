@@ -18,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"understudy/broker"
+	"understudy/callin"
 	"understudy/env"
 	"understudy/events"
 	"understudy/site"
@@ -104,6 +105,7 @@ func (a *Agent) brokered(t testing.TB, body []byte, state *tls.ConnectionState) 
 	a.list.Store(&wire.ConnectorList{})
 	a.stance.Store(&stance{})
 	a.journal = &journal{}
+	a.known = callin.NewDirectory(maxDesktops)
 	desks, err := a.newDesks(broker.New(broker.Options{}, site.NewIndex(&site.Site{
 		Zones: []site.Zone{{Name: "berlin"}}, Groups: []site.DeliveryGroup{{Name: "g", Kind: site.Pooled, Zones: []string{"berlin"}}},
 		Machines: []site.Machine{{Name: "ws1.example.test", Zone: "berlin", Group: "g"}},
