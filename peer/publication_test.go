@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -296,36 +295,6 @@ func TestLags(t *testing.T) {
 	})
 }
 
-// NEW-01: what is sent is what is read; what was cut or changed is refused.
-func TestMirroredOnTheWire(t *testing.T) {
-	m := Mirrored{Stream: "s", Outage: "o", Term: 1 << 40, Anew: true, To: 9, More: true, Items: []broker.Item{
-		{Kind: broker.ItemHost, Number: 300, Machine: "h", Left: -time.Second, Lease: "l", Callback: broker.Around{Before: "c"}, Capacity: 3, Load: 4, AtLoad: 5, NextReport: 6, Turn: 7, Pass: 8, Reported: []broker.Record{{Kind: broker.LoggedOff}}},
-		{Kind: broker.ItemHost, Machine: "k", Key: broker.LeaseKey{1, 19: 2}, Callback: broker.Around{Before: "b", After: "a", Named: true}},
-		{Kind: broker.ItemSession, Machine: "h", Left: time.Hour, Session: &broker.Session{ID: "i", User: "u", Resource: "r", State: broker.Active, Started: time.Unix(5, 6).UTC()}},
-		{Kind: broker.ItemSession, Machine: "h", Session: &broker.Session{ID: "j"}},
-		{Kind: broker.ItemTicket, ID: "t", Spent: true, Ticket: &broker.Ticket{Session: "i", User: "u", Machine: "h", Zone: "z", Address: "a", Port: 80}},
-		{Kind: broker.ItemSessionEnded, Machine: "h", Session: &broker.Session{ID: "k"}},
-		{Kind: broker.ItemHostEnded, Machine: "g"},
-		{Kind: broker.ItemPeak, Peak: &broker.Peak{Day: "2026-01-02", Group: "g", Sessions: 300}},
-		{Kind: broker.ItemSeat, Machine: "h", Seat: &broker.Seat{Kind: "group", Name: "g", Zone: "z", Moved: true}},
-	}, Records: []broker.Record{{Journal: "own", Sequence: 1, Kind: broker.Launched}}}
-	b, err := m.encode(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	former := slices.Clone(m.Items)
-	slices.Reverse(former)
-	got, err := decodeMirrored(b, former)
-	if diff := cmp.Diff(m, got); diff != "" || err != nil {
-		t.Errorf("%v\n%s", err, diff)
-	}
-	for n := range b {
-		if _, err := decodeMirrored(b[:n], nil); err == nil {
-			t.Errorf("%d of %d bytes are taken for all", n, len(b))
-		}
-	}
-}
-
 // ADC-04: who writes a connector of their own finds the protocol in the docs: its
 // number, and a row for each kind of item.
 func TestMirrorIsInTheDocs(t *testing.T) {
@@ -342,15 +311,6 @@ func TestMirrorIsInTheDocs(t *testing.T) {
 			t.Errorf("docs/api.md does not have %q", w)
 		}
 	}
-}
-
-// FuzzMirrored: nothing that a peer sends makes a connector fail or use more memory
-// than it was sent.
-func FuzzMirrored(f *testing.F) {
-	b, _ := Mirrored{Stream: "s", Items: []broker.Item{{Kind: broker.ItemHost, Machine: "h"}, {Kind: broker.ItemTicket, Ticket: &broker.Ticket{}}}}.encode(nil)
-	f.Add(b)
-	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
-	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = decodeMirrored(b, nil) })
 }
 
 var _ http.Handler = ServeMirror(nil)
@@ -418,20 +378,4 @@ func TestPeerHasMoreOfTheJournal(t *testing.T) {
 			t.Errorf("got %+v, %v, want record 11", got, err)
 		}
 	})
-}
-
-// NEW-01: what a peer mirrors is bounded in memory too: the shortest items take two
-// bytes on the wire.
-func TestMirroredIsBounded(t *testing.T) {
-	m := Mirrored{Items: make([]broker.Item, maxItems+1)}
-	for i := range m.Items {
-		m.Items[i].Kind = broker.ItemHostEnded
-	}
-	b, err := m.encode(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := decodeMirrored(b, nil); err == nil {
-		t.Errorf("%d items were read of %d bytes", len(m.Items), len(b))
-	}
 }
