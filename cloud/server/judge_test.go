@@ -71,22 +71,24 @@ func TestTwice(t *testing.T) {
 	other.Group = "Own"
 	cases := map[string]struct {
 		records []wire.OutageRecord
-		ended   map[string]time.Time
+		heard   ends
 		want    int
 	}{
-		"two connectors":       {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d2", "b")}, nil, 1},
-		"in any order":         {[]wire.OutageRecord{launch(2, "s2", "d2", "b"), logoff(3, "s1"), launch(1, "s1", "d1", "a")}, nil, 1},
-		"one after the other":  {[]wire.OutageRecord{launch(2, "s2", "d2", "b"), launch(0, "s1", "d1", "a"), logoff(1, "s1")}, nil, 0},
-		"ended in Normal":      {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(3, "s2", "d2", "b")}, map[string]time.Time{"s1": at(2)}, 0},
-		"ended later":          {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(3, "s2", "d2", "b")}, map[string]time.Time{"s1": at(4)}, 1},
-		"one connector":        {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d2", "a")}, nil, 0},
-		"one desktop":          {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d1", "b")}, nil, 0},
-		"one session":          {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s1", "d2", "b")}, nil, 0},
-		"another group":        {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), other}, nil, 0},
-		"three, each with two": {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d2", "b"), launch(3, "s3", "d3", "c")}, nil, 3},
+		"two connectors":       {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d2", "b")}, ends{}, 1},
+		"in any order":         {[]wire.OutageRecord{launch(2, "s2", "d2", "b"), logoff(3, "s1"), launch(1, "s1", "d1", "a")}, ends{}, 1},
+		"one after the other":  {[]wire.OutageRecord{launch(2, "s2", "d2", "b"), launch(0, "s1", "d1", "a"), logoff(1, "s1")}, ends{}, 0},
+		"ended in Normal":      {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(3, "s2", "d2", "b")}, ends{of: map[string]time.Time{"s1": at(2)}}, 0},
+		"end forgotten":        {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(3, "s2", "d2", "b")}, ends{since: at(2)}, 0},
+		"end not forgotten":    {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(3, "s2", "d2", "b")}, ends{since: at(1)}, 1},
+		"ended later":          {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(3, "s2", "d2", "b")}, ends{of: map[string]time.Time{"s1": at(4)}}, 1},
+		"one connector":        {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d2", "a")}, ends{}, 0},
+		"one desktop":          {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d1", "b")}, ends{}, 0},
+		"one session":          {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s1", "d2", "b")}, ends{}, 0},
+		"another group":        {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), other}, ends{}, 0},
+		"three, each with two": {[]wire.OutageRecord{launch(1, "s1", "d1", "a"), launch(2, "s2", "d2", "b"), launch(3, "s3", "d3", "c")}, ends{}, 3},
 	}
 	for name, c := range cases {
-		if got := twice(c.records, c.ended); len(got) != c.want {
+		if got := twice(c.records, c.heard); len(got) != c.want {
 			t.Errorf("%s: %d findings, want %d: %+v", name, len(got), c.want, got)
 		}
 	}

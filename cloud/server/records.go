@@ -108,11 +108,11 @@ func (s *Server) findTwice(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ended, err := s.store.Ended(ctx)
+	heard, err := s.store.Ends(ctx)
 	if err != nil {
 		return err
 	}
-	added, err := s.store.AddFindings(ctx, twice(records, ended))
+	added, err := s.store.AddFindings(ctx, twice(records, heard))
 	for i, f := range added {
 		if i < findingsTold {
 			s.event(events.TwoSessions, logrus.Fields{"reason": f.What, "user": f.Record.User, "zone": f.Record.Zone})

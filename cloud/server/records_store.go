@@ -279,22 +279,29 @@ func (st *store) HandedBack(ctx context.Context, kinds ...broker.RecordKind) ([]
 	return list, rows.Err()
 }
 
-// Ended is when the sessions ended of whose logoff the history tells.
-func (st *store) Ended(ctx context.Context) (map[string]time.Time, error) {
-	rows, err := st.db.QueryContext(ctx, "SELECT session, at FROM history WHERE kind = ?", string(broker.LoggedOff))
+// Ends are those of which the history tells.
+func (st *store) Ends(ctx context.Context) (ends, error) {
+	rows, err := st.db.QueryContext(ctx, "SELECT id, kind, session, at FROM history ORDER BY id")
 	if err != nil {
-		return nil, fmt.Errorf("read the history: %w", err)
+		return ends{}, fmt.Errorf("read the history: %w", err)
 	}
 	defer rows.Close()
-	ended := map[string]time.Time{}
-	for rows.Next() {
-		var session, at string
-		if err := rows.Scan(&session, &at); err != nil {
-			return nil, fmt.Errorf("read the history: %w", err)
+	heard := ends{of: map[string]time.Time{}}
+	for first := true; rows.Next(); first = false {
+		var id int64
+		var kind, session, text string
+		if err := rows.Scan(&id, &kind, &session, &text); err != nil {
+			return ends{}, fmt.Errorf("read the history: %w", err)
 		}
-		ended[session], _ = time.Parse(time.RFC3339Nano, at)
+		at, _ := time.Parse(time.RFC3339Nano, text)
+		if first && id > 1 {
+			heard.since = at
+		}
+		if broker.RecordKind(kind) == broker.LoggedOff {
+			heard.of[session] = at
+		}
 	}
-	return ended, rows.Err()
+	return heard, rows.Err()
 }
 
 // OutageHistory counts the rows of the history that come from outages.

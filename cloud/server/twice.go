@@ -19,14 +19,20 @@ type stay struct {
 	ended  time.Time // zero: nobody has told
 }
 
+// ends are those of sessions of which the cloud broker heard itself: most sessions of an
+// outage outlive it. It has forgotten those before since, if that is set.
+type ends struct {
+	of    map[string]time.Time
+	since time.Time
+}
+
 // twice finds users who had two sessions of one group at the same time, given by
 // two connectors: one of them alone would have led the user back to the first
-// (LHC-37). Each pair is one finding, at the later launch. ended is when the cloud
-// broker heard of ends itself: most sessions of an outage outlive it.
-func twice(records []wire.OutageRecord, ended map[string]time.Time) []wire.Finding {
+// (LHC-37). Each pair is one finding, at the later launch.
+func twice(records []wire.OutageRecord, heard ends) []wire.Finding {
 	type place struct{ user, group string }
 	by := map[place][]stay{}
-	for _, s := range stays(records, ended) {
+	for _, s := range stays(records, heard) {
 		key := place{site.UserKey(s.launch.User), s.launch.Group}
 		by[key] = append(by[key], s)
 	}
@@ -45,9 +51,9 @@ func twice(records []wire.OutageRecord, ended map[string]time.Time) []wire.Findi
 }
 
 // stays are the sessions in order of their launch.
-func stays(records []wire.OutageRecord, ended map[string]time.Time) []stay {
+func stays(records []wire.OutageRecord, heard ends) []stay {
 	ends, known := map[string]time.Time{}, map[string]bool{}
-	maps.Copy(ends, ended)
+	maps.Copy(ends, heard.of)
 	for _, r := range records {
 		if broker.RecordKind(r.Kind) == broker.LoggedOff {
 			ends[r.Session] = r.At
@@ -57,7 +63,11 @@ func stays(records []wire.OutageRecord, ended map[string]time.Time) []stay {
 	for _, r := range records {
 		if broker.RecordKind(r.Kind) == broker.Launched && !known[r.Session] {
 			known[r.Session] = true
-			list = append(list, stay{launch: r, ended: ends[r.Session]})
+			s := stay{launch: r, ended: ends[r.Session]}
+			if s.ended.IsZero() && r.At.Before(heard.since) {
+				s.ended = r.At
+			}
+			list = append(list, s)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b stay) int {
