@@ -17,7 +17,6 @@ import (
 	"understudy/load"
 	"understudy/site"
 	"understudy/world"
-	"understudy/zone"
 )
 
 // zoneUnderLoad is a whole site in this process, without desktops of its own.
@@ -120,7 +119,7 @@ func (d *director) act() {
 	switch {
 	case d.now.Stage == load.ByCloud:
 		go d.world.KillCloud()
-	case d.now.Stage == load.ByConnector && d.killed == "" && d.all(zone.State.HA):
+	case d.now.Stage == load.ByConnector && d.killed == "" && d.allCanServe():
 		d.killed = d.now.Server
 		go d.world.KillConnector(d.killed)
 	case d.now.Stage == load.ByConnector && d.killed != "" && d.now.Server != d.killed:
@@ -128,10 +127,15 @@ func (d *director) act() {
 	}
 }
 
-// all reports whether every connector is in such a state.
-func (d *director) all(in func(zone.State) bool) bool {
+// allCanServe reports whether every connector is in HA mode and could take over: the
+// next in order does so then.
+func (d *director) allCanServe() bool {
 	for _, c := range d.world.Connectors() {
-		if a := d.world.Agent(c.FQDN); a == nil || !in(a.Status().State) {
+		a := d.world.Agent(c.FQDN)
+		if a == nil {
+			return false
+		}
+		if s := a.Status(); !s.State.HA() || !s.Election.CanServe {
 			return false
 		}
 	}
