@@ -2,7 +2,9 @@ package world
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"time"
 
 	"understudy/env"
@@ -79,16 +81,31 @@ func smallMachine(i int) site.Machine {
 	return m
 }
 
-// freePorts finds loopback addresses that nobody uses.
+// freePorts finds loopback addresses that nobody uses. Their ports are below those that
+// a system gives to whoever asks for any: else others get them before they are used.
 func freePorts(ctx context.Context, e env.Env, n int) ([]string, error) {
 	var out []string
-	for range n {
-		l, err := e.Listen(ctx, "tcp", "127.0.0.1:0")
+	random := e.Rand("ports")
+	for tries := 0; len(out) < n; tries++ {
+		port, err := lowPort(random)
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
-		defer l.Close()
-		out = append(out, l.Addr().String())
+		l, err := e.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		switch {
+		case err == nil:
+			defer l.Close()
+			out = append(out, l.Addr().String())
+		case tries > 100:
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
 	}
 	return out, nil
+}
+
+// lowPort draws from 16384 to 32767.
+func lowPort(random io.Reader) (int, error) {
+	var b [2]byte
+	_, err := io.ReadFull(random, b[:])
+	return 1<<14 | int(binary.BigEndian.Uint16(b[:])>>2), err
 }
