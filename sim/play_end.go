@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"understudy/broker"
 	"understudy/site"
 	"understudy/wire"
 	"understudy/zone"
@@ -159,39 +160,59 @@ func (r *run) whyNotRegistered() string {
 	for _, g := range r.world.Server().Registrations() {
 		leases[g.Machine] = g.Lease
 	}
+	return r.otherLease("", "the cloud broker", leases)
+}
+
+// otherLease says which desktop of a zone, or of any, has another lease than a broker has
+// of it.
+func (r *run) otherLease(zone, of string, leases map[site.FQDN]string) string {
 	for _, m := range r.first.Machines {
-		if r.isDown(string(m.Name)) {
+		switch h, _ := r.world.Desktop(string(m.Name)).Holding(m.Name); {
+		case zone != "" && m.Zone != zone:
+		case r.isDown(string(m.Name)):
 			return string(m.Name) + " is down"
-		}
-		if h, _ := r.world.Desktop(string(m.Name)).Holding(m.Name); leases[m.Name] == "" || leases[m.Name] != h.Lease {
-			return fmt.Sprintf("%s has lease %.8s, and the cloud broker has %.8s of it", m.Name, h.Lease, leases[m.Name])
+		case leases[m.Name] == "" || leases[m.Name] != h.Lease:
+			return fmt.Sprintf("%s has lease %.8s, and %s has %.8s of it", m.Name, h.Lease, of, leases[m.Name])
 		}
 	}
 	return ""
 }
 
-// whyNotServing says what is missing from an ordinary outage.
+// whyNotServing says what is missing from an ordinary outage. Desktops of the half of a
+// split zone whose broker gave up come with their next heartbeat.
 func (r *run) whyNotServing() string {
 	for _, z := range r.world.Zones() {
-		serving, registered := 0, 0
-		for _, c := range r.connectorsOf(z) {
-			if r.isGone(c) {
-				continue
-			}
-			if r.isDown(string(c)) {
-				return string(c) + " is down"
-			}
-			a := r.world.Agent(c)
-			if o := a.Observe(); !o.State.HA() {
-				return fmt.Sprintf("%s is in %s (%s)", c, o.State, a.Status().Waiting)
-			} else if o.Accepts {
-				serving++
-				registered = len(a.Registrations().Items)
-			}
-		}
-		if serving != 1 || registered < r.plan.Shape.Desktops {
-			return fmt.Sprintf("in %s %d serve, and %d of %d desktops are registered", z, serving, registered, r.plan.Shape.Desktops)
+		if why := r.whyNotServed(z); why != "" {
+			return why
 		}
 	}
 	return ""
+}
+
+func (r *run) whyNotServed(zone string) string {
+	var serving []site.FQDN
+	for _, c := range r.connectorsOf(zone) {
+		if r.isGone(c) {
+			continue
+		}
+		if r.isDown(string(c)) {
+			return string(c) + " is down"
+		}
+		a := r.world.Agent(c)
+		if o := a.Observe(); !o.State.HA() {
+			return fmt.Sprintf("%s is in %s (%s)", c, o.State, a.Status().Waiting)
+		} else if o.Accepts {
+			serving = append(serving, c)
+		}
+	}
+	if len(serving) != 1 {
+		return fmt.Sprintf("in %s %d serve", zone, len(serving))
+	}
+	leases := map[site.FQDN]string{}
+	for _, item := range r.world.Agent(serving[0]).Copy().Items {
+		if item.Kind == broker.ItemHost {
+			leases[item.Machine] = item.LeaseText()
+		}
+	}
+	return r.otherLease(zone, string(serving[0]), leases)
 }
