@@ -98,6 +98,14 @@ func (a *Agent) Copy() Copy {
 	return a.mirror.copied()
 }
 
+// Leased are the desktops that this connector has leases of, where it serves.
+func (a *Agent) Leased() []broker.RegistrationInfo {
+	if s := a.stance.Load().serving; s != nil {
+		return s.engine.Registrations(time.Now())
+	}
+	return nil
+}
+
 func itemsOf(e *broker.Engine) []broker.Item {
 	tail, _ := e.Tail(time.Now(), 0, math.MaxInt, nil)
 	return tail.Items

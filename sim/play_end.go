@@ -156,11 +156,15 @@ func (r *run) whyNotRegistered() string {
 	if r.isDown(cloudName) {
 		return "the cloud broker is down"
 	}
+	return r.otherLease("", "the cloud broker", leasesOf(r.world.Server().Registrations()))
+}
+
+func leasesOf(list []broker.RegistrationInfo) map[site.FQDN]string {
 	leases := map[site.FQDN]string{}
-	for _, g := range r.world.Server().Registrations() {
-		leases[g.Machine] = g.Lease
+	for _, r := range list {
+		leases[r.Machine] = r.Lease
 	}
-	return r.otherLease("", "the cloud broker", leases)
+	return leases
 }
 
 // otherLease says which desktop of a zone, or of any, has another lease than a broker has
@@ -208,11 +212,5 @@ func (r *run) whyNotServed(zone string) string {
 	if len(serving) != 1 {
 		return fmt.Sprintf("in %s %d serve", zone, len(serving))
 	}
-	leases := map[site.FQDN]string{}
-	for _, item := range r.world.Agent(serving[0]).Copy().Items {
-		if item.Kind == broker.ItemHost {
-			leases[item.Machine] = item.LeaseText()
-		}
-	}
-	return r.otherLease(zone, string(serving[0]), leases)
+	return r.otherLease(zone, string(serving[0]), leasesOf(r.world.Agent(serving[0]).Leased()))
 }

@@ -68,7 +68,7 @@ func (w *watch) nobody(v *view, z string, serving int) {
 }
 
 func (w *watch) tookOver(v *view, was *office, now site.FQDN) {
-	has := leasesOf(w.run.world.Agent(now))
+	has := leasesOf(w.run.world.Agent(now).Leased())
 	for machine, l := range was.leases {
 		if !w.run.stateful(machine) && has[machine] == l.id {
 			w.broken(ruleMirror, fmt.Sprintf("%s took over from %s and knows the lease of %s, which is not of a stateful group", now, was.by, machine))
@@ -103,7 +103,7 @@ func (w *watch) nextOffice(v *view, was *office, by site.FQDN, o agent.Observed)
 	same := was != nil && was.by == by && was.outage == next.outage
 	source := w.run.world.Agent(by)
 	ends := endsOf(source, v.now)
-	for machine, id := range leasesOf(source) {
+	for machine, id := range leasesOf(source.Leased()) {
 		l := lease{id, v.now, ends[machine]}
 		if same && was.leases[machine].id == id {
 			l.since = was.leases[machine].since
@@ -138,14 +138,6 @@ func endsOf(a *agent.Agent, now time.Time) map[site.FQDN]time.Time {
 		if i.Kind == broker.ItemHost {
 			out[i.Machine] = now.Add(i.Left)
 		}
-	}
-	return out
-}
-
-func leasesOf(a *agent.Agent) map[site.FQDN]string {
-	out := map[site.FQDN]string{}
-	for _, r := range a.Registrations().Items {
-		out[r.Machine] = r.Lease
 	}
 	return out
 }
