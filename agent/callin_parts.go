@@ -113,7 +113,7 @@ func (a *Agent) learnDesktop(x relay.Exchange) {
 // servedDesktop learns of a desktop that registered with the secondary broker: it is
 // called there when the outage is over, and that broker gone.
 func (a *Agent) servedDesktop(said wire.Registration, lease broker.Lease) {
-	a.known.Serve(lease.Machine, said.Callback, callin.LeaseKey(lease.ID), lease.Term)
+	a.known.Serve(lease.Machine, said.Callback, lease.Term)
 }
 
 // leaseOf names the lease in the path of a heartbeat.

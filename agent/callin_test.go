@@ -305,7 +305,7 @@ func TestInvitesBackToTheCloud(t *testing.T) {
 		s := outageOf("new")
 		p.takes(callTarget{term: 4, serving: s, rate: 1000})
 		time.Sleep(10 * time.Second)
-		p.known.Serve("new", "http://new", 1<<40, 4)
+		p.known.Serve("new", "http://new", 4)
 		p.mu.Lock()
 		clear(p.invited)
 		p.began = time.Now()

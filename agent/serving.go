@@ -62,8 +62,9 @@ func (a *Agent) newDesks(engine *broker.Engine, recorder vda.Recorder) (*vda.API
 
 // connectorURLs are the client URLs of the zone's connectors, for leases.
 func (a *Agent) connectorURLs() []string {
-	var urls []string
-	for _, c := range a.list.Load().Connectors {
+	list := a.list.Load().Connectors
+	urls := make([]string, 0, len(list))
+	for _, c := range list {
 		urls = append(urls, c.ClientURL)
 	}
 	return urls

@@ -58,16 +58,15 @@ func (d *Directory) learn(n Desktop) {
 }
 
 // Serve takes over a registration with the zone's own broker. A lease of an outage is
-// nothing that peers or the disk need; a callback is.
-func (d *Directory) Serve(machine site.FQDN, callback string, lease, term uint64) {
+// nothing that anybody asks for here; a callback is.
+func (d *Directory) Serve(machine site.FQDN, callback string, term uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	e := d.known[machine]
 	if e == nil || e.Callback != callback {
-		d.learn(Desktop{Machine: machine, Callback: strings.Clone(callback), Lease: lease, Term: term})
+		d.learn(Desktop{Machine: machine, Callback: strings.Clone(callback), Term: term})
 		return
 	}
-	d.name(e, lease)
 	e.Term = max(e.Term, term)
 }
 

@@ -70,11 +70,11 @@ func TestServedIsQuiet(t *testing.T) {
 	d := callin.NewDirectory(plenty)
 	d.Learn("d1", "http://d1", 11, 3)
 	head := d.Head()
-	d.Serve("d1", "http://d1", 12, 5)
+	d.Serve("d1", "http://d1", 5)
 	if d.Head() != head || d.Term("d1") != 5 {
 		t.Errorf("head %d → %d, term %d", head, d.Head(), d.Term("d1"))
 	}
-	d.Serve("d1", "http://d1:2", 13, 5)
+	d.Serve("d1", "http://d1:2", 5)
 	if d.Head() == head {
 		t.Error("a new callback is not told of")
 	}
@@ -106,7 +106,7 @@ func TestCopiesBecomeTheSame(t *testing.T) {
 				all[at].Learn(m, "http://"+string(m), lease, uint64(rapid.IntRange(1, 9).Draw(t, "term")))
 			case "serve":
 				m := site.FQDN(fmt.Sprint("d", rapid.IntRange(0, 5).Draw(t, "machine")))
-				all[at].Serve(m, fmt.Sprint("http://", m, lease%3), lease, 1)
+				all[at].Serve(m, fmt.Sprint("http://", m, lease%3), 1)
 			case "forget":
 				all[at].Forget(uint64(rapid.IntRange(1, 60).Draw(t, "lease")))
 			case "pull":
