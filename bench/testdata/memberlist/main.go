@@ -15,9 +15,9 @@ import (
 
 type told struct{}
 
-func (told) NotifyJoin(n *memberlist.Node)   { fmt.Println("join", n.Name) }
-func (told) NotifyLeave(n *memberlist.Node)  { fmt.Println("leave", n.Name) }
-func (told) NotifyUpdate(*memberlist.Node) {}
+func (told) NotifyJoin(n *memberlist.Node)  { fmt.Println("join", n.Name) }
+func (told) NotifyLeave(n *memberlist.Node) { fmt.Println("leave", n.Name) }
+func (told) NotifyUpdate(*memberlist.Node)  {}
 
 func main() {
 	c := memberlist.DefaultLANConfig()
