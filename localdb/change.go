@@ -51,21 +51,10 @@ func (d *draft) change(ctx context.Context, read func() (step, error)) error {
 		d.db, err = openScratch(d.built.path)
 	}
 	if err == nil {
-		err = changeLong(ctx, d.db, st)
+		err = eachLong(func(t table) error { return t.change(ctx, d.db, st) })
 	}
 	if err == nil {
 		err = clearShort(ctx, d.db)
-	}
-	return err
-}
-
-func changeLong(ctx context.Context, db *sql.DB, st step) error {
-	err := machineTable().change(ctx, db, st)
-	if err == nil {
-		err = userTable().change(ctx, db, st)
-	}
-	if err == nil {
-		err = entitlementTable().change(ctx, db, st)
 	}
 	return err
 }
@@ -144,9 +133,5 @@ func clearShort(ctx context.Context, db *sql.DB) error {
 
 // sameTouched compares the rows of the long lists that a step touched.
 func sameTouched(ctx context.Context, db *sql.DB, st step) error {
-	return together(
-		func() error { return machineTable().compareAt(ctx, db, st) },
-		func() error { return userTable().compareAt(ctx, db, st) },
-		func() error { return entitlementTable().compareAt(ctx, db, st) },
-	)
+	return allLong(func(t table) error { return t.compareAt(ctx, db, st) })
 }

@@ -42,7 +42,7 @@ func (d *draft) fill(ctx context.Context, c *coming) error {
 		err = createTables(ctx, d.db)
 	}
 	if err == nil {
-		err = writeLong(ctx, d.db, c)
+		err = eachLong(func(t table) error { return t.write(ctx, d.db, c) })
 	}
 	return err
 }

@@ -98,16 +98,34 @@ func number(b bool) int64 {
 	return 0
 }
 
-// writeLong fills the long tables of a scratch file, in the order of a stream.
-func writeLong(ctx context.Context, db *sql.DB, c *coming) error {
-	err := machineTable().write(ctx, db, c)
-	if err == nil {
-		err = userTable().write(ctx, db, c)
+// table is a long table, whatever its objects are.
+type table interface {
+	write(ctx context.Context, db *sql.DB, c *coming) error
+	change(ctx context.Context, db *sql.DB, st step) error
+	compare(ctx context.Context, db *sql.DB, s *site.Site) error
+	compareAt(ctx context.Context, db *sql.DB, st step) error
+}
+
+// longTables are all, in the order of a stream.
+func longTables() []table { return []table{machineTable(), userTable(), entitlementTable()} }
+
+// eachLong does something with one long table after the other.
+func eachLong(do func(table) error) error {
+	for _, t := range longTables() {
+		if err := do(t); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = entitlementTable().write(ctx, db, c)
+	return nil
+}
+
+// allLong does something with all long tables at once.
+func allLong(do func(table) error) error {
+	var work []func() error
+	for _, t := range longTables() {
+		work = append(work, func() error { return do(t) })
 	}
-	return err
+	return together(work...)
 }
 
 func (t longTable[T]) write(ctx context.Context, db *sql.DB, c *coming) error {
@@ -147,9 +165,9 @@ func (t longTable[T]) scan(ctx context.Context, db *sql.DB, columns string, read
 	return nil
 }
 
-// compare holds a table to a list, in the same order.
-func (t longTable[T]) compare(ctx context.Context, db *sql.DB, want []T) error {
-	rows := 0
+// compare holds a table to the list of a site, in the same order.
+func (t longTable[T]) compare(ctx context.Context, db *sql.DB, s *site.Site) error {
+	want, rows := t.list(s), 0
 	err := t.scan(ctx, db, t.columns, func(i int, r *cells) error {
 		if rows = i + 1; i >= len(want) || !t.same(r, &want[i]) {
 			return fmt.Errorf("row %d is not what was written", rows)

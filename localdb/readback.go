@@ -12,9 +12,10 @@ import (
 	"understudy/wire"
 )
 
-// readBack compares a file that was written with what should be in it, row by row (those of the
-// long lists by what is given), and lets SQLite look it over. What should be in it is what was sent, by its digest, so
-// that its digest, counts and references need no second look.
+// readBack compares a file that was written with what should be in it, row by row (those
+// of the long lists by what is given), and lets SQLite look it over. What should be in it
+// is what was sent, by its digest, so that its digest, counts and references need no
+// second look.
 func readBack(ctx context.Context, path string, c content, rows func(context.Context, *sql.DB, *site.Site) error) error {
 	db, err := openWritten(path)
 	if err != nil {
@@ -58,9 +59,5 @@ func sameOutcasts(a, b []outcast) bool {
 }
 
 func sameLong(ctx context.Context, db *sql.DB, s *site.Site) error {
-	return together(
-		func() error { return machineTable().compare(ctx, db, s.Machines) },
-		func() error { return userTable().compare(ctx, db, s.Users) },
-		func() error { return entitlementTable().compare(ctx, db, s.Entitlements) },
-	)
+	return allLong(func(t table) error { return t.compare(ctx, db, s) })
 }
