@@ -6,10 +6,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"understudy/broker"
+	"understudy/storefront"
 	"understudy/wire"
 )
 
@@ -67,7 +67,7 @@ func (a *Agent) redeemLast(w http.ResponseWriter, r *http.Request, last *serving
 	}
 	err := a.mesh.Do(r.Context(), s.elected, http.MethodPost, path, in, &out)
 	p, answered := errors.AsType[*wire.Problem](err)
-	dry, _ := strconv.ParseBool(r.URL.Query().Get("dry_run"))
+	dry, _ := storefront.Dry(r)
 	if answered && p.Code == wire.CodeTicketUsed || err == nil && !dry {
 		_, _ = last.engine.Redeem(time.Now(), in.Ticket) // the outage may end before the ticket does
 	}

@@ -154,14 +154,25 @@ func (h *Handlers) Redeem(w http.ResponseWriter, r *http.Request) {
 // read decodes the body and tells whether the request is only a health probe,
 // which must change nothing.
 func read(w http.ResponseWriter, r *http.Request, in any) (dry bool, err error) {
-	if r.URL.RawQuery != "" {
-		if text := r.URL.Query().Get("dry_run"); text != "" {
-			if dry, err = strconv.ParseBool(text); err != nil {
-				return false, wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "dry_run %q is not true or false", text)
-			}
-		}
+	if dry, err = Dry(r); err != nil {
+		return false, err
 	}
 	return dry, wire.Read(w, r, wire.MaxBody, wire.Refuse, in)
+}
+
+// Dry reports whether a request is only a health probe.
+func Dry(r *http.Request) (dry bool, err error) {
+	if r.URL.RawQuery == "" {
+		return false, nil
+	}
+	text := r.URL.Query().Get("dry_run")
+	if text == "" {
+		return false, nil
+	}
+	if dry, err = strconv.ParseBool(text); err != nil {
+		return false, wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "dry_run %q is not true or false", text)
+	}
+	return dry, nil
 }
 
 // problem turns a refusal of the engine into what goes over the wire.
