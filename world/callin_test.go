@@ -34,51 +34,18 @@ func registered(w *world.World, n int, name site.FQDN) func() error {
 	}
 }
 
-// NEW-02, LHC-16, LHC-32: every connector knows every desktop; whoever is elected
-// calls them in when the outage begins, and back to the cloud broker when it ends.
-func TestCalledInAndBack(t *testing.T) {
-	w, _ := start(t, seldom)
-	all := names(w)
+// lose cuts all connectors off from the cloud broker, once they know all desktops.
+func lose(t *testing.T, w *world.World, all []site.FQDN) {
+	t.Helper()
 	eventually(t, "all connectors know all desktops", callable(w, world.SmallDesktops, all...))
 	for _, c := range all {
 		w.BlockCloud(c)
 	}
-	eventually(t, "an outage", in(w, zone.InitialHA, all...))
-	eventually(t, "all desktops came", registered(w, world.SmallDesktops, all[0]))
-	if c := w.Agent(all[0]).Status().CallIn; c.Answered != world.SmallDesktops || c.To != string(all[0]) {
-		t.Errorf("got %+v, want all desktops called in by the elected one", c)
-	}
-	for _, c := range all {
-		w.Heal(c)
-	}
-	eventually(t, "the outage is over", in(w, zone.Normal, all...))
-	eventually(t, "all desktops are back with the cloud broker", func() error {
-		c := w.Agent(all[0]).Status().CallIn
-		if n, err := w.CloudRegistrations(); err != nil || n != world.SmallDesktops || c.Answered != world.SmallDesktops || c.To != "cloud" {
-			return fmt.Errorf("%d desktops are back: %w; %+v", n, err, c)
-		}
-		return nil
-	})
 }
 
-// NEW-02, LHC-16: the same of desktops that are called elsewhere since they came back in
-// the outage.
-func TestCalledBackWhereTheyAreNow(t *testing.T) {
-	w, ctx := start(t, seldom)
-	all := names(w)
-	eventually(t, "all connectors know all desktops", callable(w, world.SmallDesktops, all...))
-	for _, c := range all {
-		w.BlockCloud(c)
-	}
-	eventually(t, "all desktops came", registered(w, world.SmallDesktops, all[0]))
-	if err := w.Stop(world.Desktops); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "all desktops are gone", registered(w, 0, all[0]))
-	if err := w.StartDesktop(ctx, world.Desktops); err != nil { // on another port
-		t.Fatal(err)
-	}
-	eventually(t, "all desktops came again", registered(w, world.SmallDesktops, all[0]))
+// calledBack ends the outage and waits until all desktops were called back.
+func calledBack(t *testing.T, w *world.World, all []site.FQDN) {
+	t.Helper()
 	for _, c := range all {
 		w.Heal(c)
 	}
@@ -92,15 +59,44 @@ func TestCalledBackWhereTheyAreNow(t *testing.T) {
 	})
 }
 
+// NEW-02, LHC-16, LHC-32: every connector knows every desktop; whoever is elected
+// calls them in when the outage begins, and back to the cloud broker when it ends.
+func TestCalledInAndBack(t *testing.T) {
+	w, _ := start(t, seldom)
+	all := names(w)
+	lose(t, w, all)
+	eventually(t, "an outage", in(w, zone.InitialHA, all...))
+	eventually(t, "all desktops came", registered(w, world.SmallDesktops, all[0]))
+	if c := w.Agent(all[0]).Status().CallIn; c.Answered != world.SmallDesktops || c.To != string(all[0]) {
+		t.Errorf("got %+v, want all desktops called in by the elected one", c)
+	}
+	calledBack(t, w, all)
+}
+
+// NEW-02, LHC-16: the same of desktops that are called elsewhere since they came back in
+// the outage.
+func TestCalledBackWhereTheyAreNow(t *testing.T) {
+	w, ctx := start(t, seldom)
+	all := names(w)
+	lose(t, w, all)
+	eventually(t, "all desktops came", registered(w, world.SmallDesktops, all[0]))
+	if err := w.Stop(world.Desktops); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all desktops are gone", registered(w, 0, all[0]))
+	if err := w.StartDesktop(ctx, world.Desktops); err != nil { // on another port
+		t.Fatal(err)
+	}
+	eventually(t, "all desktops came again", registered(w, world.SmallDesktops, all[0]))
+	calledBack(t, w, all)
+}
+
 // NEW-02, NEW-01: who takes over in the outage finds the leases mirrored and calls
 // nobody in; who starts anew has what it knew on its disk, and calls them in.
 func TestCallInAfterATakeover(t *testing.T) {
 	w, ctx := start(t, seldom)
 	all := names(w)
-	eventually(t, "all connectors know all desktops", callable(w, world.SmallDesktops, all...))
-	for _, c := range all {
-		w.BlockCloud(c)
-	}
+	lose(t, w, all)
 	eventually(t, "all desktops came", registered(w, world.SmallDesktops, all[0]))
 	if err := w.Stop(string(all[0])); err != nil {
 		t.Fatal(err)
