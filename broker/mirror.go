@@ -24,9 +24,10 @@ const (
 )
 
 // Item is one thing of an engine's soft state as others keep a copy of it (NEW-01):
-// a registration, a session, a ticket, or the end of one; the peak of a day; where a dynamic resource is. Durations count from when
-// the item was made, so that no two clocks are compared. Registrations are nearly all
-// that there is, so what is of the others is elsewhere.
+// a registration, a session, a ticket, or the end of one; the peak of a day; where a
+// dynamic resource is. Durations count from when the item was made, so that no two clocks
+// are compared. Registrations are nearly all that there is, so what is of the others is
+// behind pointers.
 type Item struct {
 	Kind  ItemKind
 	Spent bool // of a ticket

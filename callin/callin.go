@@ -18,7 +18,8 @@ type Desktop struct {
 	// Callback is the base URL that it registered; empty: it gave its lease back, and
 	// nobody calls it.
 	Callback string `json:"callback,omitempty"`
-	// Lease names its latest lease, without giving it away.
+	// Lease names its latest lease from the cloud broker, without giving it away; 0: none
+	// is known.
 	Lease uint64 `json:"lease"`
 	// Term is the highest under which it is known to have a lease.
 	Term uint64 `json:"term"`
