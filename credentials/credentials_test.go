@@ -1,0 +1,272 @@
+package credentials
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"understudy/xmlservice"
+)
+
+// book of passwords, for tests of what goes around a directory.
+type passwords map[string]string
+
+func (p passwords) Check(_ context.Context, user, domain, password string) (User, error) {
+	switch {
+	case p[user] == "":
+		return User{}, ErrUnknown
+	case p[user] != password:
+		return User{}, refuse(xmlservice.FailedCredentials, "wrong")
+	}
+	return User{user, []string{domain}}, nil
+}
+
+// down is a directory that cannot tell.
+type down struct{}
+
+func (down) Check(context.Context, string, string, string) (User, error) {
+	return User{}, errors.New("it is down")
+}
+
+func claim(user, password string) Claim {
+	return Claim{Credentials: xmlservice.Credentials{Given: true, User: user, Password: password, HasPassword: true, Domain: "D"}, Source: "10.0.0.1"}
+}
+
+func idOf(err error) xmlservice.ErrorID {
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		return r.ID
+	}
+	return ""
+}
+
+// Issue 5, 3: directories are asked in order, and failures give the right ErrorId.
+func TestCheck(t *testing.T) {
+	good := passwords{"alice": "secret"}
+	for name, c := range map[string]struct {
+		directories []Directory
+		claim       Claim
+		want        User
+		id          xmlservice.ErrorID
+	}{
+		"a password":        {[]Directory{good}, claim("alice", "secret"), User{"alice", []string{"D"}}, ""},
+		"a domain before":   {[]Directory{good}, claim(`E\alice`, "secret"), User{"alice", []string{"E"}}, ""},
+		"a domain behind":   {[]Directory{good}, claim("alice@e", "secret"), User{"alice", []string{"e"}}, ""},
+		"the second":        {[]Directory{passwords{}, good}, claim("alice", "secret"), User{"alice", []string{"D"}}, ""},
+		"beside one down":   {[]Directory{down{}, good}, claim("alice", "secret"), User{"alice", []string{"D"}}, ""},
+		"wrong":             {[]Directory{good}, claim("alice", "x"), User{}, xmlservice.FailedCredentials},
+		"wrong, no second":  {[]Directory{good, passwords{"alice": "x"}}, claim("alice", "x"), User{}, xmlservice.FailedCredentials},
+		"unknown":           {[]Directory{good}, claim("bob", "x"), User{}, xmlservice.FailedCredentials},
+		"unknown, one down": {[]Directory{good, down{}}, claim("bob", "x"), User{}, xmlservice.ServiceUnavailable},
+		"no password":       {[]Directory{good}, claim("alice", ""), User{}, xmlservice.FailedCredentials},
+		"no user":           {[]Directory{good}, claim("", "x"), User{}, xmlservice.FailedCredentials},
+		"nothing":           {[]Directory{good}, Claim{}, User{}, xmlservice.FailedCredentials},
+	} {
+		got, err := New(Options{Directories: c.directories}).Check(t.Context(), c.claim)
+		if !reflect.DeepEqual(got, c.want) || idOf(err) != c.id || (err == nil) != (c.id == "") {
+			t.Errorf("%s: got %+v, %v, want %+v, %q", name, got, err, c.want, c.id)
+		}
+	}
+}
+
+// Issue 5, 3: "an identity they assert; only from authenticated callers".
+func TestAssertedUsers(t *testing.T) {
+	asserted := []xmlservice.Identity{{Type: "SID", Name: "S-1"}, {Type: "SAM", Name: `D\alice`}, {Type: "UPN", Name: "alice@d"}}
+	for name, c := range map[string]struct {
+		trust, trusted bool
+		ids            []xmlservice.Identity
+		want           User
+		id             xmlservice.ErrorID
+	}{
+		"trusted":            {true, true, asserted, User{"alice", []string{"S-1", "alice@d"}}, ""},
+		"a stranger":         {true, false, asserted, User{}, xmlservice.NotTrusted},
+		"it is not switched": {false, true, asserted, User{}, xmlservice.NotTrusted},
+		"groups alone":       {true, true, asserted[:1], User{}, xmlservice.FailedCredentials},
+	} {
+		got, err := New(Options{TrustFronts: c.trust}).Check(t.Context(), Claim{Credentials: xmlservice.Credentials{Given: true, Asserted: c.ids}, Trusted: c.trusted})
+		if !reflect.DeepEqual(got, c.want) || idOf(err) != c.id {
+			t.Errorf("%s: got %+v, %v, want %+v, %q", name, got, err, c.want, c.id)
+		}
+	}
+}
+
+// Issue 5, 3: failures "are throttled per user and per source": a guesser waits ever
+// longer, also with the right password; who is let in has no past.
+func TestGuessersWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(Options{Directories: []Directory{passwords{"alice": "secret", "bob": "secret"}}})
+		try := func(user, password string) xmlservice.ErrorID {
+			_, err := c.Check(t.Context(), claim(user, password))
+			return idOf(err)
+		}
+		for range freeOfUser {
+			if got := try("Alice", "x"); got != xmlservice.FailedCredentials {
+				t.Fatalf("got %q", got)
+			}
+		}
+		for _, wait := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+			<-time.After(wait*time.Second - 1)
+			if got := try("alice", "secret"); got != xmlservice.AccountLockedOut {
+				t.Errorf("just before %ds: got %q", wait, got)
+			}
+			if got := try("bob", "secret"); got != "" {
+				t.Errorf("bob: got %q", got)
+			}
+			<-time.After(1)
+			if got := try("alice", "x"); got != xmlservice.FailedCredentials {
+				t.Errorf("after %ds: got %q", wait, got)
+			}
+		}
+		<-time.After(time.Minute)
+		if got := try("alice", "secret"); got != "" {
+			t.Errorf("got %q", got)
+		}
+		if got := try("alice", "x"); got != xmlservice.FailedCredentials || try("alice", "secret") != "" {
+			t.Error("who was let in is still kept waiting")
+		}
+	})
+}
+
+func TestSourcesWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(Options{Directories: []Directory{passwords{"alice": "secret"}}})
+		for i := range freeOfSource {
+			_, _ = c.Check(t.Context(), claim("user"+strings.Repeat("x", i), "x"))
+		}
+		_, err := c.Check(t.Context(), claim("alice", "secret"))
+		if idOf(err) != xmlservice.AccountLockedOut {
+			t.Errorf("got %v", err)
+		}
+		elsewhere := claim("alice", "secret")
+		elsewhere.Source = "10.0.0.2"
+		if _, err := c.Check(t.Context(), elsewhere); err != nil {
+			t.Errorf("from elsewhere: got %v", err)
+		}
+	})
+}
+
+// A directory that is down makes nobody a guesser.
+func TestOutagesAreNoGuesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(Options{Directories: []Directory{down{}}})
+		for range 3 * freeOfSource {
+			if _, err := c.Check(t.Context(), claim("alice", "x")); idOf(err) != xmlservice.ServiceUnavailable {
+				t.Fatalf("got %v", err)
+			}
+		}
+		if n := len(c.throttle.users.tries) + len(c.throttle.sources.tries); n != 0 {
+			t.Errorf("%d are remembered", n)
+		}
+	})
+}
+
+// What is remembered of guessers is bounded, and both halves of the book agree.
+func TestBookIsBounded(t *testing.T) {
+	now := time.Now()
+	b := newBook(1)
+	for i := range throttled + 100 {
+		b.fail(now, string(rune(i)))
+	}
+	if len(b.tries) != throttled || b.order.Len() != throttled {
+		t.Errorf("%d and %d are remembered", len(b.tries), b.order.Len())
+	}
+	b.fail(now.Add(2*longestWait), "x")
+	if len(b.tries) != 1 {
+		t.Errorf("%d are remembered for too long", len(b.tries))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		b, at := newBook(2), now
+		for range rapid.IntRange(0, 50).Draw(t, "n") {
+			name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name")
+			switch rapid.IntRange(0, 3).Draw(t, "what") {
+			case 0, 1:
+				b.fail(at, name)
+			case 2:
+				b.forgive(name)
+			default:
+				b.forget(name)
+			}
+			at = at.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "s")) * time.Second)
+			if len(b.tries) != b.order.Len() {
+				t.Fatalf("%d names, %d in order", len(b.tries), b.order.Len())
+			}
+			if wait := b.wait(at, name); wait > longestWait {
+				t.Fatalf("wait %s", wait)
+			}
+		}
+	})
+}
+
+func hashOf(t *testing.T, password string) string {
+	t.Helper()
+	h, err := Hash(password, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// Issue 5, 3: "local (argon2id file)".
+func TestUsersFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users")
+	save := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save("# comment\n\nAlice " + hashOf(t, "secret") + " staff,all\nbob " + hashOf(t, "other") + "\n")
+	var broken error
+	l, err := OpenLocal(path, func(err error) { broken = err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := l.Check(t.Context(), "alice", "", "secret"); err != nil || !reflect.DeepEqual(got, User{"Alice", []string{"staff", "all"}}) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if _, err := l.Check(t.Context(), "alice", "", "other"); idOf(err) != xmlservice.FailedCredentials {
+		t.Errorf("got %v", err)
+	}
+	if _, err := l.Check(t.Context(), "nobody", "", "secret"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("got %v", err)
+	}
+	save("alice broken\n")
+	if _, err := l.Check(t.Context(), "alice", "", "secret"); err != nil || broken == nil || !strings.Contains(broken.Error(), "line 1") {
+		t.Errorf("a broken file: got %v, told %v", err, broken)
+	}
+	save("carol " + hashOf(t, "third") + "\n")
+	if _, err := l.Check(t.Context(), "carol", "", "third"); err != nil {
+		t.Errorf("a new file: got %v", err)
+	}
+	if _, err := l.Check(t.Context(), "alice", "", "secret"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestBadUsersFiles(t *testing.T) {
+	good := hashOf(t, "secret")
+	for name, c := range map[string]struct{ text, want string }{
+		"a name alone": {"alice", "line 1: it is not NAME HASH"}, "four words": {"a b c d", "line 1"},
+		"twice":       {"alice " + good + "\nALICE " + good, `line 2: user "ALICE" is there twice`},
+		"plain":       {"alice secret", "not $argon2id"},
+		"bcrypt":      {"alice $2y$10$abcdefghijklmnopqrstuv", "not $argon2id"},
+		"short":       {"alice $argon2id$v=19$m=1024,t=1,p=1$c2FsdA$c3Vt", "not $argon2id"},
+		"costly":      {"alice " + strings.Replace(good, "m=19456", "m=99999999", 1), "cost"},
+		"no cost":     {"alice " + strings.Replace(good, "t=2", "t=0", 1), "cost"},
+		"all at once": {"a\nb\n", "line 2"},
+	} {
+		if _, err := parseUsers([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want one about %q", name, err, c.want)
+		}
+	}
+	if _, err := OpenLocal(filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
