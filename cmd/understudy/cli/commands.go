@@ -24,6 +24,7 @@ func commands(a *app) []*cobra.Command {
 		newContractCommand(a),
 		newDemoCommand(a),
 		newLoadCommand(a),
+		newSizeCommand(a),
 		newVersionCommand(a),
 	}
 }
