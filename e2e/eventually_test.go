@@ -24,15 +24,21 @@ func eventually(t testing.TB, deadline time.Duration, what string, condition fun
 func throughout(t testing.TB, period time.Duration, what string, condition func() error) {
 	t.Helper()
 	began := time.Now()
-	broken := await(period, func() error {
-		if condition() == nil {
-			return errHolds
-		}
-		return nil
-	})
-	if broken == nil {
-		t.Fatalf("after %v no longer: %s: %v", time.Since(began).Round(time.Millisecond), what, condition())
+	if broken := holdsFor(period, condition); broken != nil {
+		t.Fatalf("after %v no longer: %s: %v", time.Since(began).Round(time.Millisecond), what, broken)
 	}
+}
+
+// holdsFor returns why a condition did not hold throughout the time.
+func holdsFor(period time.Duration, condition func() error) error {
+	var broken error
+	_ = await(period, func() error {
+		if broken = condition(); broken != nil {
+			return nil
+		}
+		return errHolds
+	})
+	return broken
 }
 
 var errHolds = errors.New("the condition holds")

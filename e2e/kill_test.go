@@ -4,7 +4,9 @@ package e2e_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +17,10 @@ import (
 // quiet is how long nothing may happen where nothing must happen: longer than
 // the zone needs for any decision.
 const quiet = 3 * time.Second
+
+// oneOutage are the states of a zone that goes through one outage. On a busy machine
+// trouble may pass (LHC-12), and a check may fail while the zone recovers (LHC-15).
+var oneOutage = regexp.MustCompile("^Normal( PendingHA Normal)* PendingHA InitialHA( ExtendedHA)? PendingRecovery( ExtendedHA PendingRecovery)*( Normal( PendingHA)?)+$")
 
 // TestKilledCloudBroker: LHC-11 to LHC-17, nobody has to do anything; RAS-03,
 // sessions are not affected; LHC-37, users get them back.
@@ -31,14 +37,14 @@ func TestKilledCloudBroker(t *testing.T) {
 
 	c.startCloud()
 	c.recovered()
-	if got := c.siteVersion(first); got != version {
-		t.Errorf("got site version %s after kill -9 of the cloud broker, want %s", got, version)
+	// The records that are handed back make a newer version of what it had.
+	if got := c.siteVersion(first); got.History != version.History || got.Number < version.Number {
+		t.Errorf("got site version %s after kill -9 of the cloud broker, want %s or a later one of its history", got, version)
 	}
 	c.back(before, "bob", "desktop:pool")
 	c.back(during, "carol", "desktop:pool")
-	want := []string{"Normal", "PendingHA", "InitialHA", "ExtendedHA", "PendingRecovery", "Normal"}
-	if got := first.states(); !slices.Equal(got, want) && !slices.Equal(got, slices.Delete(slices.Clone(want), 3, 4)) {
-		t.Errorf("got states %v, want %v (LHC-10)", got, want)
+	if got := strings.Join(first.states(), " "); !oneOutage.MatchString(got) {
+		t.Errorf("got states %s, want those of one outage, in order (LHC-10)", got)
 	}
 }
 

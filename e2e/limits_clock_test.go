@@ -183,11 +183,11 @@ func (c *clocks) synced(who string, by time.Duration) {
 	c.ages()
 	first := c.players[0]
 	version := c.siteVersion(first)
-	c.write("site.yaml", strings.Replace(c.site(), "Pooled desktop", "Desktop of "+version, 1))
+	c.write("site.yaml", strings.Replace(c.site(), "Pooled desktop", "Desktop of "+version.String(), 1))
 	c.publish()
 	for _, p := range c.players {
 		p.Shows(act, "the new site", func(s wire.Status) error {
-			if s.Snapshot.Version.String() == version {
+			if s.Snapshot.Version == version {
 				return fmt.Errorf("still %s, sync %+v", version, s.Sync)
 			}
 			return nil

@@ -65,7 +65,7 @@ func TestDiskFullInAnImport(t *testing.T) {
 	if log := first.process.Log(); !strings.Contains(log, "full") && !strings.Contains(log, "no space left") {
 		t.Error("sync_failed does not say that the disk is full")
 	}
-	if s, err := first.Status(); err != nil || s.Snapshot.Version.String() != before {
+	if s, err := first.Status(); err != nil || s.Snapshot.Version != before {
 		t.Errorf("got %+v (%v) after a failed import, want version %s", s.Snapshot, err, before)
 	}
 	c.outage()
@@ -75,7 +75,7 @@ func TestDiskFullInAnImport(t *testing.T) {
 
 	disk.free()
 	first.Shows(act, "the new site", func(s wire.Status) error {
-		if s.Snapshot == nil || s.Snapshot.Version.String() == before || s.Sync.Outcome == "failed" {
+		if s.Snapshot == nil || s.Snapshot.Version == before || s.Sync.Outcome == "failed" {
 			return fmt.Errorf("snapshot %+v, sync %+v", s.Snapshot, s.Sync)
 		}
 		return nil
@@ -245,7 +245,7 @@ func TestDiskFullOfTheCloudBroker(t *testing.T) {
 	c.publish()
 	c.back(bob, "bob", "desktop:pool")
 	c.players[0].Shows(act, "the new site", func(s wire.Status) error {
-		if s.Snapshot.Version.String() == before {
+		if s.Snapshot.Version == before {
 			return errors.New("still the old one")
 		}
 		return nil

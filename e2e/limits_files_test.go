@@ -89,10 +89,10 @@ func TestCrowdOfClients(t *testing.T) {
 func (c *cast) usable(p *player, term uint64) {
 	c.t.Helper()
 	version := c.siteVersion(p)
-	c.write("site.yaml", strings.Replace(c.siteFile(), "Pooled desktop", "Desktop of "+version, 1))
+	c.write("site.yaml", strings.Replace(c.siteFile(), "Pooled desktop", "Desktop of "+version.String(), 1))
 	c.publish()
 	p.Shows(act, "the new site, and that it hears its peers", func(s wire.Status) error {
-		if s.Snapshot.Version.String() == version || s.Term != term || s.Election.Elected != "cc01.example.test" || !s.Health.Healthy {
+		if s.Snapshot.Version == version || s.Term != term || s.Election.Elected != "cc01.example.test" || !s.Health.Healthy {
 			return fmt.Errorf("term %d, elected %q, health %q, sync %+v", s.Term, s.Election.Elected, s.Health.Reason, s.Sync)
 		}
 		return nil

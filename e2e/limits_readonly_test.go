@@ -145,14 +145,14 @@ func TestReadOnlyDiskInNormal(t *testing.T) {
 	wantText(t, first.process.Log(), syscall.EROFS.Error())
 	first.process.Says(act, `"event":"disk_failed"`)
 	c.served(act, "bob", "desktop:pool") // by the cloud broker
-	if s, err := first.Status(); err != nil || s.Snapshot.Version.String() != before {
+	if s, err := first.Status(); err != nil || s.Snapshot.Version != before {
 		t.Errorf("got %+v (%v), want version %s", s.Snapshot, err, before)
 	}
 
 	disk.refuse(false)
 	first.process.Says(act, `"event":"sync_recovered"`)
 	first.Shows(act, "the new site, and that it can serve", func(s wire.Status) error {
-		if s.Snapshot.Version.String() == before || !s.Election.CanServe {
+		if s.Snapshot.Version == before || !s.Election.CanServe {
 			return fmt.Errorf("version %s, %q", s.Snapshot.Version, s.Election.WhyNot)
 		}
 		return nil

@@ -226,18 +226,6 @@ func alone(server *unit, among []*unit) error {
 	return nil
 }
 
-// holdsFor returns why a condition did not hold throughout the time.
-func holdsFor(period time.Duration, condition func() error) error {
-	var broken error
-	_ = await(period, func() error {
-		if broken = condition(); broken != nil {
-			return nil
-		}
-		return errHolds
-	})
-	return broken
-}
-
 // agree waits until all connectors carry one record, and returns it.
 func (c *netCast) agree() wire.Status {
 	c.t.Helper()

@@ -53,12 +53,12 @@ func (c *cast) machine(p *player, name site.FQDN) wire.RegistrationStatus {
 
 // siteVersion is that of the player's snapshot, after a sync with the cloud
 // broker.
-func (c *cast) siteVersion(p *player) string {
+func (c *cast) siteVersion(p *player) site.Version {
 	c.t.Helper()
 	return p.Shows(act, "a sync that succeeded", func(s wire.Status) error {
 		if s.Sync.Outcome != "imported" && s.Sync.Outcome != "unchanged" || s.Snapshot == nil {
 			return fmt.Errorf("sync %+v", s.Sync)
 		}
 		return nil
-	}).Snapshot.Version.String()
+	}).Snapshot.Version
 }
