@@ -20,7 +20,8 @@ import (
 
 // TestTwoZones: each zone decides for itself, and serves what its own desktops
 // have. LHC-33: a desktop registers in its own zone only. LHC-41: a StoreFront
-// finds the zone of a resource, whichever connector it asks first.
+// finds the zone of a resource, whichever connector it asks first. LHC-40: what both
+// zones have is launched at the connectors of either.
 func TestTwoZones(t *testing.T) {
 	t.Parallel()
 	berlin, munich := twoZones(t)
@@ -30,6 +31,8 @@ func TestTwoZones(t *testing.T) {
 	stray := munich.run("stray", "desktop", "stray.yaml")
 	strayIsRefused(t, stray)
 	refusesStray(t, east)
+	launchedAt(t, east, "alice", "desktop:shared", "mu") // in Normal the cloud broker reaches both zones
+	launchedAt(t, west, "alice", "desktop:office", "ws001")
 
 	berlin.cloud.Kill()
 	if e, w := berlin.holds(east), munich.holds(west); e == w || e == "" || w == "" {
@@ -38,6 +41,9 @@ func TestTwoZones(t *testing.T) {
 	refusesStray(t, east)
 	wrongZone(t, east, "desktop:shared", "munich")
 	wrongZone(t, west, "desktop:pool", "berlin")
+	wrongZone(t, west, "desktop:office", "berlin") // alice's own
+	launchedAt(t, east, "bob", "app:Notes", "ws")
+	launchedAt(t, west, "alice", "app:Notes", "mu")
 	munich.front = pairFront(t, berlin, munich) // has not enumerated
 	munich.through(t, munich.served(act, "carol", "desktop:shared"))
 	munich.through(t, launchByHand(t, berlin, munich, "dave", "app:Writer"))
@@ -87,9 +93,9 @@ func (c *cast) asSecondOf(text string) string {
 		machines += fmt.Sprintf("  - {name: mu%03d.example.test, group: shared, zone: munich, capacity: 10}\n", i+1)
 	}
 	return strings.NewReplacer(
-		"zones:\n", "applications:\n  - {name: Writer, groups: [shared], command: writer}\nzones:\n  - {name: munich, settings: "+quick+"}\n",
+		"zones:\n", "applications:\n  - {name: Writer, groups: [shared], command: writer}\n  - {name: Notes, groups: [pool, shared], command: notes}\nzones:\n  - {name: munich, settings: "+quick+"}\n",
 		"groups:\n", "groups:\n  - {name: shared, kind: multi-session, zones: [munich], desktop: Shared desktop}\n",
-		"entitlements:\n", "entitlements:\n  - {user_group: staff, desktop: shared}\n  - {user_group: staff, application: Writer}\n",
+		"entitlements:\n", "entitlements:\n  - {user_group: staff, desktop: shared}\n  - {user_group: staff, application: Writer}\n  - {user_group: staff, application: Notes}\n",
 		"connectors:\n", connectors, "machines:\n", machines,
 	).Replace(text)
 }
@@ -168,6 +174,24 @@ func launchByHand(t *testing.T, berlin, munich *cast, user, resource string) wir
 	must(t, r.failure())
 	must(t, json.Unmarshal([]byte(r.Out), &answer))
 	return answer
+}
+
+// launchedAt launches through one connector and no other: there is a machine whose name
+// begins so, as soon as one is registered.
+func launchedAt(t *testing.T, p *player, user, resource, machine string) {
+	t.Helper()
+	eventually(t, act, "a launch through "+p.name, func() error {
+		a, err := ask(t, http.DefaultClient, http.MethodPost, p.url(clientPort)+"/storefront/v1/sessions",
+			fmt.Sprintf(`{"user":%q,"resource":%q}`, user, resource), "Content-Type", "application/json")
+		var answer wire.LaunchAnswer
+		if err == nil {
+			err = json.Unmarshal([]byte(a.Body), &answer)
+		}
+		if err != nil || a.Status != http.StatusCreated || !strings.HasPrefix(string(answer.Machine), machine) {
+			return fmt.Errorf("%s for %s at %s: got %d %s (%w), want a machine %s…", resource, user, p.name, a.Status, a.Body, err, machine)
+		}
+		return nil
+	})
 }
 
 // wrongZone fails the test unless the elected connector sends the launch to the

@@ -313,6 +313,36 @@ func TestLaunchGoesToTheRightZone(t *testing.T) {
 	})
 }
 
+// LHC-40: "StoreFront may send any request to any zone's connector": what both zones
+// have is launched at the first connector that is usable, of whichever zone.
+func TestSameResourcesAreLaunchedAnywhere(t *testing.T) {
+	for _, lost := range []string{"", "cc1"} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFarm()
+			f.good("cc1", "east")
+			f.good("cc2", "west")
+			for _, c := range []string{"cc1", "cc2"} {
+				f.set(c+" resources", 200, wire.ResourcesAnswer{Resources: []wire.Resource{{ID: bob.Resource, Zones: []string{"east", "west"}}}})
+				f.set(c+" sessions", 201, wire.LaunchAnswer{Session: c})
+			}
+			want := "cc1"
+			if lost != "" {
+				f.setFunc(lost+" heartbeat", nil)
+				want = "cc2"
+			}
+			c := newClient(t, f, nil)
+			c.Beat(t.Context())
+			if _, err := c.Resources(t.Context(), wire.ResourcesRequest{User: "bob"}); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := c.Launch(t.Context(), bob); err != nil || got.Session != want {
+				t.Errorf("without %q: launched at %q (%v), want %s", lost, got.Session, err, want)
+			}
+			wantLog(t, f, want+" resources", want+" sessions")
+		})
+	}
+}
+
 func TestLaunchWithoutEnumerationLearnsTheZone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFarm()
