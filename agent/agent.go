@@ -41,6 +41,7 @@ type Agent struct {
 	state     *localdb.State
 	cloud     *cloud.Client // directly
 	passages  passages
+	published *published // where the site comes from no cloud broker
 	relay     *relay.Relay
 	mesh      *peer.Mesh
 	callbacks *http.Client
@@ -211,6 +212,9 @@ func (a *Agent) makeClients(context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if a.o.Source != nil {
+		a.published = a.newPublished()
 	}
 	a.callbacks = &http.Client{Transport: a.o.Env.Transport(a.o.TLS.Callbacks)}
 	a.calls = a.newInvitationClient()

@@ -6,6 +6,7 @@
 package agent
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -45,6 +46,9 @@ type Options struct {
 	// cloud broker, and passes on those of peers (NEW-03).
 	PeerRelay bool
 
+	// Source, if set, is where the site comes from instead of the cloud broker.
+	Source SiteSource
+
 	SyncInterval time.Duration
 	// JournalLimit bounds the durable records; 0 means localdb.DefaultJournalLimit.
 	JournalLimit int
@@ -52,6 +56,11 @@ type Options struct {
 	Settings site.Settings
 	Peers    []site.Connector
 	Logger   *logrus.Logger
+}
+
+// SiteSource says what the site is now: nil, with its digest, where that is known.
+type SiteSource interface {
+	Read(ctx context.Context, known ...string) (*site.Site, string, error)
 }
 
 // Cloud is how the cloud broker is reached.

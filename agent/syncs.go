@@ -57,7 +57,7 @@ func (a *Agent) syncSoon() {
 	}
 }
 
-// sync asks the cloud broker once. Connectors of one zone do not all ask in the
+// sync asks once for the site. Connectors of one zone do not all ask in the
 // same instant.
 func (a *Agent) sync(ctx context.Context) {
 	spread := env.Jitter(a.o.Env.Rand("sync"), a.o.SyncInterval/40, 1)
@@ -69,7 +69,7 @@ func (a *Agent) sync(ctx context.Context) {
 	a.run(ctx, nil, "")
 }
 
-// run does one sync from a source: nil is the cloud broker, or a peer that is ahead, which
+// run does one sync from a source: nil is where the site comes from, or a peer that is ahead, which
 // gives way to a sync under way.
 func (a *Agent) run(ctx context.Context, source configsync.Source, from site.FQDN) {
 	if !a.beginSync(ctx, from == "") {
@@ -84,7 +84,7 @@ func (a *Agent) run(ctx context.Context, source configsync.Source, from site.FQD
 		return
 	}
 	if source == nil {
-		source = a.cloudNow()
+		source = a.origin()
 	}
 	syncer, err := configsync.New(configsync.Options[*localdb.Built]{
 		Source: source, Store: announcing{a}, Swap: a.swap, Current: a.current, Known: a.heldDigests, From: string(from), Site: a.o.Site,
@@ -209,7 +209,7 @@ func (a *Agent) noteSync(r configsync.Result, from site.FQDN) {
 		a.syncFailing = true
 		a.log.raise(events.SyncFailed, r.Err.Error(), fields)
 		status.Detail = r.Err.Error()
-	case configsync.Unchanged, configsync.Held:
+	case configsync.Unchanged, configsync.Held, configsync.Follows:
 	}
 	if r.Outcome == configsync.Imported || r.Outcome == configsync.Unchanged {
 		measured := time.Now()

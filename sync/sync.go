@@ -25,6 +25,10 @@ var ErrDeferred = errors.New("nothing is swapped in HA mode")
 // before an operator accepts it.
 var ErrHeld = errors.New("held back until an operator accepts it")
 
+// ErrFollows is what a Source returns, or wraps, where the site comes from a peer that
+// takes changes first.
+var ErrFollows = errors.New("another connector of the zone takes changes first")
+
 // DefaultTimeout bounds a whole sync.
 const DefaultTimeout = 5 * time.Minute
 
@@ -94,6 +98,7 @@ const (
 	Failed    Outcome = "failed"
 	Deferred  Outcome = "deferred"
 	Held      Outcome = "held"
+	Follows   Outcome = "follows"
 )
 
 // Result tells how a sync ended.
@@ -104,7 +109,7 @@ type Result struct {
 	Version site.Version
 	// Detail says in a sentence what happened.
 	Detail string
-	// Err is set when failed, deferred or held.
+	// Err is set when failed, deferred, held, or when a peer is followed.
 	Err error
 	// Delta says that only what had changed was read; NoDelta, why a delta that came
 	// was of no use, so that the whole configuration was read.
@@ -155,6 +160,9 @@ func (s *Syncer[B]) Sync(ctx context.Context) Result {
 
 func (s *Syncer[B]) once(ctx context.Context, ask wire.ConfigAsk) Result {
 	stream, unchanged, err := s.options.Source.Configuration(ctx, ask)
+	if errors.Is(err, ErrFollows) {
+		return Result{Outcome: Follows, Version: ask.Since, Detail: err.Error(), Err: err}
+	}
 	if err != nil {
 		return failed(site.Version{}, fmt.Errorf("ask for the configuration: %w", err))
 	}

@@ -104,6 +104,18 @@ func stream(t testing.TB, n uint64) []byte {
 	return b.Bytes()
 }
 
+// Where a peer takes changes first, that is no failure, and nothing is built.
+func TestFollowsAPeer(t *testing.T) {
+	st := &store{}
+	src := &source{asked: func(context.Context, wire.ConfigAsk) (io.ReadCloser, string, error) {
+		return nil, "", fmt.Errorf("cc1: %w", configsync.ErrFollows)
+	}}
+	r := newSyncer(t, src, st).Sync(t.Context())
+	if r.Outcome != configsync.Follows || !strings.Contains(r.Detail, "cc1") || len(st.all) != 0 {
+		t.Errorf("got %+v", r)
+	}
+}
+
 func newSyncer(t testing.TB, src configsync.Source, st *store) *configsync.Syncer[*built] {
 	t.Helper()
 	s, err := configsync.New(configsync.Options[*built]{
