@@ -54,6 +54,7 @@ func groupStatus(g site.DeliveryGroup, machines []site.Machine) wire.GroupStatus
 	return wire.GroupStatus{
 		Name: g.Name, Kind: g.Kind, Zones: g.Zones, Desktop: g.Desktop, Failover: g.FailoverMode(), Balance: g.Balancing(),
 		MaxSessions: g.MaxSessions, Dynamic: g.Dynamic, ReuseInOutage: g.ReuseInOutage, ReplaceUnreachable: g.ReplaceUnreachable,
+		Launch:   site.Launch{Formats: g.Launch.Allowed(), RDP: g.Launch.RDP, Guacamole: g.Launch.Guacamole},
 		Machines: len(machines), Weights: weightsOf(machines),
 	}
 }

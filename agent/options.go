@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"understudy/env"
+	"understudy/launchfile"
 	"understudy/site"
 )
 
@@ -41,6 +42,8 @@ type Options struct {
 	FrontKeys []string
 	// STA is the authority id; empty derives it from the FQDN.
 	STA string
+	// Files makes answers of launches in other forms than our own.
+	Files launchfile.Maker
 
 	// PeerRelay lets requests go through a peer while this connector does not reach the
 	// cloud broker, and passes on those of peers (NEW-03).

@@ -23,6 +23,21 @@ func (e *Engine) Resources(user string, groups []string) []Resource {
 	return list
 }
 
+// Resource finds a resource of the site.
+func (e *Engine) Resource(id string) (site.Resource, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.index.Resource(id)
+}
+
+// LaunchOf is how the site wants launches of a group to be answered.
+func (e *Engine) LaunchOf(group string) site.Launch {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	g, _ := e.index.Group(group)
+	return g.Launch
+}
+
 // siteFor returns the site for a look-up without the lock, and whether the user has
 // a session.
 func (e *Engine) siteFor(user string) (index *site.Index, busy bool) {

@@ -12,8 +12,9 @@ type Cloud struct {
 	// TokensFile holds the tokens that it accepts.
 	TokensFile string `json:"tokens_file"`
 	// RegistrationRate is how many registrations it takes a second.
-	RegistrationRate int `json:"registration_rate"`
-	Log              Log `json:"log"`
+	RegistrationRate int    `json:"registration_rate"`
+	Launch           Launch `json:"launch"`
+	Log              Log    `json:"log"`
 }
 
 // Defaults of a cloud broker's file.
@@ -41,7 +42,7 @@ func (f *Cloud) setDefaults() {
 }
 
 func (f *Cloud) files() []fileName {
-	return append(f.TLS.files(),
+	return append(append(f.TLS.files(), f.Launch.files()...),
 		fileName{"data", &f.Data, false},
 		fileName{"tokens_file", &f.TokensFile, true},
 		fileName{"log.file", &f.Log.File, false},
@@ -58,5 +59,6 @@ func (f *Cloud) check(c *checker) {
 	if f.RegistrationRate < 1 || f.RegistrationRate > mostRegistrations {
 		c.fault("registration_rate", "%d is not within 1 to %d", f.RegistrationRate, mostRegistrations)
 	}
+	f.Launch.check(c)
 	f.Log.check(c)
 }

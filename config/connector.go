@@ -30,6 +30,7 @@ type Connector struct {
 	// passes on those of peers; true if it is left out (NEW-03).
 	PeerRelay *bool `json:"peer_relay"`
 
+	Launch   Launch   `json:"launch"`
 	Sync     Sync     `json:"sync"`
 	Journal  Journal  `json:"journal"`
 	Outage   Outage   `json:"outage"`
@@ -186,7 +187,7 @@ func (f *Connector) setDefaults() {
 }
 
 func (f *Connector) files() []fileName {
-	names := append(f.TLS.files(),
+	names := append(append(f.TLS.files(), f.Launch.files()...),
 		fileName{"data", &f.Data, false},
 		fileName{"cloud.token_file", &f.Cloud.TokenFile, true},
 		fileName{"cloud.ca_file", &f.Cloud.CAFile, true},
@@ -212,6 +213,7 @@ func (f *Connector) check(c *checker) {
 	f.checkCloud(c, s)
 	f.checkPeers(c, s)
 	f.checkSettings(c)
+	f.Launch.check(c)
 	f.Log.check(c)
 }
 

@@ -45,9 +45,13 @@ func (i *inserter) object(ctx context.Context, o wire.ConfigObject) error {
 		return i.row(ctx, "connectors", i.next("connectors"), string(c.FQDN), c.Zone, c.ClientURL, c.PeerURL, c.FailureDomain, c.Standby)
 	case o.Group != nil:
 		g := o.Group
+		launch, err := launchText(g.Launch)
+		if err != nil {
+			return err
+		}
 		id := i.next("delivery_groups")
 		if err := i.row(ctx, "delivery_groups", id, g.Name, string(g.Kind), g.Desktop, g.ReuseInOutage,
-			string(g.Balance), string(g.Failover), g.Dynamic, g.MaxSessions, g.ReplaceUnreachable); err != nil {
+			string(g.Balance), string(g.Failover), g.Dynamic, g.MaxSessions, g.ReplaceUnreachable, launch); err != nil {
 			return err
 		}
 		return i.list(ctx, "delivery_group_zones", id, g.Zones)

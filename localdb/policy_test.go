@@ -20,6 +20,7 @@ func TestPoliciesOfGroups(t *testing.T) {
 	g.Balance, g.Failover, g.MaxSessions = site.DepthFirst, site.Stateless, 40
 	want.Groups[1].ReplaceUnreachable, want.Groups[1].Balance = true, site.RoundRobin
 	want.Applications[0].Dynamic = true
+	g.Launch = site.Launch{Formats: []site.LaunchFormat{"rdp", "json"}, RDP: []string{"audiomode:i:2"}, Guacamole: []string{"security=any"}}
 	b, err := s.Build(t.Context(), reader(t, want, version(1)), "test")
 	if err == nil {
 		err = s.Swap(b)
@@ -59,7 +60,7 @@ func TestSnapshotWithoutPolicies(t *testing.T) {
 		t.Errorf("the digest is %s, the file says %s", got, want)
 	}
 	for _, g := range c.Index.Site().Groups {
-		if g.Balancing() != site.LeastLoad || g.FailoverMode() != site.Stateful || g.Dynamic || g.MaxSessions != 0 {
+		if g.Balancing() != site.LeastLoad || g.FailoverMode() != site.Stateful || g.Dynamic || g.MaxSessions != 0 || !g.Launch.IsZero() {
 			t.Errorf("group %+v, want defaults", g)
 		}
 	}

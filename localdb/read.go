@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -128,12 +129,17 @@ func readGroups(ctx context.Context, db *sql.DB, s *site.Site) error {
 	if err != nil {
 		return err
 	}
-	s.Groups, err = collect(ctx, db, "SELECT id, name, kind, desktop, reuse_in_outage, "+policy+" FROM delivery_groups ORDER BY id",
+	launch, err := since(ctx, db, 6, "launch", "''")
+	if err != nil {
+		return err
+	}
+	s.Groups, err = collect(ctx, db, "SELECT id, name, kind, desktop, reuse_in_outage, "+policy+", "+launch+" FROM delivery_groups ORDER BY id",
 		func(r *sql.Rows, g *site.DeliveryGroup) error {
 			var id int64
-			err := r.Scan(&id, &g.Name, &g.Kind, &g.Desktop, &g.ReuseInOutage, &g.Balance, &g.Failover, &g.Dynamic, &g.MaxSessions, &g.ReplaceUnreachable)
+			var launch string
+			err := r.Scan(&id, &g.Name, &g.Kind, &g.Desktop, &g.ReuseInOutage, &g.Balance, &g.Failover, &g.Dynamic, &g.MaxSessions, &g.ReplaceUnreachable, &launch)
 			g.Zones = zones[id]
-			return err
+			return errors.Join(err, readLaunch(launch, &g.Launch))
 		})
 	return err
 }

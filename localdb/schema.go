@@ -2,12 +2,12 @@ package localdb
 
 // The schema of a snapshot. Schema 1 knew no standbys, schema 2 no balancing, failover
 // modes and session limits, schema 3 no quarantine, schema 4 had a table for the groups
-// of users; their files are read still. Rows
-// are numbered from 1 without gaps, in the order of the stream. There are no indexes
+// of users, schema 5 did not say how launches are answered; their files are read still.
+// Rows are numbered from 1 without gaps, in the order of the stream. There are no indexes
 // but those that the references need: look-ups are answered from memory, and sorting
 // indexes would take two thirds of an import.
 const (
-	snapshotSchema  = 5
+	snapshotSchema  = 6
 	snapshotAppID   = 0x756e6473 // "unds"
 	snapshotCreates = `
 CREATE TABLE meta (
@@ -38,7 +38,8 @@ CREATE TABLE delivery_groups (
 	failover            TEXT NOT NULL,
 	dynamic             INTEGER NOT NULL,
 	max_sessions        INTEGER NOT NULL,
-	replace_unreachable INTEGER NOT NULL
+	replace_unreachable INTEGER NOT NULL,
+	launch              TEXT NOT NULL
 );
 CREATE TABLE delivery_group_zones (
 	owner    INTEGER NOT NULL REFERENCES delivery_groups(id),

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"understudy/launchfile"
 	"understudy/wire"
 )
 
@@ -23,7 +24,7 @@ type answer struct {
 
 // readAnswer reads an answer and says why it is none, if it is none: an answer is
 // a success, or a refusal in the words of the protocol.
-func readAnswer(resp *http.Response) (answer, error) {
+func readAnswer(resp *http.Response, kind Kind) (answer, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxBody+1))
 	a := answer{resp.StatusCode, resp.Header, body}
@@ -33,13 +34,13 @@ func readAnswer(resp *http.Response) (answer, error) {
 	case len(body) > wire.MaxBody:
 		return a, fmt.Errorf("the answer is larger than %d bytes", wire.MaxBody)
 	}
-	return a, a.judge()
+	return a, a.judge(kind)
 }
 
-func (a answer) judge() error {
+func (a answer) judge(kind Kind) error {
 	switch {
 	case a.status/100 == 2:
-		return a.judgeSuccess()
+		return a.judgeSuccess(kind)
 	case a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests:
 		if _, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil {
 			return fmt.Errorf("the answer is %d without Retry-After", a.status)
@@ -51,9 +52,12 @@ func (a answer) judge() error {
 	return fmt.Errorf("the answer is %d %s", a.status, http.StatusText(a.status))
 }
 
-func (a answer) judgeSuccess() error {
+func (a answer) judgeSuccess(kind Kind) error {
 	if len(a.body) == 0 && a.status != http.StatusOK {
 		return nil
+	}
+	if known, fault := launchfile.Judge(a.header.Get("Content-Type"), a.body); known && kind == Launch {
+		return fault
 	}
 	if typ := a.mediaType(); typ != "application/json" {
 		return fmt.Errorf("the answer is %q and not application/json", typ)
@@ -96,7 +100,7 @@ func (a answer) retryAfter() time.Duration {
 const maxRetry = 3600
 
 // passed are the headers of an answer that go on to whoever asked.
-var passed = [...]string{"Content-Type", "Retry-After", wire.HeaderTerm}
+var passed = [...]string{"Content-Type", "Content-Disposition", "Cache-Control", "Vary", "Retry-After", wire.HeaderTerm}
 
 func (a answer) writeTo(w http.ResponseWriter) {
 	for _, key := range passed {

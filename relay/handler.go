@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"understudy/wire"
@@ -84,7 +85,7 @@ func (r *Relay) ask(ctx context.Context, timeout time.Duration, to *route, q req
 	resp, err := to.cloud.Forward(ctx, q.method, q.target, r.header(from), q.body)
 	if err == nil {
 		var a answer
-		if a, err = readAnswer(resp); err == nil {
+		if a, err = readAnswer(resp, q.kind); err == nil {
 			return a, nil
 		}
 	}
@@ -104,6 +105,9 @@ func (r *Relay) header(from http.Header) http.Header {
 		if v := from.Get(key); v != "" {
 			h.Set(key, v)
 		}
+	}
+	if accept := from.Values("Accept"); len(accept) > 0 {
+		h.Set("Accept", strings.Join(accept, ", "))
 	}
 	return h
 }

@@ -20,8 +20,8 @@ const (
 
 // Headers of a peer's request, and of the answer, that are passed on.
 var (
-	asked    = [...]string{"Content-Type", "If-None-Match", wire.HeaderTerm, wire.HeaderAuthority, wire.HeaderIdempotency}
-	answered = [...]string{"Content-Type", "Retry-After", "ETag", wire.HeaderTerm}
+	asked    = [...]string{"Accept", "Content-Type", "If-None-Match", wire.HeaderTerm, wire.HeaderAuthority, wire.HeaderIdempotency}
+	answered = [...]string{"Content-Type", "Content-Disposition", "Cache-Control", "Vary", "Retry-After", "ETag", wire.HeaderTerm}
 )
 
 // PassOn passes one request of a peer on to the cloud broker: directly, or not at

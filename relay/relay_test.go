@@ -111,6 +111,39 @@ func TestRequestAndAnswerPassUnchanged(t *testing.T) {
 	}
 }
 
+// LHC-04, LHC-11: what a launch accepts goes to the cloud broker, and its answer in that
+// form comes back as it was; one that is not what it says, or to another request, is no
+// answer of the protocol.
+func TestFilesOfLaunchesPass(t *testing.T) {
+	const rdp = "full address:s:ws1.example.test:3389\r\n"
+	for _, c := range []struct {
+		name, body string
+		kind       relay.Kind
+		good       bool
+	}{
+		{"a file", rdp, relay.Launch, true},
+		{"a page", "<html>", relay.Launch, false},
+		{"a list of resources", rdp, relay.Resources, false},
+	} {
+		s := newStage(t, nil)
+		s.cloud.forward = always(201, "application/x-rdp", c.body, "Content-Disposition", `attachment; filename="a.rdp"`)
+		r := httptest.NewRequest(http.MethodPost, "/storefront/v1/sessions", strings.NewReader(`{"user":"alice"}`))
+		r.Header["Accept"] = []string{"application/x-rdp", "text/html;q=0.1"}
+		w := httptest.NewRecorder()
+		s.Handler(c.kind).ServeHTTP(w, r)
+		if got := s.cloud.requests[0].header.Get("Accept"); got != "application/x-rdp, text/html;q=0.1" {
+			t.Errorf("%s: Accept %q was relayed", c.name, got)
+		}
+		if trouble := len(s.troubles()) > 0; trouble == c.good {
+			t.Errorf("%s: trouble %t", c.name, trouble)
+		}
+		passed := w.Code == 201 && w.Body.String() == rdp && w.Header().Get("Content-Type") == "application/x-rdp" && w.Header().Get("Content-Disposition") != ""
+		if passed != c.good {
+			t.Errorf("%s: answered %d %v %q", c.name, w.Code, w.Header(), w.Body)
+		}
+	}
+}
+
 // A cloud broker that hangs: a bounded wait, also when whoever asked has gone.
 func TestHangingCloudIsABoundedWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

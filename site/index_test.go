@@ -136,6 +136,7 @@ func TestIndexResource(t *testing.T) {
 	want := site.Resource{
 		ID: "app:Mail", Name: "Mail", Kind: "application", Command: "mail.exe",
 		Groups: []string{"pool", "shared"}, Zones: []string{"berlin", "lyon"},
+		Formats: site.LaunchFormats(),
 	}
 	if !ok || !cmp.Equal(got, want, cmpopts.IgnoreFields(site.Resource{}, "Memo")) {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -27,6 +27,9 @@ type Resource struct {
 	Command string
 	// Dynamic says that the resource is on one host of each zone at a time (VPN-03).
 	Dynamic bool
+	// Formats are those in which its launches may be answered, whichever of the groups
+	// they get.
+	Formats []LaunchFormat
 	// Memo is of all copies of the resource; nil where it is of no index.
 	Memo *Memo
 }
@@ -59,7 +62,7 @@ func UserKey(name string) string { return strings.ToLower(name) }
 func desktopResource(g DeliveryGroup) Resource {
 	return Resource{
 		ID: DesktopID(g.Name), Name: g.Desktop, Kind: DesktopResource,
-		Groups: []string{g.Name}, Zones: sortedUnique(g.Zones), Dynamic: g.Dynamic,
+		Groups: []string{g.Name}, Zones: sortedUnique(g.Zones), Dynamic: g.Dynamic, Formats: g.Launch.Allowed(),
 	}
 }
 
@@ -71,6 +74,7 @@ func (x *Index) applicationResource(a Application) Resource {
 	return Resource{
 		ID: ApplicationID(a.Name), Name: a.Name, Kind: ApplicationResource,
 		Groups: sortedUnique(a.Groups), Zones: sortedUnique(zones), Command: a.Command, Dynamic: a.Dynamic,
+		Formats: x.common(sortedUnique(a.Groups)),
 	}
 }
 

@@ -75,6 +75,8 @@ type DeliveryGroup struct {
 	// ReplaceUnreachable gives a user another pooled desktop when their own does not
 	// answer, though their session there may still run.
 	ReplaceUnreachable bool `json:"replace_unreachable,omitempty"`
+	// Launch says in which forms launches are answered.
+	Launch Launch `json:"launch,omitzero"`
 }
 
 // Machine is a desktop host.

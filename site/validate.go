@@ -191,6 +191,7 @@ func (v *validator) checkApplications() {
 		v.checkName(path, "applications", a.Name, i, v.applications[a.Name])
 		v.checkRefs(path.in(".groups"), "application "+quote(a.Name)+" is on the machines of no group", a.Groups,
 			func(path place, name string) { v.checkApplicationGroup(path, a, name) })
+		v.checkFormats(path, a)
 	}
 }
 

@@ -20,6 +20,7 @@ func (v *validator) checkGroupPolicy(path place, g DeliveryGroup) {
 	}
 	v.checkLimit(path.in(".max_sessions"), g.MaxSessions)
 	v.checkFailover(path.in(".failover"), g.Failover, &g)
+	v.checkLaunch(path, g.Launch)
 }
 
 func (v *validator) checkLimit(path place, limit int) {

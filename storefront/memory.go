@@ -31,18 +31,18 @@ type entry struct {
 	resource string
 	born     time.Time
 	done     chan struct{}
-	answer   wire.LaunchAnswer
+	answer   launched
 	err      error
 }
 
 func newMemory() *memory { return &memory{entries: map[launchKey]*entry{}} }
 
 // do runs work for the first request with the key; the others wait for it.
-func (m *memory) do(ctx context.Context, key launchKey, resource string, work func() (wire.LaunchAnswer, error)) (wire.LaunchAnswer, error) {
+func (m *memory) do(ctx context.Context, key launchKey, resource string, work func() (launched, error)) (launched, error) {
 	e, first := m.enter(time.Now(), key, resource)
 	switch {
 	case e.resource != resource:
-		return wire.LaunchAnswer{}, wire.NewProblem(http.StatusConflict, wire.CodeConflict, "the idempotency key was used for another resource")
+		return launched{}, wire.NewProblem(http.StatusConflict, wire.CodeConflict, "the idempotency key was used for another resource")
 	case first:
 		e.err = wire.NewProblem(http.StatusInternalServerError, wire.CodeInternal, "")
 		defer m.leave(e)
@@ -53,7 +53,7 @@ func (m *memory) do(ctx context.Context, key launchKey, resource string, work fu
 	case <-e.done:
 		return e.answer, e.err
 	case <-ctx.Done():
-		return wire.LaunchAnswer{}, ctx.Err()
+		return launched{}, ctx.Err()
 	}
 }
 

@@ -23,36 +23,41 @@ func (h *Handlers) Launch(w http.ResponseWriter, r *http.Request) {
 		wire.WriteError(w, err)
 		return
 	}
+	form, err := h.form(r, in.Resource)
+	if err != nil {
+		wire.WriteError(w, err)
+		return
+	}
 	if dry {
 		h.probe(w, r, in)
 		return
 	}
-	answer, err := h.once(r, in)
+	l, err := h.once(r, in)
 	if err != nil {
 		wire.WriteError(w, problem(err))
 		return
 	}
-	wire.WriteJSON(w, http.StatusCreated, answer)
+	h.write(w, form, in.Resource, l)
 }
 
 // once launches, or returns the answer that the same key has got before.
-func (h *Handlers) once(r *http.Request, in wire.LaunchRequest) (wire.LaunchAnswer, error) {
+func (h *Handlers) once(r *http.Request, in wire.LaunchRequest) (launched, error) {
 	ctx := context.WithoutCancel(r.Context())
-	work := func() (wire.LaunchAnswer, error) { return h.start(ctx, r, in) }
+	work := func() (launched, error) { return h.start(ctx, r, in) }
 	key := r.Header.Get(wire.HeaderIdempotency)
 	switch {
 	case key == "":
 		return work()
 	case len(key) > maxKey:
-		return wire.LaunchAnswer{}, wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "the %s is longer than %d bytes", wire.HeaderIdempotency, maxKey)
+		return launched{}, wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "the %s is longer than %d bytes", wire.HeaderIdempotency, maxKey)
 	}
 	return h.answers.do(r.Context(), launchKey{site.UserKey(in.User), key}, in.Resource, work)
 }
 
-func (h *Handlers) start(ctx context.Context, r *http.Request, in wire.LaunchRequest) (wire.LaunchAnswer, error) {
+func (h *Handlers) start(ctx context.Context, r *http.Request, in wire.LaunchRequest) (launched, error) {
 	held, at, err := h.launcher.launch(ctx, h.request(r, in))
 	if err != nil {
-		return wire.LaunchAnswer{}, err
+		return launched{}, err
 	}
 	answer := h.answer(r, held)
 	answer.Address, answer.Port, answer.Protocol = at.Address, at.Port, at.Protocol
@@ -62,7 +67,7 @@ func (h *Handlers) start(ctx context.Context, r *http.Request, in wire.LaunchReq
 		Address: at.Address, Port: at.Port,
 	}))
 	h.o.Settle(ctx, held.Group)
-	return answer, nil
+	return launched{answer, in.User, held.Group, held.Command, h.o.Now().Add(answer.Lifetime.D())}, nil
 }
 
 // probe tells what a launch would be given, and holds nothing.

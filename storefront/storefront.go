@@ -17,6 +17,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"understudy/broker"
+	"understudy/launchfile"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -40,6 +41,11 @@ type Options struct {
 	Rand io.Reader
 	// Authority is the STA that launch answers name.
 	Authority string
+	// Files makes answers in other forms than our own.
+	Files launchfile.Maker
+	// Now is the wall clock, by which Guacamole tells whether a token is still good; nil
+	// stands for the ordinary one.
+	Now func() time.Time
 	// Zone is preferred in launches.
 	Zone string
 	// Settle waits, for a moment at most, until peers have what is about to be answered
@@ -75,6 +81,9 @@ type Handlers struct {
 func New(o Options) (*Handlers, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Settle == nil {
 		o.Settle = func(context.Context, string) {}

@@ -12,11 +12,11 @@ import (
 
 // ConfigSchema is the version of the configuration stream that we write, and the
 // newest that we know completely.
-const ConfigSchema = "1.1"
+const ConfigSchema = "1.2"
 
 const (
 	schemaMajor = 1
-	schemaMinor = 1
+	schemaMinor = 2
 )
 
 // ConfigHeader is the first line of a configuration stream.

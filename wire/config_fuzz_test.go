@@ -77,7 +77,7 @@ func FuzzConfigLines(f *testing.F) {
 	f.Add(lines+"{}\n", false)
 	f.Add(strings.Replace(lines, `{"trailer":`, `{"zone":{"name":"x"},"trailer":`, 1), false)
 	f.Add(withoutTrailer(plain(f, stream(f, newestSite()))), true)
-	f.Add(withoutTrailer(strings.Replace(lines, `"1.1"`, `"1.9"`, 1))+`{"later":{"a":1}}`+"\n", true)
+	f.Add(withoutTrailer(strings.Replace(lines, `"1.2"`, `"1.9"`, 1))+`{"later":{"a":1}}`+"\n", true)
 	f.Add(strings.Replace(withoutTrailer(lines), `"capacity":1`, `"capacity":9223372036854775808`, 1), true)
 	f.Add(strings.Replace(withoutTrailer(lines), "alice", `\ud800\u0000`+"\xff", 1), true)
 	f.Add(strings.Replace(withoutTrailer(lines), `"zones":["berlin","paris"]`, `"zones":["berlin"],"zones":[null,"a"]`, 1), true)

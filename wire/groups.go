@@ -28,6 +28,8 @@ type GroupStatus struct {
 	Dynamic            bool          `json:"dynamic"`
 	ReuseInOutage      bool          `json:"reuse_in_outage"`
 	ReplaceUnreachable bool          `json:"replace_unreachable"`
+	// Launch says in which forms launches are answered.
+	Launch site.Launch `json:"launch"`
 
 	Machines int `json:"machines"`
 	// Weights says how many of the machines have which weight, the lowest first.

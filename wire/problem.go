@@ -16,6 +16,7 @@ import (
 const (
 	CodeBadRequest       = "bad_request"
 	CodeTooLarge         = "too_large"
+	CodeNotAcceptable    = "not_acceptable"
 	CodeUnauthorized     = "unauthorized"
 	CodeForbidden        = "forbidden"
 	CodeNotFound         = "not_found"

@@ -22,6 +22,7 @@ import (
 	"understudy/datadir"
 	"understudy/env"
 	"understudy/events"
+	"understudy/launchfile"
 	"understudy/site"
 )
 
@@ -57,6 +58,8 @@ type Options struct {
 	// RegistrationRate is how many registrations are taken a second; 0 means
 	// DefaultRegistrationRate.
 	RegistrationRate int
+	// Files makes answers of launches in other forms than our own.
+	Files launchfile.Maker
 	// Misbehave, if set, stands before all handlers: tests make a bad cloud broker
 	// of this one with it.
 	Misbehave func(http.Handler) http.Handler

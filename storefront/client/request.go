@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -43,15 +44,24 @@ func (c *Client) Resources(ctx context.Context, in wire.ResourcesRequest) (wire.
 
 // Launch asks for a session. All tries of one launch carry one idempotency key.
 func (c *Client) Launch(ctx context.Context, in wire.LaunchRequest) (wire.LaunchAnswer, error) {
+	var out wire.LaunchAnswer
+	err := c.launch(ctx, in, &out)
+	return out, err
+}
+
+// LaunchFile is Launch with an answer of another media type, as it came.
+func (c *Client) LaunchFile(ctx context.Context, in wire.LaunchRequest, mediaType string) ([]byte, error) {
+	out := file{mediaType: mediaType}
+	err := c.launch(ctx, in, &out)
+	return out.body, err
+}
+
+func (c *Client) launch(ctx context.Context, in wire.LaunchRequest, out any) error {
 	c.mu.Lock()
 	zones := c.zones[in.Resource]
 	c.mu.Unlock()
-	var out wire.LaunchAnswer
 	key := env.Token(c.o.Env.Rand("storefront/launch/" + in.User + "/" + in.Resource))
-	err := c.send(ctx, request{
-		path: "/storefront/v1/sessions", key: key, zones: zones, in: in, out: &out,
-	})
-	return out, err
+	return c.send(ctx, request{path: "/storefront/v1/sessions", key: key, zones: zones, in: in, out: out})
 }
 
 // Redeem spends a ticket, as a gateway does.
@@ -243,6 +253,10 @@ func (c *Client) do(ctx context.Context, method, url, key string, in, out any) e
 	if err != nil {
 		return err
 	}
+	wanted, _ := out.(*file)
+	if wanted != nil {
+		req.Header.Set("Accept", wanted.mediaType)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return err
@@ -251,10 +265,30 @@ func (c *Client) do(ctx context.Context, method, url, key string, in, out any) e
 	if resp.StatusCode/100 != 2 {
 		return fmt.Errorf("%s %s: %w", method, url, wire.ReadProblem(resp))
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, wire.MaxBody)).Decode(out); err != nil {
+	if err := read(resp, wanted, out); err != nil {
 		return fmt.Errorf("%s %s: read the answer: %w", method, url, err)
 	}
 	return nil
+}
+
+// file is an answer that is taken as it comes.
+type file struct {
+	mediaType string
+	body      []byte
+}
+
+// read takes an answer over: as it comes where a file is wanted.
+func read(resp *http.Response, wanted *file, out any) error {
+	body := io.LimitReader(resp.Body, wire.MaxBody)
+	if wanted == nil {
+		return json.NewDecoder(body).Decode(out)
+	}
+	if typ, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); typ != wanted.mediaType {
+		return fmt.Errorf("it is %q and not %s", typ, wanted.mediaType)
+	}
+	var err error
+	wanted.body, err = io.ReadAll(body)
+	return err
 }
 
 func (c *Client) newRequest(ctx context.Context, method, url, key string, in any) (*http.Request, error) {

@@ -237,6 +237,8 @@ func TestExitCodes(t *testing.T) {
 		{"unknown subcommand", []string{"site", "chek"}, 2, "did you mean check?"},
 		{"argument left out", []string{"site", "check"}, 2, "site check needs FILE"},
 		{"one argument left out", []string{"storefront", "launch", "alice"}, 2, "launch needs RESOURCE"},
+		{"unknown form of a launch", []string{"storefront", "launch", "alice", "desktop:a", "--format", "ica"}, 2, "json, rdp, guacamole"},
+		{"a file for a table", []string{"storefront", "launch", "alice", "desktop:a", "--out", "x"}, 2, "--out is for --format rdp"},
 		{"one argument too many", []string{"site", "check", "a", "b"}, 2, `"b" is too much`},
 		{"contract test without a site", []string{"contract", "test", "http://127.0.0.1:1"}, 2, "--site NAME"},
 		{"unknown flag", []string{"status", "--colour"}, 2, "--help"},

@@ -39,6 +39,9 @@ func (a *app) cloudOptions(c *config.Cloud) (server.Options, error) {
 	if o.Tokens, err = server.LoadTokens(c.TokensFile); err != nil {
 		return o, &configError{err}
 	}
+	if o.Files, err = c.Launch.Maker(); err != nil {
+		return o, &configError{err}
+	}
 	if o.TLS, err = c.TLS.Server(false); err != nil {
 		return o, &configError{err}
 	}

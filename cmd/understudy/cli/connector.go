@@ -46,6 +46,9 @@ func (a *app) connectorOptions(c *config.Connector) (agent.Options, error) {
 			return o, &configError{err}
 		}
 	}
+	if o.Files, err = c.Launch.Maker(); err != nil {
+		return o, &configError{err}
+	}
 	return o, connectorTLS(c, &o)
 }
 

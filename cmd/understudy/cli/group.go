@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"understudy/site"
 	"understudy/wire"
 )
 
@@ -143,6 +144,7 @@ func renderGroup(s *screen, g wire.GroupStatus, l wire.GroupList) {
 	r.add("Failover", string(g.Failover)+" (STA tickets: "+string(l.STAFailover)+")")
 	r.add("Balance", string(g.Balance))
 	r.add("Limit", limitsOf(g, l))
+	r.add("Launch formats", launchWords(g.Launch))
 	r.add("Dynamic", mark(g.Dynamic))
 	if words := reuseWords(g, l); words != "" {
 		r.add("Reuse", words)
@@ -160,6 +162,22 @@ func renderGroup(s *screen, g wire.GroupStatus, l wire.GroupList) {
 	if l.Note != "" {
 		s.line(l.Note)
 	}
+}
+
+// launchWords say in which forms launches are answered, the preferred one first.
+func launchWords(l site.Launch) string {
+	words := make([]string, len(l.Formats))
+	for i, f := range l.Formats {
+		words[i] = string(f)
+	}
+	text := strings.Join(words, ", ")
+	if n := len(l.RDP); n > 0 {
+		text += fmt.Sprintf("; %s in .rdp files", many(n, "setting of its own"))
+	}
+	if n := len(l.Guacamole); n > 0 {
+		text += fmt.Sprintf("; %s for Guacamole", many(n, "parameter of its own"))
+	}
+	return text
 }
 
 func limitsOf(g wire.GroupStatus, l wire.GroupList) string {

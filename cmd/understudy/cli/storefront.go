@@ -96,31 +96,6 @@ func newResourcesCommand(a *app, f *front) *cobra.Command {
 	return cmd
 }
 
-func newLaunchCommand(a *app, f *front) *cobra.Command {
-	cmd := &cobra.Command{Use: "launch USER RESOURCE", Short: "Launch desktop:GROUP or app:NAME for a user", Args: wants("USER", "RESOURCE (desktop:GROUP or app:NAME)")}
-	f.groupFlag(cmd)
-	cmd.RunE = asks(a, f, func(ctx context.Context, c *client.Client, args []string) (wire.LaunchAnswer, error) {
-		return f.launch(ctx, c, args[0], args[1])
-	}, func(s *screen, l wire.LaunchAnswer) {
-		r := newRows()
-		r.add("Machine", l.Machine)
-		r.add("Address", fmt.Sprintf("%s:%d (%s)", l.Address, l.Port, l.Protocol))
-		r.add("Session", l.Session+reconnected(l.Reconnected))
-		r.add("Ticket", fmt.Sprintf("%s (authority %s, for %s)", l.Ticket, l.Authority, l.Lifetime))
-		s.line(r.writer.Render())
-	})
-	return cmd
-}
-
-// launch first lists the user's resources, as a StoreFront does, to learn the
-// zones that have this one.
-func (f *front) launch(ctx context.Context, c *client.Client, user, resource string) (wire.LaunchAnswer, error) {
-	if _, err := c.Resources(ctx, wire.ResourcesRequest{User: user, Groups: f.groups}); err != nil {
-		return wire.LaunchAnswer{}, err
-	}
-	return c.Launch(ctx, wire.LaunchRequest{User: user, Groups: f.groups, Resource: resource, Client: wire.Client{Name: "understudy"}})
-}
-
 func newRedeemCommand(a *app, f *front) *cobra.Command {
 	cmd := &cobra.Command{Use: "redeem TICKET", Short: "Spend a ticket, as a gateway does", Args: wants("TICKET")}
 	cmd.RunE = asks(a, f, func(ctx context.Context, c *client.Client, args []string) (wire.RedeemAnswer, error) {
