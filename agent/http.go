@@ -24,7 +24,9 @@ import (
 // clientRoutes are those for StoreFronts and desktops.
 func (a *Agent) clientRoutes() http.Handler {
 	r := newRouter()
+	r.Use(storefront.FoldCase)
 	a.healthRoutes(r)
+	a.xmlRoutes(r)
 	r.Group(func(r chi.Router) {
 		r.Use(a.frontEnds)
 		r.Get("/storefront/v1/heartbeat", storefront.Heartbeat(func() (wire.FrontHeartbeat, *wire.Problem) {

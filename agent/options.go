@@ -17,6 +17,7 @@ import (
 	"understudy/env"
 	"understudy/launchfile"
 	"understudy/site"
+	"understudy/storefront"
 )
 
 // DefaultSyncInterval is how often the cloud broker is asked for changes (LHC-01).
@@ -44,6 +45,9 @@ type Options struct {
 	STA string
 	// Files makes answers of launches in other forms than our own.
 	Files launchfile.Maker
+	// XML is of the XML Service and of the STA, in HA mode; in Normal the cloud broker
+	// answers for itself.
+	XML storefront.XML
 
 	// PeerRelay lets requests go through a peer while this connector does not reach the
 	// cloud broker, and passes on those of peers (NEW-03).

@@ -13,6 +13,7 @@ import (
 	"understudy/events"
 	"understudy/relay"
 	"understudy/site"
+	"understudy/storefront"
 	"understudy/wire"
 )
 
@@ -122,6 +123,8 @@ func (a *Agent) passRoutes(r chi.Router) {
 	r.Post("/storefront/v1/resources", a.passOn(wire.Passed{}))
 	r.Post("/storefront/v1/sessions", a.passOn(wire.Passed{}))
 	r.Post("/storefront/v1/tickets/redeem", a.passOn(wire.Passed{}))
+	r.Post(storefront.XMLPath, a.passOn(wire.Passed{}))
+	r.Post(storefront.STAPath, a.passOn(wire.Passed{}))
 	r.Post("/vda/v1/registrations", a.passOn(wire.Passed{}))
 	r.Get("/vda/v1/registrations/{lease}", a.passOn(wire.Passed{}))
 	r.Put("/vda/v1/registrations/{lease}", a.passOn(wire.Passed{}))

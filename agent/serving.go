@@ -44,7 +44,7 @@ func (a *Agent) newServing(outage string, engine *broker.Engine, index *site.Ind
 	}
 	made.fronts, err = storefront.New(storefront.Options{
 		Engine: engine, Caller: caller, Recorder: a.journal, Rand: a.o.Env.Rand("tickets"), Authority: a.authority, Zone: a.o.Zone,
-		Settle: a.settled(made), Files: a.o.Files, Now: a.o.Env.Now,
+		Settle: a.settled(made), Files: a.o.Files, Now: a.o.Env.Now, XML: a.xml(),
 	})
 	return made, err
 }
@@ -81,6 +81,8 @@ func reports(s *serving, w http.ResponseWriter, r *http.Request)     { s.desks.R
 func enumerates(s *serving, w http.ResponseWriter, r *http.Request)  { s.fronts.Resources(w, r) }
 func launches(s *serving, w http.ResponseWriter, r *http.Request)    { s.fronts.Launch(w, r) }
 func redeems(s *serving, w http.ResponseWriter, r *http.Request)     { s.fronts.Redeem(w, r) }
+func asksXML(s *serving, w http.ResponseWriter, r *http.Request)     { s.fronts.XMLService(w, r) }
+func asksSTA(s *serving, w http.ResponseWriter, r *http.Request)     { s.fronts.STA(w, r) }
 
 // answer answers requests by the stance: relayed, by the secondary broker, or refused
 // at once.

@@ -145,6 +145,8 @@ type Ticket struct {
 	Zone    string
 	Address string
 	Port    int
+	// Data is what an STA was told to keep; the engine does not read it.
+	Data string
 }
 
 // Resource is something that a user may launch.

@@ -14,33 +14,17 @@ import (
 	"understudy/xmlservice"
 )
 
-// User is who has been let in, by the names that the site uses.
-type User struct {
-	Name   string
-	Groups []string
-}
-
-// Claim is what a request says of its user.
-type Claim struct {
-	xmlservice.Credentials
-	// Source is the address that the request came from.
-	Source string
-	// Trusted says that the caller has shown who it is, and speaks for users.
-	Trusted bool
-}
-
-// Refusal is why a user was not let in.
-type Refusal struct {
-	// ID is what the XML Service says; Detail is for this side's log.
-	ID     xmlservice.ErrorID
-	Detail string
-}
-
-// Error tells it to an operator; the client gets the ID alone.
-func (r *Refusal) Error() string { return string(r.ID) + ": " + r.Detail }
+type (
+	// User is who has been let in.
+	User = xmlservice.User
+	// Claim is what a request says of its user.
+	Claim = xmlservice.Claim
+	// Refusal is why a user was not let in.
+	Refusal = xmlservice.Refusal
+)
 
 func refuse(id xmlservice.ErrorID, format string, args ...any) error {
-	return &Refusal{id, fmt.Sprintf(format, args...)}
+	return &Refusal{ID: id, Detail: fmt.Sprintf(format, args...)}
 }
 
 // Directory knows passwords.

@@ -27,7 +27,7 @@ func (p passwords) Check(_ context.Context, user, domain, password string) (User
 	case p[user] != password:
 		return User{}, refuse(xmlservice.FailedCredentials, "wrong")
 	}
-	return User{user, []string{domain}}, nil
+	return User{Name: user, Groups: []string{domain}}, nil
 }
 
 // down is a directory that cannot tell.
@@ -57,11 +57,11 @@ func TestCheck(t *testing.T) {
 		want        User
 		id          xmlservice.ErrorID
 	}{
-		"a password":        {[]Directory{good}, claim("alice", "secret"), User{"alice", []string{"D"}}, ""},
-		"a domain before":   {[]Directory{good}, claim(`E\alice`, "secret"), User{"alice", []string{"E"}}, ""},
-		"a domain behind":   {[]Directory{good}, claim("alice@e", "secret"), User{"alice", []string{"e"}}, ""},
-		"the second":        {[]Directory{passwords{}, good}, claim("alice", "secret"), User{"alice", []string{"D"}}, ""},
-		"beside one down":   {[]Directory{down{}, good}, claim("alice", "secret"), User{"alice", []string{"D"}}, ""},
+		"a password":        {[]Directory{good}, claim("alice", "secret"), User{Name: "alice", Groups: []string{"D"}}, ""},
+		"a domain before":   {[]Directory{good}, claim(`E\alice`, "secret"), User{Name: "alice", Groups: []string{"E"}}, ""},
+		"a domain behind":   {[]Directory{good}, claim("alice@e", "secret"), User{Name: "alice", Groups: []string{"e"}}, ""},
+		"the second":        {[]Directory{passwords{}, good}, claim("alice", "secret"), User{Name: "alice", Groups: []string{"D"}}, ""},
+		"beside one down":   {[]Directory{down{}, good}, claim("alice", "secret"), User{Name: "alice", Groups: []string{"D"}}, ""},
 		"wrong":             {[]Directory{good}, claim("alice", "x"), User{}, xmlservice.FailedCredentials},
 		"wrong, no second":  {[]Directory{good, passwords{"alice": "x"}}, claim("alice", "x"), User{}, xmlservice.FailedCredentials},
 		"unknown":           {[]Directory{good}, claim("bob", "x"), User{}, xmlservice.FailedCredentials},
@@ -86,7 +86,7 @@ func TestAssertedUsers(t *testing.T) {
 		want           User
 		id             xmlservice.ErrorID
 	}{
-		"trusted":            {true, true, asserted, User{"alice", []string{"S-1", "alice@d"}}, ""},
+		"trusted":            {true, true, asserted, User{Name: "alice", Groups: []string{"S-1", "alice@d"}}, ""},
 		"a stranger":         {true, false, asserted, User{}, xmlservice.NotTrusted},
 		"it is not switched": {false, true, asserted, User{}, xmlservice.NotTrusted},
 		"groups alone":       {true, true, asserted[:1], User{}, xmlservice.FailedCredentials},
@@ -228,7 +228,7 @@ func TestUsersFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := l.Check(t.Context(), "alice", "", "secret"); err != nil || !reflect.DeepEqual(got, User{"Alice", []string{"staff", "all"}}) {
+	if got, err := l.Check(t.Context(), "alice", "", "secret"); err != nil || !reflect.DeepEqual(got, User{Name: "Alice", Groups: []string{"staff", "all"}}) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	if _, err := l.Check(t.Context(), "alice", "", "other"); idOf(err) != xmlservice.FailedCredentials {

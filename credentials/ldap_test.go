@@ -31,8 +31,8 @@ func TestRealDirectory(t *testing.T) {
 	} {
 		l := newLDAP(t, s.options(servers...))
 		for user, want := range map[string]User{
-			"ALICE":     {"alice", []string{"everybody", "staff"}},
-			"b,ob (x)*": {"b,ob (x)*", []string{"everybody", "staff"}},
+			"ALICE":     {Name: "alice", Groups: []string{"everybody", "staff"}},
+			"b,ob (x)*": {Name: "b,ob (x)*", Groups: []string{"everybody", "staff"}},
 		} {
 			password := map[string]string{"ALICE": "alice-secret", "b,ob (x)*": "bob-secret"}[user]
 			if got, err := l.Check(t.Context(), user, "", password); err != nil || !reflect.DeepEqual(got, want) {

@@ -17,6 +17,7 @@ func (m *machine) routes(r chi.Router) {
 		r.Use(m.connectorsOnly)
 		r.Post("/v1/sessions", m.postSession)
 		r.Delete("/v1/sessions/{session}", m.deleteSession)
+		r.Post("/v1/sessions/{session}/disconnect", m.postDisconnect)
 		r.Post("/v1/reset", m.postReset)
 		r.Post("/v1/reregister", m.postReregister)
 	})
@@ -50,6 +51,10 @@ func (m *machine) postSession(w http.ResponseWriter, r *http.Request) {
 func (m *machine) deleteSession(w http.ResponseWriter, r *http.Request) {
 	withdraw := r.URL.Query().Get("withdraw") == "true"
 	answer(w, http.StatusNoContent, m.end(r.Context(), chi.URLParam(r, "session"), withdraw))
+}
+
+func (m *machine) postDisconnect(w http.ResponseWriter, r *http.Request) {
+	answer(w, http.StatusNoContent, m.disconnect(r.Context(), chi.URLParam(r, "session")))
 }
 
 func (m *machine) postReset(w http.ResponseWriter, r *http.Request) {

@@ -123,6 +123,8 @@ func TestCallback(t *testing.T) {
 			{"disconnect nobody", "POST", "/sim/v1/sessions/s1/disconnect", nil, "409 conflict"},
 			{"connect", "POST", "/sim/v1/sessions/s1/connect", nil, "204"},
 			{"withdraw under a user", "DELETE", "/v1/sessions/s1?withdraw=true", nil, "409 busy"},
+			{"disconnect", "POST", "/v1/sessions/s1/disconnect", nil, "204"},
+			{"disconnect nobody", "POST", "/v1/sessions/none/disconnect", nil, "404 not_found"},
 			{"end", "DELETE", "/v1/sessions/s1", nil, "204"},
 			{"end again", "DELETE", "/v1/sessions/s1", nil, "404 not_found"},
 			{"alive", "GET", "/healthz", nil, "200"},

@@ -3,6 +3,7 @@ package desktop
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -160,6 +161,19 @@ func (m *machine) end(ctx context.Context, session string, withdraw bool) error 
 	}
 	m.endAtProvider(ctx, session)
 	return nil
+}
+
+// disconnect sends a session's user away, where the provider can. That the user is gone
+// it tells itself.
+func (m *machine) disconnect(ctx context.Context, session string) error {
+	if !slices.ContainsFunc(m.now().sessions(), func(s wire.Session) bool { return s.ID == session }) {
+		return wire.Problemf(http.StatusNotFound, wire.CodeNotFound, "there is no session %q", wire.Clip(session))
+	}
+	provider, can := m.provider.(Disconnector)
+	if !can {
+		return wire.NewProblem(http.StatusConflict, wire.CodeConflict, "this host cannot disconnect a session")
+	}
+	return provider.Disconnect(ctx, session)
 }
 
 func (m *machine) endAtProvider(ctx context.Context, session string) {

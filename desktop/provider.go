@@ -22,6 +22,11 @@ type Provider interface {
 	Watch(ctx context.Context, tell func(Event) error) error
 }
 
+// Disconnector is a provider that can send a user away whose session goes on.
+type Disconnector interface {
+	Disconnect(ctx context.Context, session string) error
+}
+
 // Seat is what a provider is asked to make ready.
 type Seat struct {
 	wire.Session

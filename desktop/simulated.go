@@ -46,6 +46,11 @@ func (s *Simulated) Prepare(ctx context.Context, seat Seat) (wire.Prepared, erro
 // End has nothing to end.
 func (s *Simulated) End(context.Context, string) error { return nil }
 
+// Disconnect sends the user away.
+func (s *Simulated) Disconnect(ctx context.Context, session string) error {
+	return s.send(ctx, delayed{0, Event{Session: session, Event: wire.SessionDisconnected}})
+}
+
 // Reset boots the simulated host.
 func (s *Simulated) Reset(ctx context.Context) error {
 	return s.send(ctx, delayed{resetTime, Event{Boot: env.Short(s.Rand, 10)}})

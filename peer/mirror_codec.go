@@ -182,4 +182,5 @@ func (e *encoder) ticket(i *broker.Item) {
 		e.text(text)
 	}
 	e.signed(int64(t.Port))
+	e.text(t.Data)
 }

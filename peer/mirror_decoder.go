@@ -80,7 +80,7 @@ func (d *decoder) item(i *broker.Item) {
 		i.Session = d.session()
 	case broker.ItemTicket:
 		i.Left, i.ID, i.Spent = d.span(), d.text(), d.flag()
-		i.Ticket = &broker.Ticket{Session: d.text(), User: d.text(), Machine: d.name(), Zone: d.text(), Address: d.text(), Port: int(d.signed())}
+		i.Ticket = &broker.Ticket{Session: d.text(), User: d.text(), Machine: d.name(), Zone: d.text(), Address: d.text(), Port: int(d.signed()), Data: d.text()}
 	case broker.ItemSessionEnded:
 		i.Session = &broker.Session{ID: d.text()}
 	case broker.ItemPeak:

@@ -20,7 +20,7 @@ func TestMirroredOnTheWire(t *testing.T) {
 		{Kind: broker.ItemHost, Machine: "k", Key: broker.LeaseKey{1, 19: 2}, Callback: broker.Around{Before: "b", After: "a", Named: true}},
 		{Kind: broker.ItemSession, Machine: "h", Left: time.Hour, Session: &broker.Session{ID: "i", User: "u", Resource: "r", State: broker.Active, Started: time.Unix(5, 6).UTC()}},
 		{Kind: broker.ItemSession, Machine: "h", Session: &broker.Session{ID: "j"}},
-		{Kind: broker.ItemTicket, ID: "t", Spent: true, Ticket: &broker.Ticket{Session: "i", User: "u", Machine: "h", Zone: "z", Address: "a", Port: 80}},
+		{Kind: broker.ItemTicket, ID: "t", Spent: true, Ticket: &broker.Ticket{Session: "i", User: "u", Machine: "h", Zone: "z", Address: "a", Port: 80, Data: "d"}},
 		{Kind: broker.ItemSessionEnded, Machine: "h", Session: &broker.Session{ID: "k"}},
 		{Kind: broker.ItemHostEnded, Machine: "g"},
 		{Kind: broker.ItemPeak, Peak: &broker.Peak{Day: "2026-01-02", Group: "g", Sessions: 300}},
@@ -63,7 +63,7 @@ func anyItem(t *rapid.T) broker.Item {
 		i.Left, i.Session = left, &broker.Session{ID: text("id"), User: text("user"), Resource: text("resource"), State: broker.SessionState(text("state"))}
 	case broker.ItemTicket:
 		i.Left, i.ID, i.Spent = left, text("id"), rapid.Bool().Draw(t, "spent")
-		i.Ticket = &broker.Ticket{Session: text("session"), User: text("user"), Machine: site.FQDN(text("at")), Zone: text("zone"), Address: text("address"), Port: rapid.Int().Draw(t, "port")}
+		i.Ticket = &broker.Ticket{Session: text("session"), User: text("user"), Machine: site.FQDN(text("at")), Zone: text("zone"), Address: text("address"), Port: rapid.Int().Draw(t, "port"), Data: text("data")}
 	case broker.ItemSessionEnded:
 		i.Session = &broker.Session{ID: text("id")}
 	case broker.ItemPeak:

@@ -53,6 +53,9 @@ func (a answer) judge(kind Kind) error {
 }
 
 func (a answer) judgeSuccess(kind Kind) error {
+	if kind.XML() {
+		return a.judgeXML(kind)
+	}
 	if len(a.body) == 0 && a.status != http.StatusOK {
 		return nil
 	}

@@ -22,14 +22,14 @@ func (r *Relay) Handler(kind Kind) http.Handler {
 			wire.WriteError(w, unread(err))
 			return
 		}
-		q := request{kind: kind, method: in.Method, target: in.URL.RequestURI(), body: body}
+		q := request{kind: kind, method: in.Method, target: in.URL.RequestURI(), body: body}.read()
 		a, err := r.relay(in, q)
 		if err != nil {
 			wire.WriteError(w, r.unreachable(err))
 			return
 		}
 		a.writeTo(w)
-		r.o.OnAnswer(Exchange{Kind: kind, Target: q.target, Request: body, Status: a.status, Answer: a.body, RetryAfter: a.retryAfter()})
+		r.o.OnAnswer(Exchange{Kind: q.kind, Target: q.target, Request: body, Status: a.status, Answer: a.body, RetryAfter: a.retryAfter()})
 	})
 }
 
@@ -101,7 +101,7 @@ func (r *Relay) header(from http.Header) http.Header {
 	if r.o.Authority != "" {
 		h.Set(wire.HeaderAuthority, r.o.Authority)
 	}
-	for _, key := range [...]string{"Content-Type", wire.HeaderIdempotency} {
+	for _, key := range [...]string{"Content-Type", wire.HeaderIdempotency, wire.HeaderSource, wire.HeaderTrusted} {
 		if v := from.Get(key); v != "" {
 			h.Set(key, v)
 		}

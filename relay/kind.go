@@ -7,6 +7,7 @@ import (
 
 	"understudy/site"
 	"understudy/wire"
+	"understudy/xmlservice"
 )
 
 // Kind says what a relayed request is about. Health is judged for each by itself.
@@ -14,15 +15,20 @@ type Kind string
 
 // The kinds of relayed requests, and the check, which is a cause of trouble too.
 const (
-	Resources   Kind = "resources"
-	Launch      Kind = "launch"
-	Redeem      Kind = "redeem"
-	Register    Kind = "register"
-	Lookup      Kind = "lookup"
-	Heartbeat   Kind = "heartbeat"
-	Unregister  Kind = "unregister"
-	Report      Kind = "report"
-	HealthCheck Kind = "health"
+	Resources Kind = "resources"
+	Launch    Kind = "launch"
+	Redeem    Kind = "redeem"
+	// XML is of the XML Service: what of it is enumeration and launch has kinds of its own.
+	XML          Kind = "xml"
+	XMLResources Kind = "xml-resources"
+	XMLLaunch    Kind = "xml-launch"
+	STA          Kind = "sta"
+	Register     Kind = "register"
+	Lookup       Kind = "lookup"
+	Heartbeat    Kind = "heartbeat"
+	Unregister   Kind = "unregister"
+	Report       Kind = "report"
+	HealthCheck  Kind = "health"
 )
 
 const vdaPath = "/vda/v1/registrations"
@@ -34,14 +40,20 @@ type request struct {
 	method string
 	target string // path and query
 	body   []byte
+	// Of a request in XML: who asks, for what, and whether it is a probe.
+	asker, wanted string
+	effectless    bool
 }
 
 // dry reports whether the caller wants no effect: a probe of somebody's own.
-func (q request) dry() bool { return strings.Contains(q.target, "dry_run=true") }
+func (q request) dry() bool { return q.effectless || strings.Contains(q.target, "dry_run=true") }
 
 // who is the user or the machine that the request is for, so that one broken
 // desktop cannot make the cloud broker look ill.
 func (q request) who() string {
+	if q.kind.XML() {
+		return q.asker
+	}
 	var said struct {
 		User    string    `json:"user"`
 		Machine site.FQDN `json:"machine"`
@@ -76,6 +88,8 @@ func (q request) probe() request {
 	case Resources, Launch, Redeem:
 		path, _, _ := strings.Cut(q.target, "?")
 		return request{kind: q.kind, method: http.MethodPost, target: path + "?dry_run=true", body: q.body}
+	case XML, XMLResources, XMLLaunch, STA:
+		return q.xmlProbe()
 	case Register, Lookup, Heartbeat, Unregister, Report, HealthCheck:
 	}
 	lease := q.lease()
@@ -92,6 +106,8 @@ func (k Kind) limit() int64 {
 		return wire.MaxRegistration
 	case Resources, Launch, Redeem, HealthCheck:
 		return wire.MaxBody
+	case XML, XMLResources, XMLLaunch, STA:
+		return xmlservice.MaxBody
 	}
 	return wire.MaxBody
 }

@@ -20,7 +20,9 @@ const (
 
 // Headers of a peer's request, and of the answer, that are passed on.
 var (
-	asked    = [...]string{"Accept", "Content-Type", "If-None-Match", wire.HeaderTerm, wire.HeaderAuthority, wire.HeaderIdempotency}
+	asked = [...]string{
+		"Accept", "Content-Type", "If-None-Match", wire.HeaderTerm, wire.HeaderAuthority, wire.HeaderIdempotency, wire.HeaderSource, wire.HeaderTrusted,
+	}
 	answered = [...]string{"Content-Type", "Content-Disposition", "Cache-Control", "Vary", "Retry-After", "ETag", wire.HeaderTerm}
 )
 

@@ -81,19 +81,27 @@ func (h *Handlers) probe(w http.ResponseWriter, r *http.Request, in wire.LaunchR
 }
 
 func (h *Handlers) request(r *http.Request, in wire.LaunchRequest) broker.LaunchRequest {
-	zone := h.o.Zone
+	return broker.LaunchRequest{User: in.User, Groups: in.Groups, Resource: in.Resource, Zone: h.zone(r)}
+}
+
+// zone is that of whoever relays, else our own.
+func (h *Handlers) zone(r *http.Request) string {
 	if relayed := r.Header.Get(wire.HeaderZone); relayed != "" && h.o.TrustRelay {
-		zone = relayed
+		return relayed
 	}
-	return broker.LaunchRequest{User: in.User, Groups: in.Groups, Resource: in.Resource, Zone: zone}
+	return h.o.Zone
+}
+
+// authority is that of whoever relays, else our own.
+func (h *Handlers) authority(r *http.Request) string {
+	if relayed := r.Header.Get(wire.HeaderAuthority); relayed != "" && h.o.TrustRelay {
+		return relayed
+	}
+	return h.o.Authority
 }
 
 func (h *Handlers) answer(r *http.Request, held broker.Reservation) wire.LaunchAnswer {
-	authority := h.o.Authority
-	if relayed := r.Header.Get(wire.HeaderAuthority); relayed != "" && h.o.TrustRelay {
-		authority = relayed
-	}
 	return wire.LaunchAnswer{
-		Session: held.Session, Machine: held.Machine, Reconnected: held.Reconnect, Authority: authority,
+		Session: held.Session, Machine: held.Machine, Reconnected: held.Reconnect, Authority: h.authority(r),
 	}
 }

@@ -1,6 +1,6 @@
 // Package storefront is what a StoreFront and a gateway ask of a broker: the
-// heartbeat, enumeration, launch and the redemption of tickets, as handlers over
-// the brokering engine. A connector in HA mode and the reference cloud broker
+// heartbeat, enumeration, launch and the redemption of tickets, in JSON and as an XML
+// Service and an STA, as handlers over the brokering engine. A connector in HA mode and the reference cloud broker
 // mount the same handlers; package client is the other end.
 package storefront
 
@@ -53,6 +53,8 @@ type Options struct {
 	Settle func(ctx context.Context, group string)
 	// TrustRelay takes authority and zone from the headers of relayed requests.
 	TrustRelay bool
+	// XML is of the XML Service and of the STA.
+	XML XML
 }
 
 func (o Options) validate() error {
@@ -75,6 +77,7 @@ type Handlers struct {
 	launcher *launcher
 	answers  *memory
 	rooms    rooms
+	sta      pace
 }
 
 // New returns the handlers.
@@ -88,6 +91,9 @@ func New(o Options) (*Handlers, error) {
 	if o.Settle == nil {
 		o.Settle = func(context.Context, string) {}
 	}
+	if o.XML.Users == nil {
+		o.XML.Users = nobody{}
+	}
 	return &Handlers{
 		o:        o,
 		launcher: &launcher{engine: o.Engine, caller: o.Caller, recorder: o.Recorder, rand: o.Rand},
@@ -100,6 +106,10 @@ func (h *Handlers) Routes(r chi.Router) {
 	r.Post("/storefront/v1/resources", h.Resources)
 	r.Post("/storefront/v1/sessions", h.Launch)
 	r.Post("/storefront/v1/tickets/redeem", h.Redeem)
+	if !h.o.XML.Off {
+		r.Post(XMLPath, h.XMLService)
+		r.Post(STAPath, h.STA)
+	}
 }
 
 // Heartbeat answers a StoreFront's heartbeat by itself in every state (LHC-04).

@@ -78,6 +78,7 @@ type front struct {
 	hosts  *hosts
 	disk   *disk
 	router chi.Router
+	used   int
 }
 
 func newFront(t testing.TB) *front {

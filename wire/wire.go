@@ -32,7 +32,11 @@ const (
 	// HeaderVia names the peer that passes a request on for the connector in
 	// HeaderConnector (NEW-03). What carries it is never passed on again; an answer
 	// that carries it is the cloud broker's and not that peer's own.
-	HeaderVia         = "Understudy-Via"
+	HeaderVia = "Understudy-Via"
+	// HeaderSource is the address from which a relayed XML request came, and
+	// HeaderTrusted says that its caller has shown who it is: whoever relays sets both.
+	HeaderSource      = "Understudy-Source"
+	HeaderTrusted     = "Understudy-Trusted"
 	HeaderIdempotency = "Idempotency-Key"
 )
 

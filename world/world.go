@@ -25,6 +25,7 @@ import (
 	"understudy/desktop"
 	"understudy/env"
 	"understudy/site"
+	"understudy/storefront"
 	"understudy/storefront/client"
 )
 
@@ -68,6 +69,8 @@ type Options struct {
 	NoPeerRelay bool
 	// NoSync leaves out the fsyncs of desktops.
 	NoSync bool
+	// XML is of the XML Service and of the STA, of every broker.
+	XML storefront.XML
 }
 
 func (o Options) validate() error {
@@ -229,7 +232,7 @@ func (w *World) StartCloud(ctx context.Context) error {
 	place := w.o.Place(Cloud)
 	s, err := server.New(server.Options{
 		Env: place.Env(), Data: w.Dir(Cloud), Site: w.o.Site.Name, Listen: w.address, Insecure: true, Logger: w.o.Logger(Cloud),
-		Misbehave: w.o.Misbehave,
+		Misbehave: w.o.Misbehave, XML: w.o.XML,
 		Tokens: []server.Token{
 			{Name: "connectors", Role: server.Connector, Secret: w.token}, {Name: "admin", Role: server.Admin, Secret: w.token + "-admin"},
 		},
@@ -289,7 +292,7 @@ func (w *World) StartConnector(ctx context.Context, name site.FQDN) error {
 		Env: place.Env(), Version: w.o.Version, Site: w.o.Site.Name, FQDN: name, Zone: c.Zone, Data: w.Dir(string(name)),
 		Cloud:    agent.Cloud{URL: w.CloudURL(), Token: w.token},
 		Listen:   agent.Listen{Client: host(c.ClientURL), Peer: host(c.PeerURL), Admin: w.adminListen(c)},
-		Insecure: true, PeerRelay: !w.o.NoPeerRelay, SyncInterval: w.o.SyncInterval, Peers: w.index.Connectors(c.Zone), Logger: w.o.Logger(string(name)),
+		Insecure: true, PeerRelay: !w.o.NoPeerRelay, XML: w.o.XML, SyncInterval: w.o.SyncInterval, Peers: w.index.Connectors(c.Zone), Logger: w.o.Logger(string(name)),
 	})
 	if err != nil {
 		return fmt.Errorf("start %s: %w", name, err)

@@ -34,9 +34,15 @@ func answer(kind Kind, inner func(*writer)) []byte {
 	return document("NFuseProtocol", "NFuse.dtd", version, func(w *writer) { w.with("Response"+string(kind), inner) })
 }
 
-// Failure answers a request of a kind with the reason why it fails.
-func Failure(kind Kind, why ErrorID) []byte {
-	return answer(kind, func(w *writer) { w.text("ErrorId", string(why)) })
+// Failure answers a request of a kind with the reason why it fails, and with what
+// there is to add in words.
+func Failure(kind Kind, why ErrorID, words ...string) []byte {
+	return answer(kind, func(w *writer) {
+		w.text("ErrorId", string(why))
+		for _, text := range words {
+			w.text("MPSError", text, "type", "understudy")
+		}
+	})
 }
 
 // Done answers a request that succeeds without saying more.

@@ -111,7 +111,7 @@ func Parse(body []byte) (Request, error) {
 		}
 	}
 	flags := e.words("flags")
-	r.NoLoadBias, r.Alternate = slices.Contains(flags, "no-load-bias"), slices.Contains(flags, "alt-addr")
+	r.NoLoadBias, r.Alternate = slices.Contains(flags, noLoadBias), slices.Contains(flags, "alt-addr")
 	r.Identity = slices.Contains(e.words("desiredinfo"), "user-identity")
 	r.Target = target(e.child("name"))
 	r.Credentials, err = credentials(e.child("credentials"))
@@ -119,6 +119,8 @@ func Parse(body []byte) (Request, error) {
 }
 
 const (
+	// noLoadBias marks requests of monitors.
+	noLoadBias    = "no-load-bias"
 	requestPrefix = "request"
 	maxName       = 64
 )

@@ -24,6 +24,7 @@ import (
 	"understudy/events"
 	"understudy/launchfile"
 	"understudy/site"
+	"understudy/storefront"
 )
 
 // Defaults of the server.
@@ -60,6 +61,8 @@ type Options struct {
 	RegistrationRate int
 	// Files makes answers of launches in other forms than our own.
 	Files launchfile.Maker
+	// XML is of the XML Service and of the STA.
+	XML storefront.XML
 	// Misbehave, if set, stands before all handlers: tests make a bad cloud broker
 	// of this one with it.
 	Misbehave func(http.Handler) http.Handler

@@ -1,0 +1,69 @@
+package relay
+
+import (
+	"net/http"
+
+	"understudy/site"
+	"understudy/xmlservice"
+)
+
+// XML reports whether requests of the kind are in XML.
+func (k Kind) XML() bool {
+	switch k {
+	case XML, XMLResources, XMLLaunch, STA:
+		return true
+	case Resources, Launch, Redeem, Register, Lookup, Heartbeat, Unregister, Report, HealthCheck:
+	}
+	return false
+}
+
+// read says what a request in XML is about: those that matter to users are judged apart
+// from the many of monitors, and a monitor's question for an address is a probe.
+func (q request) read() request {
+	if q.kind == STA {
+		asked, _ := xmlservice.ParseSta(q.body)
+		q.asker = "address " + asked.Values[xmlservice.AddressValue]
+	}
+	if q.kind != XML {
+		return q
+	}
+	asked, err := xmlservice.Parse(q.body)
+	if err != nil {
+		return q // the cloud broker says so
+	}
+	q.asker = "user " + site.UserKey(asked.Credentials.String())
+	switch asked.Kind {
+	case xmlservice.AppData:
+		q.kind = XMLResources
+	case xmlservice.Address:
+		q.kind, q.wanted, q.effectless = XMLLaunch, asked.Target.Name, asked.NoLoadBias
+	case xmlservice.ProtocolInfo, xmlservice.ServerFarmData, xmlservice.Capabilities, xmlservice.ServerData, xmlservice.ValidateCredentials,
+		xmlservice.Ticket, xmlservice.ReconnectSessionData, xmlservice.DisconnectUserSessions, xmlservice.LogoffUserSessions:
+	}
+	return q
+}
+
+// xmlProbe asks for much the same without effect, and without anybody's password.
+func (q request) xmlProbe() request {
+	p := request{kind: q.kind, method: http.MethodPost, target: q.target, effectless: true}
+	switch q.kind {
+	case XMLResources:
+		p.body = xmlservice.AppsRequest()
+	case XMLLaunch:
+		p.body = xmlservice.ProbeRequest(q.wanted)
+	case STA:
+		p.body = xmlservice.StaDataRequest("probe")
+	case XML, Resources, Launch, Redeem, Register, Lookup, Heartbeat, Unregister, Report, HealthCheck:
+		p.body = xmlservice.FarmRequest()
+	}
+	return p
+}
+
+// judgeXML says why a success is no answer in XML. One that tells of an error is an
+// answer, as a refusal in JSON is.
+func (a answer) judgeXML(kind Kind) error {
+	if kind == STA {
+		return xmlservice.CheckStaAnswer(a.body)
+	}
+	return xmlservice.CheckAnswer(a.body)
+}
