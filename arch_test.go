@@ -12,7 +12,7 @@ import (
 var layers = map[string]int{
 	"env": 0, "site": 0, "zone": 0,
 	"datadir": 1, "wire": 1, "statemachine": 1, "election": 1, "broker": 1, "events": 1, "callin": 1, "xmlservice": 1, "sizing": 1, "launchfile": 1,
-	"localdb": 2, "cloud": 2, "sync": 2, "relay": 2, "peer": 2, "vda": 2, "credentials": 2, "desktop": 2,
+	"localdb": 2, "cloud": 2, "sync": 2, "relay": 2, "peer": 2, "vda": 2, "credentials": 2, "hooks": 2, "desktop": 2,
 	"sitesource": 2, "storefront": 2, "storefront/client": 2, "console": 2, "console/client": 2,
 	"agent": 3, "cloud/server": 3, "cloud/contract": 3,
 	"config": 4,
@@ -48,6 +48,7 @@ var homes = map[string][]string{
 	"github.com/jedib0t/go-pretty":  {"cmd/understudy"},
 	"github.com/klauspost/compress": {"wire"},
 	"github.com/looplab/fsm":        {"statemachine"},
+	"github.com/miekg/dns":          {"hooks"},
 	"github.com/robfig/cron":        {"agent"},
 	"github.com/sirupsen/logrus":    {"agent", "desktop", "cloud/server", "world", "demo", "sim", "load", "cmd/understudy"},
 	"github.com/spf13/cobra":        {"cmd/understudy"},

@@ -55,6 +55,7 @@ type Agent struct {
 	directory *directory
 	inviter   *inviter
 	disk      *disk
+	follower  *follower
 	front     *front
 	listeners []*listener
 	// follows ends requests of the admin API that would last for ever.
@@ -135,6 +136,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	a.follows, a.endFollows = context.WithCancel(context.WithoutCancel(ctx))
 	a.log = newLog(&a.o)
 	a.disk = &disk{log: a.log}
+	a.follower = newFollower(&a.o, a.log)
 	for _, step := range []func(context.Context) error{a.openData, a.makeClients, a.bind} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, a.close())

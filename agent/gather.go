@@ -249,6 +249,7 @@ func (a *Agent) publish(now time.Time, in inputs) {
 	s.healthy, s.healthyURL = healthiest(in.peers)
 	s.relaying = relaying(a.o.FQDN, in.peers)
 	before := a.stance.Swap(s)
+	a.follower.see(s, a.core.election.Reason)
 	a.mesh.Publish(a.facts(now, in))
 	a.rounds.announce()
 	if before.mirrors() != s.mirrors() {

@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"understudy/env"
+	"understudy/hooks"
 	"understudy/launchfile"
 	"understudy/site"
 	"understudy/storefront"
@@ -55,6 +56,10 @@ type Options struct {
 
 	// Source, if set, is where the site comes from instead of the cloud broker.
 	Source SiteSource
+	// Commands are run when this connector is elected or deposed; DNS, if it is set, leads
+	// a name to it while it is elected (REP-03). Env, Tell and who they are for are filled in.
+	Commands hooks.CommandOptions
+	DNS      *hooks.NameOptions
 
 	SyncInterval time.Duration
 	// JournalLimit bounds the durable records; 0 means localdb.DefaultJournalLimit.

@@ -51,6 +51,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	running.Go(func() { a.handback.run(background) })
 	running.Go(func() { a.peaks.run(background) })
 	running.Go(func() { a.loop(background) })
+	following, unfollow := context.WithCancel(background)
+	defer unfollow()
+	running.Go(func() { a.follower.run(following) })
 	a.useList(*a.list.Load())
 
 	var err error
@@ -58,7 +61,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	a.leave(background)
+	a.leave(background, unfollow)
 	a.log.raise(events.Stopped, "stopped in an orderly way", logrus.Fields{})
 	stop(errors.New("the connector is stopping"))
 	<-a.looped
@@ -68,9 +71,11 @@ func (a *Agent) Run(ctx context.Context) error {
 }
 
 // leave says that this connector stops, hands the office over where there is
-// somebody to take it, and lets requests in flight finish, all within a bound.
-func (a *Agent) leave(background context.Context) {
+// somebody to take it, lets the hooks know, and lets requests in flight finish, all
+// within a bound.
+func (a *Agent) leave(background context.Context, unfollow func()) {
 	a.awaitHandover(background)
+	unfollow()
 	a.farewell(background)
 	a.listening.Store(false)
 	a.endFollows()

@@ -63,6 +63,7 @@ func (a *Agent) makeStatus(now time.Time, in inputs) wire.Status {
 		Sync: *a.lastSync.Load(), Journal: a.handback.Status(), Mirror: a.mirrorStatus(now), CallIn: a.inviter.now(in.settings.CallsIn()), Held: a.holds.Load().List(), Gate: a.gate, Settings: in.settings, SettingsDiffer: a.differing(in.settings),
 	}
 	s.PeakToday = a.peaks.site(a.today())
+	s.Hooks = a.follower.status()
 	periods := c.timings(now, in.settings)
 	s.Level, s.Detection, s.Recovery = c.level(now, in.settings), site.Duration(periods.Detection), site.Duration(periods.Recovery)
 	if !c.record.Open() {
@@ -246,6 +247,11 @@ func (a *Agent) missing(s wire.Status, peers []wire.PeerStatus) []string {
 	}
 	if s.Sync.Outcome == "failed" {
 		out = append(out, "changes since the last good sync: "+s.Sync.Detail)
+	}
+	for _, h := range s.Hooks {
+		if !h.OK {
+			out = append(out, fmt.Sprintf("clients may be led to another connector than the elected one: %s failed: %s", h.Hook, h.Detail))
+		}
 	}
 	return append(out, a.missingGroups()...)
 }

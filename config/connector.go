@@ -35,6 +35,9 @@ type Connector struct {
 	Journal  Journal  `json:"journal"`
 	Outage   Outage   `json:"outage"`
 	Election Election `json:"election"`
+	// Hooks and DNS let what is outside follow the office (REP-03).
+	Hooks Hooks `json:"hooks"`
+	DNS   DNS   `json:"dns"`
 	// Standby and Peers serve until the first sync: this connector is a standby, and
 	// the zone's connectors.
 	Standby bool   `json:"standby"`
@@ -183,6 +186,8 @@ func (f *Connector) setDefaults() {
 	if f.PeerRelay == nil {
 		f.PeerRelay = new(true)
 	}
+	f.Hooks.setDefaults()
+	f.DNS.setDefaults()
 	f.Log.setDefaults()
 }
 
@@ -192,8 +197,10 @@ func (f *Connector) files() []fileName {
 		fileName{"cloud.token_file", &f.Cloud.TokenFile, true},
 		fileName{"cloud.ca_file", &f.Cloud.CAFile, true},
 		fileName{"storefront_keys_file", &f.StorefrontKeysFile, true},
+		fileName{"dns.key_file", &f.DNS.KeyFile, true},
 		fileName{"log.file", &f.Log.File, false},
 	)
+	names = append(names, f.Hooks.files()...)
 	if strings.HasPrefix(f.Listen.Admin, unixPrefix) {
 		names = append(names, fileName{"listen.admin", &f.Listen.Admin, false})
 	}
@@ -214,6 +221,8 @@ func (f *Connector) check(c *checker) {
 	f.checkPeers(c, s)
 	f.checkSettings(c)
 	f.Launch.check(c)
+	f.Hooks.check(c)
+	f.DNS.check(c)
 	f.Log.check(c)
 }
 

@@ -54,12 +54,22 @@ type Status struct {
 	// Pools are the pooled desktops that serve one user each, of the connector that
 	// serves.
 	Pools []PoolStatus `json:"pools,omitempty"`
+	// Hooks are how each hook of this connector went the last time (REP-03).
+	Hooks []HookStatus `json:"hooks,omitempty"`
 	// Missing names, in sentences, what would not work in an outage that began now.
 	Missing []string `json:"missing"`
 	// Settings are those in force; SettingsDiffer names keys of the connector's file
 	// that the site overrides.
 	Settings       site.Settings `json:"settings"`
 	SettingsDiffer []string      `json:"settings_differ,omitempty"`
+}
+
+// HookStatus is how a hook went the last time: on_elected, on_deposed or dns.
+type HookStatus struct {
+	Hook   string    `json:"hook"`
+	OK     bool      `json:"ok"`
+	At     time.Time `json:"at"`
+	Detail string    `json:"detail"`
 }
 
 // MirrorStatus is how far state is mirrored in HA mode: at a connector that does not

@@ -24,6 +24,7 @@ import (
 	"understudy/cloud/server"
 	"understudy/desktop"
 	"understudy/env"
+	"understudy/hooks"
 	"understudy/site"
 	"understudy/storefront"
 	"understudy/storefront/client"
@@ -65,6 +66,8 @@ type Options struct {
 	AdminPort string
 	// Misbehave, if set, stands between the cloud broker and who asks it.
 	Misbehave func(http.Handler) http.Handler
+	// Commands, if set, are those that a connector runs when it is elected or deposed.
+	Commands func(name site.FQDN) hooks.CommandOptions
 	// NoPeerRelay leaves connectors without the help of their peers.
 	NoPeerRelay bool
 	// NoSync leaves out the fsyncs of desktops.
@@ -288,11 +291,15 @@ func (w *World) StartConnector(ctx context.Context, name site.FQDN) error {
 		return fmt.Errorf("start %s: the site does not name it", name)
 	}
 	place := w.o.Place(string(name))
+	var commands hooks.CommandOptions
+	if w.o.Commands != nil {
+		commands = w.o.Commands(name)
+	}
 	a, err := agent.New(ctx, agent.Options{
 		Env: place.Env(), Version: w.o.Version, Site: w.o.Site.Name, FQDN: name, Zone: c.Zone, Data: w.Dir(string(name)),
 		Cloud:    agent.Cloud{URL: w.CloudURL(), Token: w.token},
 		Listen:   agent.Listen{Client: host(c.ClientURL), Peer: host(c.PeerURL), Admin: w.adminListen(c)},
-		Insecure: true, PeerRelay: !w.o.NoPeerRelay, XML: w.o.XML, SyncInterval: w.o.SyncInterval, Peers: w.index.Connectors(c.Zone), Logger: w.o.Logger(string(name)),
+		Insecure: true, PeerRelay: !w.o.NoPeerRelay, XML: w.o.XML, SyncInterval: w.o.SyncInterval, Peers: w.index.Connectors(c.Zone), Logger: w.o.Logger(string(name)), Commands: commands,
 	})
 	if err != nil {
 		return fmt.Errorf("start %s: %w", name, err)

@@ -133,7 +133,11 @@ func status() wire.Status {
 		Sync:          wire.SyncStatus{Outcome: "deferred", Detail: "the zone is in HA mode"},
 		Gate:          wire.GateStatus{Mode: site.StoreFrontTraffic, Open: true, Reason: "a StoreFront asked cc02 5s ago"},
 		Registrations: 11, Sessions: 3, Journal: journalStatus(), Pools: pools(),
-		CallIn:  wire.CallInStatus{Enabled: true, Known: 12, To: "cc01.example.test", Term: 5, Due: 10, There: 2, Invited: 9, Answered: 7, Refused: 1, Unreachable: 1},
+		CallIn: wire.CallInStatus{Enabled: true, Known: 12, To: "cc01.example.test", Term: 5, Due: 10, There: 2, Invited: 9, Answered: 7, Refused: 1, Unreachable: 1},
+		Hooks: []wire.HookStatus{
+			{Hook: "dns", At: noon().Add(-time.Minute), Detail: "berlin.example.test is 192.0.2.1: the name server refuses the update: REFUSED"},
+			{Hook: "on_elected", OK: true, At: noon().Add(-time.Hour), Detail: "/usr/local/sbin/take-address"},
+		},
 		Missing: []string{"cc03.example.test does not run", "ts4.example.test is in maintenance"},
 	}
 }

@@ -49,6 +49,10 @@ func (a *app) connectorOptions(c *config.Connector) (agent.Options, error) {
 	if o.Files, err = c.Launch.Maker(); err != nil {
 		return o, &configError{err}
 	}
+	o.Commands = c.Hooks.Commands()
+	if o.DNS, err = c.DNS.Options(); err != nil {
+		return o, &configError{err}
+	}
 	return o, connectorTLS(c, &o)
 }
 

@@ -77,6 +77,18 @@ func electionRows(s *screen, r *rows, st wire.Status) {
 	poolRows(s, r, st.Pools)
 	mirrorRows(s, r, st.Mirror)
 	callInRows(s, r, st)
+	hookRows(s, r, st.Hooks)
+}
+
+// hookRows say how each hook went the last time.
+func hookRows(s *screen, r *rows, hooks []wire.HookStatus) {
+	for _, h := range hooks {
+		word := s.good("well")
+		if !h.OK {
+			word = s.bad("failed")
+		}
+		r.add("Hook", fmt.Sprintf("%s %s, %s: %s", h.Hook, word, s.ago(h.At), h.Detail))
+	}
 }
 
 // callInRows say whom this connector could call in, and how it went.
