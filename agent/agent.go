@@ -35,6 +35,7 @@ type Agent struct {
 	authority string
 	boot      string
 	startedAt time.Time
+	born      time.Time // the same by the own clock
 
 	lock      *datadir.FolderLock
 	snapshots *localdb.Snapshots
@@ -73,6 +74,7 @@ type Agent struct {
 	confirmed atomic.Pointer[time.Time]
 	seenTerm  atomic.Uint64
 	deadline  atomic.Int64 // of the zone's settings, as of the latest round
+	calm      atomic.Int64 // until when no round is needed, since the start
 	listening atomic.Bool
 	wakeup    chan struct{}
 	commands  chan func()
@@ -92,6 +94,7 @@ type Agent struct {
 
 	// What follows belongs to the loop.
 	core        *core
+	calmed      bool   // by the latest round
 	entered     string // why the state was entered
 	last        time.Time
 	serving     *serving
@@ -126,7 +129,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 		return nil, err
 	}
 	a := &Agent{
-		o: o, authority: o.STA, boot: env.Short(o.Env.Rand("boot"), 12), startedAt: o.Env.Now().UTC(), rounds: newRounds(), sources: newRounds(),
+		o: o, authority: o.STA, boot: env.Short(o.Env.Rand("boot"), 12), startedAt: o.Env.Now().UTC(), born: time.Now(), rounds: newRounds(), sources: newRounds(),
 		wakeup: make(chan struct{}, 1), commands: make(chan func()), looped: make(chan struct{}), syncNow: make(chan struct{}, 1), syncing: make(chan struct{}, 1),
 		heardBefore: map[site.FQDN]bool{}, behind: map[site.FQDN]bool{}, passages: passages{to: map[site.FQDN]passage{}},
 	}
@@ -222,7 +225,7 @@ func (a *Agent) makeClients(context.Context) error {
 	a.calls = a.newInvitationClient()
 	a.mesh, err = peer.New(peer.Options{
 		Env: a.o.Env, Self: a.o.FQDN, Site: a.o.Site, Zone: a.o.Zone, TLS: a.o.TLS.PeerClient,
-		Deadline: func() time.Duration { return time.Duration(a.deadline.Load()) }, OnChange: a.wake, OnDue: a.wake,
+		Deadline: func() time.Duration { return time.Duration(a.deadline.Load()) }, OnChange: a.wake, OnDue: a.due,
 	})
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func (a *Agent) loop(ctx context.Context) {
 			return
 		}
 		a.round(ctx)
-		next.Reset(rest(time.Now(), a.beat(), a.sights, time.Duration(a.deadline.Load())))
+		next.Reset(a.rest(time.Now()))
 	}
 }
 
@@ -90,6 +90,7 @@ func (a *Agent) round(ctx context.Context) {
 	a.resolveOrder()
 	a.resolvePromotion()
 	a.settle(now, in)
+	a.calmDown(now, in)
 	a.chores.begin(now)
 	a.last = now // a pause within the round is one too
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"understudy/env"
 	"understudy/wire"
 )
 
@@ -14,12 +15,39 @@ type spoken struct {
 	at   time.Time
 }
 
-// beat repeats what is so where nobody has said anything for too long.
+// beat is called when nobody has said anything for as long as the timer was set.
 func (m *Mesh) beat() {
 	m.mu.Lock()
+	if m.life.Err() != nil {
+		m.mu.Unlock()
+		return
+	}
+	m.leads = true
+	first := !m.asked
+	m.asked = true
+	m.mu.Unlock()
+	m.remind(first && m.o.OnDue())
+}
+
+// remind repeats what is so, unless it was said meanwhile. Who awaits newer facts
+// repeats the old ones only where those do not come.
+func (m *Mesh) remind(awaits bool) {
+	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.life.Err() == nil {
-		m.speak(time.Now())
+	now := time.Now()
+	switch {
+	case m.life.Err() != nil || !m.due(now):
+	case awaits:
+		m.repeat.Reset(m.o.Interval / 2)
+	default:
+		m.speak(now)
+	}
+}
+
+// follow is called with a peer's heartbeat that comes when it is about time for ours.
+func (m *Mesh) follow() {
+	if !m.o.OnDue() {
+		m.remind(false)
 	}
 }
 
@@ -28,16 +56,21 @@ func (m *Mesh) beat() {
 // a process wakes up once for all of them. It is called with the lock held.
 func (m *Mesh) due(now time.Time) bool { return now.Sub(m.spoke) >= m.o.Interval*4/5 }
 
-// patience is how long nobody may publish before what is so is repeated without: some
-// intervals, and several times in a deadline. A timer wakes the process up where it
-// was set, also if it was set anew since, so a short one would cost that.
+// patience is for how long nothing may be said. Who was the first of the zone to say
+// something is it again after an interval, or a little less: no two are it for long.
+// Others speak when they hear it. A timer wakes the process up where it was set, also
+// if it was set anew since, so theirs is longer: some intervals, and several times in
+// a deadline.
 func (m *Mesh) patience() time.Duration {
+	if m.leads {
+		return env.Jitter(m.o.Env.Rand("peer/beat"), m.o.Interval*39/40, 1.0/40)
+	}
 	return max(m.o.Interval*21/20, min(m.o.Interval*3, m.o.Deadline()/4))
 }
 
 // speak has every stream carry the newest facts. It is called with the lock held.
 func (m *Mesh) speak(now time.Time) {
-	m.spoken, m.spoke = spoken{}, now
+	m.spoken, m.spoke, m.asked = spoken{}, now, false
 	m.repeat.Reset(m.patience())
 	for _, l := range m.links {
 		notify(l.fresh)

@@ -68,13 +68,18 @@ func TestOneLineForAllPeers(t *testing.T) {
 	})
 }
 
-// What is so is repeated in each interval: by who publishes, and every third by itself
-// where nobody does.
+// What is so is repeated in each interval, by who publishes or by itself: once nobody
+// did for three. Newer facts that are to come and do not are awaited for half of one.
 func TestBeat(t *testing.T) {
-	for name, c := range map[string]struct{ publish, lines int }{"nobody publishes": {0, 4}, "published on time": {10, 11}} {
+	for name, c := range map[string]struct {
+		publish int
+		awaited bool
+		lines   int
+	}{"nobody publishes": {0, false, 9}, "published on time": {10, false, 11}, "published in vain": {0, true, 6}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := speaker(t, nil)
+				m.o.OnDue = func() bool { return c.awaited }
 				ctx, cancel := context.WithTimeout(t.Context(), 10*DefaultInterval+time.Millisecond)
 				defer cancel()
 				defer m.repeat.Stop()
@@ -207,30 +212,73 @@ func TestRedialOfASilentPeer(t *testing.T) {
 }
 
 // Issue 4: "≤ 0.6 % of a core" when idle: who hears a heartbeat when its own is all but
-// due is told, so that those of a zone go out together; and not before.
+// due says it then, so that those of a zone go out together; and not before. Where
+// newer facts are to come, with them.
 func TestHeartbeatsGoOutTogether(t *testing.T) {
+	const allBut, justSaid = DefaultInterval * 9 / 10, DefaultInterval / 2
 	for name, c := range map[string]struct {
-		after time.Duration
-		due   bool
-	}{"all but due": {DefaultInterval * 9 / 10, true}, "just said": {DefaultInterval / 2, false}} {
+		after       time.Duration
+		newer       bool
+		due, repeat bool
+	}{
+		"all but due":                    {allBut, false, true, true},
+		"all but due, newer are to come": {allBut, true, true, false},
+		"just said":                      {justSaid, false, false, false},
+		"just said, newer are to come":   {justSaid, true, false, false},
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := speaker(t, nil)
 				defer m.repeat.Stop()
 				due := 0
-				m.o.OnDue = func() { due++ }
+				m.o.OnDue = func() bool { due++; return c.newer }
 				in := &inbound{mesh: m}
 				time.Sleep(c.after)
+				before := m.spoke
 				in.take(wire.Facts{FQDN: "cc02", Boot: "b"}, false)
 				if got := due > 0; got != c.due {
 					t.Errorf("%s after the own heartbeat: told %t, want %t", c.after, got, c.due)
 				}
-				before := m.spoke
+				if got := m.spoke.After(before); got != c.repeat {
+					t.Errorf("%s after the own heartbeat: repeated %t, want %t", c.after, got, c.repeat)
+				}
 				m.Publish(wire.Facts{Boot: "one"})
 				if got := m.spoke.After(before); got != c.due {
-					t.Errorf("%s after the own heartbeat: repeated %t, want %t", c.after, got, c.due)
+					t.Errorf("%s after the own heartbeat: repeated with newer facts %t, want %t", c.after, got, c.due)
 				}
 			})
 		})
 	}
+}
+
+// Who is the first to speak is it again after an interval. Who hears another first
+// leaves it to that one, and is it again where that one falls silent.
+func TestWhoSpeaksFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := speaker(t, nil)
+		defer m.repeat.Stop()
+		spoken := func(after time.Duration) bool {
+			before := m.lastSpoke()
+			time.Sleep(after)
+			synctest.Wait()
+			return m.lastSpoke().After(before)
+		}
+		if !spoken(3*DefaultInterval) || !spoken(DefaultInterval) {
+			t.Error("nobody else speaks, and it does not in each interval")
+		}
+		time.Sleep(DefaultInterval * 9 / 10)
+		(&inbound{mesh: m}).take(wire.Facts{FQDN: "cc02", Boot: "b"}, false)
+		if spoken(3*DefaultInterval - 1) {
+			t.Error("it does not wait for who spoke first")
+		}
+		if !spoken(1) || !spoken(DefaultInterval) {
+			t.Error("who spoke first is silent, and it does not speak in its place")
+		}
+	})
+}
+
+func (m *Mesh) lastSpoke() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.spoke
 }

@@ -153,12 +153,13 @@ func (in *inbound) take(f wire.Facts, same bool) bool {
 		changed, current = m.book.received(now, deadline, in.stream, f, same)
 	}
 	due := m.due(now)
+	m.leads = m.leads && !due
 	m.mu.Unlock()
 	if changed {
 		m.o.OnChange()
 	}
 	if due {
-		m.o.OnDue()
+		m.follow()
 	}
 	return current
 }

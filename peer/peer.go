@@ -45,9 +45,10 @@ type Options struct {
 	// OnChange is called, without locks, when a stream came or went or a peer's
 	// facts changed. It must not block.
 	OnChange func()
-	// OnDue is called, without locks, with a heartbeat that comes when it is about
-	// time for ours. It must not block.
-	OnDue func()
+	// OnDue is called, without locks, when it is about time for a heartbeat of ours: a
+	// peer's has come, or an interval is over. It reports whether a Publish is to
+	// follow; else what was published last is repeated. It must not block.
+	OnDue func() bool
 }
 
 func (o Options) validate() error {
@@ -75,7 +76,7 @@ func (o Options) withDefaults() Options {
 		o.OnChange = func() {}
 	}
 	if o.OnDue == nil {
-		o.OnDue = func() {}
+		o.OnDue = func() bool { return false }
 	}
 	if o.TLS != nil {
 		o.TLS = o.TLS.Clone() // a server may still complete its own
@@ -102,6 +103,8 @@ type Mesh struct {
 	said      *pattern    // of the facts, once they were said
 	spoke     time.Time   // when the streams were last told to carry them
 	repeat    *time.Timer // until nobody has for too long
+	leads     bool        // the latest heartbeat went out before any peer's had come
+	asked     bool        // for facts, when the timer ran out
 	sent      sentLog
 }
 
@@ -205,9 +208,9 @@ func (m *Mesh) replaceLinks(want map[site.FQDN]string) {
 }
 
 // Publish sets what every peer is to know: at once when it changed, and repeated
-// each interval, with the call that comes when one is over or else soon after. What is older than the deadline is not repeated, so that a
-// process that has stopped deciding falls silent. Identity, protocol and sequence
-// number are filled in here.
+// each interval, with the call that comes when one is over or else by itself. What is
+// older than the deadline is not repeated, so that a process that has stopped deciding
+// falls silent. Identity, protocol and sequence number are filled in here.
 func (m *Mesh) Publish(f wire.Facts) {
 	f.FQDN, f.Site, f.Zone, f.Protocol = m.o.Self, m.o.Site, m.o.Zone, wire.PeerProtocol
 	now := time.Now()
