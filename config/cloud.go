@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // Cloud is the file of the reference cloud broker.
 type Cloud struct {
 	Site string `json:"site"`
@@ -14,7 +16,10 @@ type Cloud struct {
 	// RegistrationRate is how many registrations it takes a second.
 	RegistrationRate int    `json:"registration_rate"`
 	Launch           Launch `json:"launch"`
-	Log              Log    `json:"log"`
+	// Credentials and XML are of the XML Service in Normal.
+	Credentials Credentials `json:"credentials"`
+	XML         XML         `json:"xml"`
+	Log         Log         `json:"log"`
 }
 
 // Defaults of a cloud broker's file.
@@ -38,11 +43,13 @@ func LoadCloud(file string) (*Cloud, error) {
 func (f *Cloud) setDefaults() {
 	setDefault(&f.Listen, DefaultCloudAddress)
 	setDefault(&f.RegistrationRate, DefaultRegistrationRate)
+	f.Credentials.setDefaults()
+	f.XML.setDefaults()
 	f.Log.setDefaults()
 }
 
 func (f *Cloud) files() []fileName {
-	return append(append(f.TLS.files(), f.Launch.files()...),
+	return append(slices.Concat(f.TLS.files(), f.Launch.files(), f.Credentials.files()),
 		fileName{"data", &f.Data, false},
 		fileName{"tokens_file", &f.TokensFile, true},
 		fileName{"log.file", &f.Log.File, false},
@@ -60,5 +67,7 @@ func (f *Cloud) check(c *checker) {
 		c.fault("registration_rate", "%d is not within 1 to %d", f.RegistrationRate, mostRegistrations)
 	}
 	f.Launch.check(c)
+	f.Credentials.check(c)
+	f.XML.check(c)
 	f.Log.check(c)
 }

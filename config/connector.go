@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/tls"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,10 @@ type Connector struct {
 	// passes on those of peers; true if it is left out (NEW-03).
 	PeerRelay *bool `json:"peer_relay"`
 
-	Launch   Launch   `json:"launch"`
+	Launch      Launch      `json:"launch"`
+	Credentials Credentials `json:"credentials"`
+	XML         XML         `json:"xml"`
+
 	Sync     Sync     `json:"sync"`
 	Journal  Journal  `json:"journal"`
 	Outage   Outage   `json:"outage"`
@@ -188,11 +192,13 @@ func (f *Connector) setDefaults() {
 	}
 	f.Hooks.setDefaults()
 	f.DNS.setDefaults()
+	f.Credentials.setDefaults()
+	f.XML.setDefaults()
 	f.Log.setDefaults()
 }
 
 func (f *Connector) files() []fileName {
-	names := append(append(f.TLS.files(), f.Launch.files()...),
+	names := append(slices.Concat(f.TLS.files(), f.Launch.files(), f.Credentials.files()),
 		fileName{"data", &f.Data, false},
 		fileName{"cloud.token_file", &f.Cloud.TokenFile, true},
 		fileName{"cloud.ca_file", &f.Cloud.CAFile, true},
@@ -223,6 +229,8 @@ func (f *Connector) check(c *checker) {
 	f.Launch.check(c)
 	f.Hooks.check(c)
 	f.DNS.check(c)
+	f.Credentials.check(c)
+	f.XML.check(c)
 	f.Log.check(c)
 }
 

@@ -91,6 +91,7 @@ func connectorKeys(t *testing.T) keys {
 	found := keys{}
 	walk(found, "", reflect.ValueOf(c).Elem())
 	walk(found, "peers[].", reflect.ValueOf(config.Peer{}))
+	addLDAP(found)
 	for _, key := range []string{
 		"site", "fqdn", "zone", "data", "cloud.url", "cloud.token_file", "tls.cert_file", "tls.key_file", "tls.ca_file",
 		"peers[].fqdn", "peers[].client_url", "peers[].peer_url",
@@ -107,6 +108,12 @@ func connectorKeys(t *testing.T) keys {
 	return found
 }
 
+// addLDAP adds the keys of a directory.
+func addLDAP(found keys) {
+	walk(found, "credentials.ldap[].", reflect.ValueOf(config.DefaultLDAP()))
+	found["credentials.ldap[].servers"], found["credentials.ldap[].base"] = "required", "required"
+}
+
 func cloudKeys(t *testing.T) keys {
 	t.Helper()
 	c, err := config.LoadCloud(pageFile(t, "site: s\ndata: d\ntokens_file: token\ntls: {cert_file: cert.pem, key_file: key.pem}\n"))
@@ -115,6 +122,7 @@ func cloudKeys(t *testing.T) keys {
 	}
 	found := keys{}
 	walk(found, "", reflect.ValueOf(c).Elem())
+	addLDAP(found)
 	for _, key := range []string{"site", "data", "tokens_file", "tls.cert_file", "tls.key_file"} {
 		found[key] = "required"
 	}

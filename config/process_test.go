@@ -103,7 +103,7 @@ func TestConnectorFaults(t *testing.T) {
 			"f: cloud.url: is missing", "f: cloud.token_file: is missing",
 		}},
 		{"unknown key", insecureConnector + "elections: {}", []string{
-			"f:8: elections: unknown key; known here: cloud, data, dns, election, fqdn, hooks, insecure, journal, launch, listen, log, outage, peer_relay, peers, site, sta_id, standby, storefront_keys_file, sync, tls, zone",
+			"f:8: elections: unknown key; known here: cloud, credentials, data, dns, election, fqdn, hooks, insecure, journal, launch, listen, log, outage, peer_relay, peers, site, sta_id, standby, storefront_keys_file, sync, tls, xml, zone",
 		}},
 		{"insecure on an address that others reach", replace(insecureConnector, `client: "127.0.0.1:7480"`, `client: ":7480"`), []string{
 			`f:7: listen.client: ":7480" is not a loopback address; insecure: true is accepted on loopback addresses only`,

@@ -91,6 +91,18 @@ func address(server string) (at string, secure bool, err error) {
 	return net.JoinHostPort(u.Hostname(), port), u.Scheme == "ldaps", nil
 }
 
+// CheckServer says what is wrong with the URL of a server.
+func CheckServer(server string) error {
+	_, _, err := address(server)
+	return err
+}
+
+// CheckFilter says what is wrong with a filter.
+func CheckFilter(filter string) error {
+	_, err := ldap.CompileFilter(filter)
+	return err
+}
+
 // Check asks the servers in order until one can tell.
 func (l *LDAP) Check(ctx context.Context, user, domain, password string) (User, error) {
 	var silent []error

@@ -42,6 +42,9 @@ func (a *app) cloudOptions(c *config.Cloud) (server.Options, error) {
 	if o.Files, err = c.Launch.Maker(); err != nil {
 		return o, &configError{err}
 	}
+	if o.XML, err = a.xml(&c.Credentials, &c.XML, logger); err != nil {
+		return o, err
+	}
 	if o.TLS, err = c.TLS.Server(false); err != nil {
 		return o, &configError{err}
 	}

@@ -22,6 +22,7 @@ func commands(a *app) []*cobra.Command {
 		newCloudCommand(a),
 		newDesktopCommand(a),
 		newContractCommand(a),
+		newCredentialsCommand(a),
 		newDemoCommand(a),
 		newLoadCommand(a),
 		newSizeCommand(a),

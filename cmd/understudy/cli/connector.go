@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"understudy/agent"
 	"understudy/config"
+	"understudy/storefront"
 )
 
 func newConnectorCommand(a *app) *cobra.Command {
@@ -53,7 +55,19 @@ func (a *app) connectorOptions(c *config.Connector) (agent.Options, error) {
 	if o.DNS, err = c.DNS.Options(); err != nil {
 		return o, &configError{err}
 	}
+	if o.XML, err = a.xml(&c.Credentials, &c.XML, logger); err != nil {
+		return o, err
+	}
 	return o, connectorTLS(c, &o)
+}
+
+// xml is the XML Service of a broker, with the users that its file names.
+func (a *app) xml(users *config.Credentials, x *config.XML, logger *logrus.Logger) (storefront.XML, error) {
+	checker, err := users.Checker(a.env, func(err error) { logger.WithError(err).Error("the file of users is not read; those read before count") })
+	if err != nil {
+		return storefront.XML{}, &configError{err}
+	}
+	return x.Service(checker), nil
 }
 
 // connectorTLS: desktops and peers show certificates; StoreFronts show one or a
