@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"fmt"
 	"regexp"
+	"time"
 
 	"understudy/desktop"
 	"understudy/site"
@@ -47,18 +48,35 @@ func (m *SimulatedMachine) short() encoding.TextUnmarshaler { return &m.Name }
 
 // Provider is what runs the sessions.
 type Provider struct {
-	// Kind is simulate.
+	// Kind is simulate or command.
 	Kind string `json:"kind"`
 	// Connect lets simulated users connect so long after a launch; zero leaves it to
 	// the simulation paths.
 	Connect site.Duration `json:"connect"`
+
+	// List, End, Prepare and Reset are programs with their arguments, of kind command.
+	List    []string `json:"list"`
+	End     []string `json:"end"`
+	Prepare []string `json:"prepare"`
+	Reset   []string `json:"reset"`
+	// Interval is between two lists, Timeout for each program.
+	Interval site.Duration `json:"interval"`
+	Timeout  site.Duration `json:"timeout"`
+	// Address, Port and Protocol are where users connect; no address means the machine's
+	// own name.
+	Address  string `json:"address"`
+	Port     int    `json:"port"`
+	Protocol string `json:"protocol"`
+	// Ignore are users of the host whose sessions are left alone.
+	Ignore []string `json:"ignore"`
 }
 
-// DefaultDesktopAddress is where a desktop agent listens, and SimulateProvider the
-// one kind of provider in this version.
+// DefaultDesktopAddress is where a desktop agent listens; the others are the kinds of
+// providers.
 const (
 	DefaultDesktopAddress = ":7485"
 	SimulateProvider      = "simulate"
+	CommandProvider       = "command"
 )
 
 // maxSimulated bounds the machines of one process.
@@ -109,6 +127,10 @@ func (f *Desktop) setDefaults() {
 	setDefault(&f.Listen, DefaultDesktopAddress)
 	setDefault(&f.Capacity, 1)
 	setDefault(&f.Provider.Kind, SimulateProvider)
+	setDefault(&f.Provider.Interval, site.Duration(desktop.DefaultCommandInterval))
+	setDefault(&f.Provider.Timeout, site.Duration(desktop.DefaultCommandTimeout))
+	setDefault(&f.Provider.Port, desktop.DefaultRDPPort)
+	setDefault(&f.Provider.Protocol, desktop.DefaultProtocol)
 	if f.Simulate == 0 {
 		f.Simulate = len(f.Machines)
 	}
@@ -145,11 +167,40 @@ func (c *checker) capacity(path string, n int) {
 }
 
 func (f *Desktop) checkProvider(c *checker) {
-	if f.Provider.Kind != SimulateProvider {
-		c.fault("provider.kind", "%q is not supported by this version; %s is", f.Provider.Kind, SimulateProvider)
+	switch p := f.Provider; p.Kind {
+	case SimulateProvider:
+		c.atLeast("provider.connect", p.Connect, 0)
+	case CommandProvider:
+		f.checkCommands(c)
+	default:
+		c.fault("provider.kind", "%q is not %s or %s", p.Kind, SimulateProvider, CommandProvider)
 	}
-	c.atLeast("provider.connect", f.Provider.Connect, 0)
 }
+
+func (f *Desktop) checkCommands(c *checker) {
+	p := f.Provider
+	if f.Simulate > 0 {
+		c.fault("provider.kind", "%s is for one real machine: leave simulate out", p.Kind)
+	}
+	for name, argv := range map[string][]string{"list": p.List, "end": p.End} {
+		if len(argv) == 0 {
+			c.fault("provider."+name, "is missing")
+		}
+	}
+	for name, argv := range map[string][]string{"list": p.List, "end": p.End, "prepare": p.Prepare, "reset": p.Reset} {
+		if len(argv) > 0 && argv[0] == "" {
+			c.fault("provider."+name+"[0]", "names no program")
+		}
+	}
+	c.atLeast("provider.interval", p.Interval, minCommandInterval)
+	c.atLeast("provider.timeout", p.Timeout, minCommandInterval)
+	if p.Port < 1 || p.Port > 65535 {
+		c.fault("provider.port", "%d is not within 1 to 65535", p.Port)
+	}
+}
+
+// minCommandInterval keeps a host from doing nothing but list its sessions.
+const minCommandInterval = 100 * time.Millisecond
 
 func (f *Desktop) checkMachines(c *checker) {
 	switch {

@@ -166,7 +166,7 @@ func TestPrepareAgain(t *testing.T) {
 		t.Errorf("withdrawn %v before the renewed life was over", gone)
 	}
 	left, gone := state.Expire(epoch().Add(110 * time.Second))
-	if !slices.Equal(gone, []string{"s1"}) || len(left.Sessions) != 0 {
+	if len(gone) != 1 || gone[0].ID != "s1" || len(left.Sessions) != 0 {
 		t.Errorf("got withdrawn %v and left %v, want s1 withdrawn", gone, left.Sessions)
 	}
 	state, err = state.Happened("s1", wire.SessionConnected)

@@ -2,6 +2,7 @@ package desktop
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -93,13 +94,17 @@ func answer(w http.ResponseWriter, status int, err error) {
 
 // router serves all machines of the process: simulated ones each under a path of
 // its own, a real one at the root.
-func router(machines []*machine, simulate bool) http.Handler {
+// The real one is also below the path of its callback, where that has one.
+func router(machines []*machine, simulate bool, below string) http.Handler {
 	r := chi.NewRouter()
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		wire.WriteError(w, wire.NewProblem(http.StatusNotFound, wire.CodeNotFound, "no such path"))
 	})
 	if !simulate {
 		machines[0].routes(r)
+		if below != "" {
+			r.Route(below, machines[0].routes)
+		}
 		return r
 	}
 	r.Get("/healthz", healthz)
@@ -110,6 +115,15 @@ func router(machines []*machine, simulate bool) http.Handler {
 		})
 	}
 	return r
+}
+
+// below is the path of a callback, without what ends it.
+func below(callback string) string {
+	u, err := url.Parse(callback)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u.Path, "/")
 }
 
 func machinePath(name site.FQDN) string { return "/m/" + string(name) }

@@ -124,7 +124,7 @@ func (a *Agent) Run(ctx context.Context) error {
 
 func (a *Agent) server(ctx context.Context) *http.Server {
 	return &http.Server{
-		Handler: router(a.machines, a.o.Simulate), TLSConfig: a.o.ServerTLS,
+		Handler: router(a.machines, a.o.Simulate, below(a.o.Callback)), TLSConfig: a.o.ServerTLS,
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: wire.MaxRegistration,
 	}

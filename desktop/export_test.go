@@ -28,7 +28,7 @@ func Host(name site.FQDN, capacity int, s State, disk *Memory, p Provider, log l
 	m := newMachine(&machine{
 		name: name, arbiter: Arbiter{Capacity: capacity}, store: disk, provider: p, gate: env.Real().Gate, wall: time.Now, log: log,
 	}, s.Restored(time.Now()))
-	return router([]*machine{m}, false), m.now
+	return router([]*machine{m}, false, ""), m.now
 }
 
 // DecodeState reads the content of a state file.

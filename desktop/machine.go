@@ -125,6 +125,9 @@ func (m *machine) takeBack(ctx context.Context, s wire.Session) {
 
 // happened takes over an event of the provider or of the simulation.
 func (m *machine) happened(ctx context.Context, e Event) error {
+	if e.Seen != nil {
+		return m.seen(ctx, e.Seen)
+	}
 	if e.Boot != "" {
 		m.log.WithField(fieldBoot, e.Boot).Info("booted")
 		return m.change(ctx, func(s State) (State, error) { return s.Booted(e.Boot), nil })
@@ -142,15 +145,41 @@ func (m *machine) told(ctx context.Context, e Event) error {
 	err := m.happened(ctx, e)
 	arrives := e.Event == wire.SessionStarted || e.Event == wire.SessionConnected
 	if arrives && wire.IsCode(err, wire.CodeNotFound) {
-		m.endAtProvider(ctx, e.Session)
+		m.endAtProvider(ctx, wire.Session{ID: e.Session})
 	}
 	return err
+}
+
+// seen takes over what runs on the host. Whoever is there without a reservation is
+// logged off.
+func (m *machine) seen(ctx context.Context, list []Presence) error {
+	var news []string
+	var strangers []Presence
+	err := m.change(ctx, func(s State) (State, error) {
+		s, news, strangers = s.Observed(list)
+		return s, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, line := range news {
+		m.log.WithField(fieldReason, line).Info("session event")
+	}
+	for _, p := range strangers {
+		m.log.WithField(fieldReason, "nobody has reserved the desktop for "+p.User).Warn("a session is ended")
+		m.endAtProvider(ctx, wire.Session{User: p.User})
+	}
+	return nil
 }
 
 // end logs a session off, or withdraws its reservation. With withdraw it leaves
 // alone what somebody has connected to.
 func (m *machine) end(ctx context.Context, session string, withdraw bool) error {
+	held := wire.Session{ID: session}
 	err := m.change(ctx, func(s State) (State, error) {
+		if i := s.find(session); i >= 0 {
+			held = s.Sessions[i].Session
+		}
 		if withdraw {
 			return s.Withdrawn(session)
 		}
@@ -159,7 +188,7 @@ func (m *machine) end(ctx context.Context, session string, withdraw bool) error 
 	if err != nil {
 		return err
 	}
-	m.endAtProvider(ctx, session)
+	m.endAtProvider(ctx, held)
 	return nil
 }
 
@@ -176,9 +205,9 @@ func (m *machine) disconnect(ctx context.Context, session string) error {
 	return provider.Disconnect(ctx, session)
 }
 
-func (m *machine) endAtProvider(ctx context.Context, session string) {
+func (m *machine) endAtProvider(ctx context.Context, session wire.Session) {
 	if err := m.provider.End(ctx, session); err != nil {
-		m.log.WithField(fieldSession, session).WithError(err).Error("the provider cannot end the session")
+		m.log.WithField(fieldSession, session.ID).WithError(err).Error("the provider cannot end the session")
 	}
 }
 

@@ -12,8 +12,9 @@ type Provider interface {
 	// Prepare makes ready for a user, and says where their client is to connect. It
 	// is called again for a session that exists.
 	Prepare(ctx context.Context, seat Seat) (wire.Prepared, error)
-	// End logs a session off, or forgets one that nobody has connected to.
-	End(ctx context.Context, session string) error
+	// End logs a session off, or forgets one that nobody has connected to. It has no id
+	// where the agent knows only whose it is.
+	End(ctx context.Context, session wire.Session) error
 	// Reset makes the host as if nobody had used it. It is done when Watch tells of
 	// a new boot.
 	Reset(ctx context.Context) error
@@ -40,4 +41,15 @@ type Event struct {
 	Event   wire.SessionEvent
 	// Boot names the host's present boot; then the rest is empty.
 	Boot string
+	// Seen is everything that runs on the host, from a provider that knows sessions by
+	// their users; then the rest is empty. Nil means that nothing is said of it.
+	Seen []Presence
+}
+
+// Presence is a user's session on the host.
+type Presence struct {
+	// User is the name that the host has.
+	User string
+	// Connected says that a client is connected to it.
+	Connected bool
 }

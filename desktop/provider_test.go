@@ -26,8 +26,8 @@ func (h *fakeHost) Prepare(context.Context, desktop.Seat) (wire.Prepared, error)
 	return wire.Prepared{Address: "d1", Port: 3389, Protocol: "rdp"}, h.fail
 }
 
-func (h *fakeHost) End(_ context.Context, session string) error {
-	h.ended = append(h.ended, session)
+func (h *fakeHost) End(_ context.Context, session wire.Session) error {
+	h.ended = append(h.ended, session.ID+session.User)
 	return nil
 }
 
@@ -64,7 +64,7 @@ func TestWithdrawnOnTheHost(t *testing.T) {
 		t := r.t
 		r.prepare(t, "alice", "s1")
 		after(31 * time.Second)
-		if !slices.Equal(h.ended, []string{"s1"}) {
+		if !slices.Equal(h.ended, []string{"s1alice"}) {
 			t.Errorf("got ended %v, want s1", h.ended)
 		}
 		if err := h.tell(desktop.Event{Session: "s1", Event: wire.SessionConnected}); err == nil || len(h.ended) != 2 {
@@ -80,7 +80,7 @@ func TestEndedOnTheHost(t *testing.T) {
 		if err := h.tell(desktop.Event{Session: "s1", Event: wire.SessionConnected}); err != nil {
 			t.Fatal(err)
 		}
-		if got := r.call(t, http.MethodDelete, "/v1/sessions/s1", nil); got != "204" || !slices.Equal(h.ended, []string{"s1"}) {
+		if got := r.call(t, http.MethodDelete, "/v1/sessions/s1", nil); got != "204" || !slices.Equal(h.ended, []string{"s1alice"}) {
 			t.Errorf("got %s and ended %v, want s1 logged off", got, h.ended)
 		}
 	})

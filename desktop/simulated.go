@@ -44,7 +44,7 @@ func (s *Simulated) Prepare(ctx context.Context, seat Seat) (wire.Prepared, erro
 }
 
 // End has nothing to end.
-func (s *Simulated) End(context.Context, string) error { return nil }
+func (s *Simulated) End(context.Context, wire.Session) error { return nil }
 
 // Disconnect sends the user away.
 func (s *Simulated) Disconnect(ctx context.Context, session string) error {

@@ -125,11 +125,11 @@ func (s State) Withdrawn(session string) (State, error) {
 
 // Expire withdraws the reservations whose users have not come in time, and says
 // which.
-func (s State) Expire(now time.Time) (State, []string) {
-	var withdrawn []string
+func (s State) Expire(now time.Time) (State, []wire.Session) {
+	var withdrawn []wire.Session
 	for _, h := range s.Sessions {
 		if h.State == wire.Reserved && !now.Before(h.expires) {
-			withdrawn = append(withdrawn, h.ID)
+			withdrawn = append(withdrawn, h.Session)
 			s = s.without(s.find(h.ID))
 		}
 	}

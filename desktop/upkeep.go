@@ -28,7 +28,7 @@ func (m *machine) withdraw(ctx context.Context) error {
 	if _, due := m.now().Expire(now); len(due) == 0 {
 		return nil
 	}
-	var withdrawn []string
+	var withdrawn []wire.Session
 	err := m.change(ctx, func(s State) (State, error) {
 		s, withdrawn = s.Expire(now)
 		return s, nil
@@ -37,7 +37,7 @@ func (m *machine) withdraw(ctx context.Context) error {
 		return err
 	}
 	for _, session := range withdrawn {
-		m.log.WithField(fieldSession, session).Info("the reservation's life is over")
+		m.log.WithField(fieldSession, session.ID).Info("the reservation's life is over")
 		m.endAtProvider(ctx, session)
 	}
 	return nil

@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"understudy/config"
 	"understudy/desktop"
+	"understudy/site"
 )
 
 func newDesktopCommand(a *app) *cobra.Command {
@@ -38,6 +40,9 @@ func (a *app) desktopOptions(c *config.Desktop) (desktop.Options, error) {
 	for _, m := range c.Hosts() {
 		o.Machines = append(o.Machines, desktop.Machine{Name: m.Name, Capacity: m.Capacity})
 	}
+	if c.Provider.Kind == config.CommandProvider {
+		o.Provider = func(name site.FQDN) desktop.Provider { return commandProvider(name, c.Provider, logger) }
+	}
 	if o.ServerTLS, err = c.TLS.Server(true); err != nil {
 		return o, &configError{err}
 	}
@@ -45,4 +50,11 @@ func (a *app) desktopOptions(c *config.Desktop) (desktop.Options, error) {
 		return o, &configError{err}
 	}
 	return o, nil
+}
+
+func commandProvider(name site.FQDN, p config.Provider, logger logrus.FieldLogger) desktop.Provider {
+	return desktop.NewCommand(name, desktop.CommandOptions{
+		List: p.List, End: p.End, Prepare: p.Prepare, Reset: p.Reset, Every: p.Interval.D(), Timeout: p.Timeout.D(),
+		Address: p.Address, Port: p.Port, Protocol: p.Protocol, Ignore: p.Ignore, Logger: logger,
+	})
 }

@@ -1,0 +1,245 @@
+package desktop
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"understudy/site"
+	"understudy/wire"
+)
+
+// Defaults of CommandOptions.
+const (
+	DefaultCommandInterval = 2 * time.Second
+	DefaultCommandTimeout  = 10 * time.Second
+	DefaultRDPPort         = 3389
+	DefaultProtocol        = "rdp"
+	DefaultBootFile        = "/proc/sys/kernel/random/boot_id"
+)
+
+// Bounds of what a command may say, and of how long it may hold its output open after
+// it was stopped.
+const (
+	maxOutput   = 1 << 20
+	maxSaid     = 200
+	outputGrace = time.Second
+)
+
+// Command is a provider over commands of the host: of xrdp, or of anything else whose
+// sessions can be listed and ended.
+type Command struct{ o CommandOptions }
+
+// CommandOptions name the commands, each a program with its arguments; no shell is
+// between. What they are about is in their environment: UNDERSTUDY_USER,
+// UNDERSTUDY_SESSION, UNDERSTUDY_RESOURCE, UNDERSTUDY_COMMAND.
+type CommandOptions struct {
+	// List writes a line for each session, "active USER" or "disconnected USER".
+	List []string
+	// End logs a user off, and returns when that is done or there was nothing to do.
+	End []string
+	// Prepare makes ready for a user; without it there is nothing to make ready.
+	Prepare []string
+	// Reset has the host start again; without it there are no resets.
+	Reset []string
+	// Every is between two lists, Timeout for each command; zero means the defaults.
+	Every, Timeout time.Duration
+	// Address, Port and Protocol are where users connect.
+	Address  string
+	Port     int
+	Protocol string
+	// Ignore are users of the host whose sessions are none of the agent's business.
+	Ignore []string
+	// BootFile names the host's present boot; empty means Linux's own.
+	BootFile string
+	Logger   logrus.FieldLogger
+}
+
+// NewCommand returns the provider of a machine, with the defaults filled in.
+func NewCommand(machine site.FQDN, o CommandOptions) *Command {
+	if o.Every <= 0 {
+		o.Every = DefaultCommandInterval
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultCommandTimeout
+	}
+	if o.Address == "" {
+		o.Address = string(machine)
+	}
+	if o.Port == 0 {
+		o.Port = DefaultRDPPort
+	}
+	if o.Protocol == "" {
+		o.Protocol = DefaultProtocol
+	}
+	if o.BootFile == "" {
+		o.BootFile = DefaultBootFile
+	}
+	return &Command{o}
+}
+
+// Prepare runs the command and says where to connect.
+func (c *Command) Prepare(ctx context.Context, seat Seat) (wire.Prepared, error) {
+	at := wire.Prepared{Address: c.o.Address, Port: c.o.Port, Protocol: c.o.Protocol}
+	if len(c.o.Prepare) == 0 {
+		return at, nil
+	}
+	_, err := c.run(ctx, "prepare", c.o.Prepare, about(seat.Session, seat.Command))
+	return at, err
+}
+
+// End runs the command, unless the host has no session of the user.
+func (c *Command) End(ctx context.Context, session wire.Session) error {
+	user := session.User
+	list, err := c.list(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		if one := (State{Sessions: []Held{{Session: session}}}); one.ofHostUser(p.User) < 0 {
+			continue
+		}
+		session.User = p.User
+		if _, err := c.run(ctx, "end", c.o.End, about(session, "")); err != nil {
+			return fmt.Errorf("log %s off: %w", user, err)
+		}
+		return nil
+	}
+	return nil
+}
+
+// Reset runs the command. The host is reset when it has booted.
+func (c *Command) Reset(ctx context.Context) error {
+	if len(c.o.Reset) == 0 {
+		return errors.New("provider.reset names no command, so this host cannot be reset")
+	}
+	_, err := c.run(ctx, "reset", c.o.Reset, nil)
+	return err
+}
+
+// Watch tells of the present boot, then of all sessions again and again.
+func (c *Command) Watch(ctx context.Context, tell func(Event) error) error {
+	boot, err := os.ReadFile(c.o.BootFile)
+	if err != nil {
+		return fmt.Errorf("read the name of the host's boot: %w", err)
+	}
+	if err := tell(Event{Boot: strings.TrimSpace(string(boot))}); err != nil {
+		return fmt.Errorf("tell of the host's boot: %w", err)
+	}
+	failing := false
+	for {
+		list, err := c.list(ctx)
+		if err == nil {
+			err = tell(Event{Seen: list})
+		}
+		if err != nil && ctx.Err() == nil && !failing {
+			c.o.Logger.WithError(err).Error("what runs on the host is not known; the last that was stays")
+		}
+		failing = err != nil
+		if wait(ctx, c.o.Every) != nil {
+			return nil
+		}
+	}
+}
+
+// list runs the command and reads what it writes. Never nil: no session is news too.
+func (c *Command) list(ctx context.Context) ([]Presence, error) {
+	out, err := c.run(ctx, "list", c.o.List, nil)
+	if err != nil {
+		return nil, err
+	}
+	list := []Presence{}
+	for line := range strings.Lines(out) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		p, err := presence(line)
+		if err != nil {
+			return nil, fmt.Errorf("provider.list: %w", err)
+		}
+		if !c.ignores(p.User) {
+			list = append(list, p)
+		}
+	}
+	return list, nil
+}
+
+func (c *Command) ignores(user string) bool {
+	for _, name := range c.o.Ignore {
+		if site.UserKey(name) == site.UserKey(user) {
+			return true
+		}
+	}
+	return false
+}
+
+func presence(line string) (Presence, error) {
+	state, user, _ := strings.Cut(line, " ")
+	user = strings.TrimSpace(user)
+	switch {
+	case site.NameFault(user) != "", state != "active" && state != "disconnected":
+		return Presence{}, fmt.Errorf("line %q is not active USER or disconnected USER", wire.Clip(line))
+	}
+	return Presence{User: user, Connected: state == "active"}, nil
+}
+
+// run runs one command within its time, and says what it wrote if it fails.
+func (c *Command) run(ctx context.Context, what string, argv, environment []string) (string, error) {
+	if len(argv) == 0 {
+		return "", fmt.Errorf("provider.%s names no command", what)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	defer cancel()
+	var out, said limited
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), environment...)
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &said, outputGrace
+	err := cmd.Run()
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return "", fmt.Errorf("provider.%s: %s did not end within %s", what, argv[0], c.o.Timeout)
+	case err != nil:
+		return "", fmt.Errorf("provider.%s: %s: %w%s", what, argv[0], err, said.words())
+	case out.over:
+		return "", fmt.Errorf("provider.%s: %s wrote more than %d bytes", what, argv[0], maxOutput)
+	}
+	return out.kept.String(), nil
+}
+
+// about is what a command is told of a session.
+func about(s wire.Session, command string) []string {
+	return []string{
+		"UNDERSTUDY_USER=" + s.User, "UNDERSTUDY_SESSION=" + s.ID,
+		"UNDERSTUDY_RESOURCE=" + s.Resource, "UNDERSTUDY_COMMAND=" + command,
+	}
+}
+
+// limited keeps what a command writes, up to a bound.
+type limited struct {
+	kept bytes.Buffer
+	over bool
+}
+
+// Write takes everything and keeps what there is room for.
+func (l *limited) Write(b []byte) (int, error) {
+	room := maxOutput - l.kept.Len()
+	l.over = l.over || len(b) > room
+	l.kept.Write(b[:min(len(b), room)])
+	return len(b), nil
+}
+
+// words are the end of what was written, for an error.
+func (l *limited) words() string {
+	text := strings.Join(strings.Fields(l.kept.String()), " ")
+	if text == "" {
+		return ""
+	}
+	return ": " + wire.Clip(text[max(0, len(text)-maxSaid):])
+}
