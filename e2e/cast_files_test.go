@@ -56,7 +56,7 @@ func (c *cast) connectorFile(p *player) string {
 	for _, o := range c.players {
 		text += fmt.Sprintf("  - {fqdn: %s, client_url: %q, peer_url: %q}\n", o.fqdn(), o.url(clientPort), o.url(peerPort))
 	}
-	return text
+	return text + c.more
 }
 
 func (c *cast) desktopsFile() string {

@@ -53,6 +53,7 @@ type cast struct {
 	host     *process
 	players  []*player
 	front    *client.Client
+	more     string // of the files of connectors
 }
 
 // player is one connector.
