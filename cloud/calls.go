@@ -29,27 +29,27 @@ func (c *Client) Calls(ctx context.Context) (io.ReadWriteCloser, error) {
 		return nil, err
 	}
 	r.Header.Set("Content-Type", "application/x-ndjson")
-	resp, err := c.openCalls(ctx, r, cancel)
+	body, err := c.openCalls(ctx, r, cancel)
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("open the call stream: %w", err)
 	}
-	s := &callStream{out: out, in: resp.Body, cancel: cancel}
+	s := &callStream{out: out, in: body, cancel: cancel}
 	s.kept = context.AfterFunc(ctx, func() { _ = s.end() })
 	return s, nil
 }
 
 // openCalls waits until the cloud broker has taken the stream, its time is up, or ctx
 // ends.
-func (c *Client) openCalls(ctx context.Context, r *http.Request, cancel func()) (*http.Response, error) {
+func (c *Client) openCalls(ctx context.Context, r *http.Request, cancel func()) (io.ReadCloser, error) {
 	defer context.AfterFunc(ctx, cancel)()
 	timer := time.AfterFunc(c.o.Timeout, cancel)
 	resp, err := c.send(c.streams, r)
 	timer.Stop()
-	if err == nil {
-		err = accepted(resp)
+	if err != nil {
+		return nil, err
 	}
-	return resp, err
+	return resp.Body, accepted(resp)
 }
 
 func accepted(resp *http.Response) error {
