@@ -327,6 +327,12 @@ func (c *cast) normal(players ...*player) {
 func (c *cast) recovered() {
 	c.t.Helper()
 	c.normal()
+	c.allThere()
+}
+
+// allThere waits until every desktop is registered with the cloud broker.
+func (c *cast) allThere() {
+	c.t.Helper()
 	eventually(c.t, act, "every desktop is registered with the cloud broker", func() error {
 		brokers := c.brokers()
 		if len(brokers) != c.desktops {

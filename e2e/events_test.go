@@ -3,11 +3,14 @@
 package e2e_test
 
 import (
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"understudy/events"
 	"understudy/zone"
 )
 
@@ -26,7 +29,13 @@ func TestEventsOfAConnector(t *testing.T) {
 	}
 	c.cloud.Kill()
 	following.Says(act, `"outage_began"`)
-	first.Reaches(act, zone.ExtendedHA)
+	eventually(t, act, "the first one has kept its event of ExtendedHA", func() error {
+		list, err := first.client().Events(t.Context(), 0, 1000)
+		if err == nil && !slices.ContainsFunc(list, func(e events.Entry) bool { return e.Fields["to"] == string(zone.ExtendedHA) }) {
+			err = fmt.Errorf("of %d none is that", len(list))
+		}
+		return err
+	})
 	c.kill(first)
 	following.Says(act, `"reason":"cc02.example.test is the first`)
 

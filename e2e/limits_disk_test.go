@@ -270,6 +270,7 @@ func TestDiskFullOfADesktopHost(t *testing.T) {
 	c.host = start(t, disk.inside(command{Name: "desktops", Args: []string{"desktop", "--config", "desktops.yaml"}, Dir: c.dir}))
 	bob := c.served(act, "bob", "desktop:pool")
 	c.host.Says(act, "session event") // it is on the disk, and nothing is being replaced there
+	c.allThere()
 
 	disk.fill(0)
 	if l, err := c.launch("carol", "desktop:pool"); err == nil {

@@ -176,6 +176,7 @@ func TestReadOnlyDiskOfADesktopHost(t *testing.T) {
 	c.start()
 	c.openOne()
 	bob := c.served(act, "bob", "desktop:pool")
+	c.allThere()
 
 	disk.refuse(true)
 	if l, err := c.launch("carol", "desktop:pool"); err == nil {
