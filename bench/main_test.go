@@ -44,6 +44,7 @@ var groups = []group{
 	{"enumeration", measureEnumeration},
 	{"registration", measureRegistration},
 	{"launch", measureLaunch},
+	{"xml", measureXML},
 	{"relay", measureRelay},
 	{"takeover", measureTakeover},
 	{"storm", measureStorm},

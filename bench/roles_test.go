@@ -25,6 +25,7 @@ import (
 
 	"understudy/broker"
 	"understudy/cmd/understudy/cli"
+	"understudy/credentials"
 	"understudy/env"
 	"understudy/localdb"
 	"understudy/site"
@@ -216,9 +217,12 @@ func playBroker(address, dir string, machines int) {
 	fronts := need(storefront.New(storefront.Options{
 		Engine: engine, Caller: agreeing{need(json.Marshal(wire.Prepared{Address: "10.0.0.1", Port: 3389, Protocol: "rdp"}))},
 		Recorder: state, Rand: env.Real().Rand("tickets"), Authority: "STA1", Zone: "berlin",
+		XML: storefront.XML{Users: credentials.New(credentials.Options{TrustFronts: true})},
 	}))
 	desks.Routes(router)
 	fronts.Routes(router)
+	known := storefront.Front{Trusts: func(*http.Request) bool { return true }, OnUse: func() {}}
+	router.With(known.InXML).Post(storefront.XMLPath, fronts.XMLService)
 	serve(address, router)
 }
 
