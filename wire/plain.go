@@ -13,65 +13,59 @@ import (
 // plain is a body that can be read so.
 type plain interface{ readPlain(text []byte) bool }
 
-// readPlain reads a text that is one object. Where it fails, into is as it was.
-func readPlain[T any](text []byte, into *T, field func(*plainReader, *T, []byte)) bool {
-	var v T
-	p := plainReader{rest: text}
-	plainObject(&p, &v, field)
-	p.space()
-	if p.fails || len(p.rest) > 0 {
-		return false
-	}
-	*into = v
-	return true
-}
-
-// plainObject reads an object, the value of each field by a call with its name.
-func plainObject[T any](p *plainReader, v *T, field func(*plainReader, *T, []byte)) {
-	p.must('{')
-	if p.next('}') {
-		return
-	}
-	for !p.fails {
-		name := p.raw()
-		p.must(':')
-		field(p, v, name)
-		if p.next('}') {
-			return
-		}
-		p.must(',')
-	}
-}
-
-// plainList reads a list. A second one of the same name would be read into the
-// first by encoding/json, so that may do it.
-func plainList[T any](p *plainReader, was []T, item func(*plainReader, *T)) []T {
-	p.fails = p.fails || was != nil
-	p.must('[')
-	list := []T{}
-	if p.next(']') {
-		return list
-	}
-	for !p.fails {
-		var v T
-		item(p, &v)
-		list = append(list, v)
-		if p.next(']') {
-			return list
-		}
-		p.must(',')
-	}
-	return nil
-}
-
 // plainReader goes through a text. Once it has failed, nothing that it returns counts.
+// Its methods call each other by name: a function that is handed in would have it, and
+// what it fills in, allocated for each body.
 type plainReader struct {
 	rest  []byte
+	first bool // nothing of the present object or list was read yet
 	fails bool
 }
 
+// whole reports whether the text was read to its end, and all of it is plain.
+func (p *plainReader) whole() bool {
+	p.space()
+	return !p.fails && len(p.rest) == 0
+}
+
+// open goes into an object or a list.
+func (p *plainReader) open(begin byte) {
+	p.must(begin)
+	p.first = true
+}
+
+// more reports whether something is left before the end of the object or list.
+func (p *plainReader) more(end byte) bool {
+	first := p.first
+	p.first = false
+	if p.fails || p.next(end) {
+		return false
+	}
+	if !first {
+		p.must(',')
+	}
+	return !p.fails
+}
+
+// field is the name of what comes next in an object.
+func (p *plainReader) field() []byte {
+	name := p.raw()
+	p.must(':')
+	return name
+}
+
+// plainList goes into a list, for which it returns an empty one. A second one of the same
+// name would be read into the first by encoding/json, so that may do it.
+func plainList[T any](p *plainReader, was []T) []T {
+	p.fails = p.fails || was != nil
+	p.open('[')
+	return []T{}
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+
 func (p *plainReader) space() {
-	for len(p.rest) > 0 && (p.rest[0] == ' ' || p.rest[0] == '\n' || p.rest[0] == '\r' || p.rest[0] == '\t') {
+	for len(p.rest) > 0 && isSpace(p.rest[0]) {
 		p.rest = p.rest[1:]
 	}
 }

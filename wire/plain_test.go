@@ -157,8 +157,9 @@ func TestPlainAnswersHaveAllFields(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, plain := plainLine(a.(plainAnswer)); !plain || string(got) != string(want)+"\n" {
-			t.Errorf("got %s (plain: %t), want %s", got, plain, want)
+		room := enter()
+		if plain := room.line(a.(plainAnswer)); !plain || string(room.b) != string(want)+"\n" {
+			t.Errorf("got %s (plain: %t), want %s", room.b, plain, want)
 		}
 	}
 }

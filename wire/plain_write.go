@@ -11,27 +11,25 @@ import (
 // encoding/json would, while its texts are in plain words.
 type plainAnswer interface{ writePlain(w *quickWriter) }
 
-// plainRoom is what most answers need.
-const plainRoom = 320
-
 // writeJSON writes v and the end of a line.
 func writeJSON(w io.Writer, v any) error {
 	if a, ok := v.(plainAnswer); ok {
-		if line, ok := plainLine(a); ok {
-			_, err := w.Write(line)
+		room := enter()
+		defer room.leave()
+		if room.line(a) {
+			_, err := w.Write(room.b)
 			return err
 		}
 	}
 	return json.NewEncoder(w).Encode(v)
 }
 
-// plainLine reports false for an answer that must be written the ordinary way:
+// line reports false for an answer that must be written the ordinary way:
 // encoding/json escapes three characters that are plain elsewhere.
-func plainLine(a plainAnswer) ([]byte, bool) {
-	w := quickWriter{b: make([]byte, 0, plainRoom), plain: true}
-	a.writePlain(&w)
-	w.add("\n")
-	return w.b, w.plain && !bytes.ContainsAny(w.b, "<>&")
+func (r *room) line(a plainAnswer) bool {
+	a.writePlain(&r.quickWriter)
+	r.add("\n")
+	return r.plain && !bytes.ContainsAny(r.b, "<>&")
 }
 
 func (w *quickWriter) count(n uint64) { w.b = strconv.AppendUint(w.b, n, 10) }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 )
 
 // Bounds of bodies, in bytes.
@@ -56,21 +57,24 @@ type Validator interface{ Validate() error }
 // Read decodes one JSON body of at most limit bytes into v and validates it.
 // What it returns is a *Problem: 413 when too large, 400 when malformed.
 func Read(w http.ResponseWriter, r *http.Request, limit int64, unknown Unknown, v any) error {
-	text, err := readBody(w, r, limit)
+	room := enter()
+	defer room.leave()
+	text, err := room.body(w, r, limit)
 	if err != nil {
 		return bodyProblem(err)
 	}
 	return decode(text, unknown, v)
 }
 
-// readBody reads a body whose length is known in one go.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	if r.ContentLength <= 0 || r.ContentLength > limit {
-		return io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+// body reads a body whose length is known in one go.
+func (r *room) body(w http.ResponseWriter, of *http.Request, limit int64) ([]byte, error) {
+	n := of.ContentLength
+	if n <= 0 || n > limit {
+		return io.ReadAll(http.MaxBytesReader(w, of.Body, limit))
 	}
-	text := make([]byte, r.ContentLength)
-	_, err := io.ReadFull(r.Body, text)
-	return text, err
+	r.b = slices.Grow(r.b, int(n))[:n]
+	_, err := io.ReadFull(of.Body, r.b)
+	return r.b, err
 }
 
 func decode(text []byte, unknown Unknown, v any) error {
