@@ -2,6 +2,7 @@ package broker
 
 import (
 	"cmp"
+	"time"
 
 	"understudy/site"
 )
@@ -20,6 +21,8 @@ type pool struct {
 	group   site.DeliveryGroup
 	balance site.Balance
 	hosts   *queue[hostNo]
+	// interval and lifetime are those of leases in the zone.
+	interval, lifetime time.Duration
 	// registered counts its machines that are registered, free or not.
 	registered int
 	// clock is how far the turns are: who comes late does not catch up on those missed.
@@ -39,7 +42,7 @@ func (e *Engine) poolFor(m *site.Machine) int32 {
 func (e *Engine) newPool(key poolKey, g site.DeliveryGroup) *pool {
 	before := e.orderOf(g.Balancing())
 	return &pool{
-		key: key, group: g, balance: g.Balancing(),
+		key: key, group: g, balance: g.Balancing(), interval: e.interval(key.zone), lifetime: e.lifetime(key.zone),
 		hosts: &queue[hostNo]{
 			less:  func(a, b hostNo) bool { return before(e.hosts.at(a), e.hosts.at(b)) },
 			place: func(n hostNo) *int32 { return &e.hosts.at(n).slot },

@@ -26,7 +26,7 @@ func (e *Engine) Register(now time.Time, lease string, r Registration) (Lease, [
 	e.comeBack(h)
 	e.replace(now, h, e.handedOver(h, r.Sessions), false)
 	records := append([]Record{e.record(h, Registered)}, e.told(now, h, r.Load, r.Used, r.AssignedUser)...)
-	return e.grant(h), records, nil
+	return e.grant(h, lease), records, nil
 }
 
 // handedOver are the sessions that a host brings along. With failover disabled
@@ -85,7 +85,7 @@ func (e *Engine) Heartbeat(now time.Time, lease string, b Heartbeat) (Lease, []R
 	}
 	e.alive(h)
 	records := e.told(now, h, b.Load, b.Used, b.AssignedUser)
-	return e.grant(h), records, nil
+	return e.grant(h, lease), records, nil
 }
 
 // told takes over what registrations and heartbeats have in common, and keeps the
@@ -93,7 +93,7 @@ func (e *Engine) Heartbeat(now time.Time, lease string, b Heartbeat) (Lease, []R
 func (e *Engine) told(now time.Time, h *host, load int, used bool, assigned string) []Record {
 	h.setLoad(load, len(h.sessions()))
 	h.seen = e.at(now).seen()
-	e.lease(h, e.at(now)+moment(e.lifetime(e.machine(h).Zone)))
+	e.lease(h, e.at(now)+moment(e.pools[h.pool].lifetime))
 	records := append(e.mark(h, used, h.user()), e.claimed(h, assigned)...)
 	e.place(h)
 	return records
@@ -108,7 +108,7 @@ func (e *Engine) Lookup(now time.Time, lease string) (Lease, error) {
 	if err != nil {
 		return Lease{}, err
 	}
-	return e.grant(h), nil
+	return e.grant(h, lease), nil
 }
 
 // Unregister ends a lease.
@@ -132,14 +132,13 @@ func (e *Engine) holder(lease string) (*host, error) {
 	return e.hosts.at(n), nil
 }
 
-// grant says what the lease holds. Only the site's owner is named: whom a machine
+// grant says what the lease of that text holds. Only the site's owner is named: whom a machine
 // got in an outage is for the machine to remember until the site says so, or a
 // zone that was split could give it away twice (LHC-25).
-func (e *Engine) grant(h *host) Lease {
-	m := e.machine(h)
-	zone := m.Zone
+func (e *Engine) grant(h *host, lease string) Lease {
+	m, p := e.machine(h), e.pools[h.pool]
 	return Lease{
-		ID: h.lease(), Machine: m.Name, Zone: zone, Broker: e.o.Broker, Term: e.terms[zone],
-		Interval: e.interval(zone), Lifetime: e.lifetime(zone), AssignedUser: m.AssignedUser,
+		ID: lease, Machine: m.Name, Zone: m.Zone, Broker: e.o.Broker, Term: e.terms[m.Zone],
+		Interval: p.interval, Lifetime: p.lifetime, AssignedUser: m.AssignedUser,
 	}
 }

@@ -69,7 +69,7 @@ func (e *Engine) keepPools() {
 	e.pools, e.poolOf = nil, map[poolKey]int32{}
 	for _, p := range old {
 		if g, ok := e.index.Group(p.key.group); ok && g.Balancing() == p.balance {
-			p.group = g
+			p.group, p.interval, p.lifetime = g, e.interval(p.key.zone), e.lifetime(p.key.zone)
 			e.addPool(p)
 		}
 	}

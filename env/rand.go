@@ -12,7 +12,8 @@ import (
 func Token(r io.Reader) string {
 	var b [20]byte
 	mustRead(r, b[:])
-	return encoding.EncodeToString(b[:])
+	var text [32]byte
+	return string(encoding.AppendEncode(text[:0], b[:]))
 }
 
 // Short returns n (at most 16) random lower-case characters, for names that must

@@ -197,20 +197,24 @@ func (a *API) granted(w http.ResponseWriter, r *http.Request, g grant) error {
 	if err := a.record(r.Context(), g.records); err != nil {
 		return err
 	}
-	g.lease.Term = max(g.lease.Term, a.learn(r, g.lease.Zone, g.said))
+	g.lease.Term = a.learn(r, g.lease, g.said)
 	wire.WriteJSON(w, g.status, a.wireLease(g.lease))
 	return nil
 }
 
-// learn passes on the highest term that the request names, and returns the zone's.
-func (a *API) learn(r *http.Request, zone string, said uint64) uint64 {
-	if a.o.TrustRelay && r.Header.Get(wire.HeaderZone) == zone {
+// learn passes on the highest term that the request names, and returns the zone's. What
+// the lease has is known to the engine.
+func (a *API) learn(r *http.Request, lease broker.Lease, said uint64) uint64 {
+	if a.o.TrustRelay && r.Header.Get(wire.HeaderZone) == lease.Zone {
 		if term, err := strconv.ParseUint(r.Header.Get(wire.HeaderTerm), 10, 64); err == nil {
 			said = max(said, term)
 		}
 	}
-	a.o.OnTerm(zone, said)
-	return a.o.Engine.Observe(zone, said)
+	a.o.OnTerm(lease.Zone, said)
+	if said <= lease.Term {
+		return lease.Term
+	}
+	return max(lease.Term, a.o.Engine.Observe(lease.Zone, said))
 }
 
 func (a *API) lookup(w http.ResponseWriter, r *http.Request) error {
