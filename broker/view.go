@@ -11,11 +11,12 @@ import (
 // Resources lists what a user may launch in any zone, by name, with the user's
 // session where there is one.
 func (e *Engine) Resources(user string, groups []string) []Resource {
-	index, busy := e.siteFor(user)
-	found := index.Resources(user, groups)
+	key := site.UserKey(user)
+	index, busy := e.siteFor(key)
+	found := index.Granted(key, groups)
 	list := make([]Resource, len(found))
-	for i, r := range found {
-		list[i].Resource = r
+	for i, n := range found {
+		list[i].Resource = index.ResourceAt(n)
 	}
 	if busy {
 		e.nameSessions(user, list)
@@ -41,10 +42,9 @@ func (e *Engine) LaunchOf(group string) site.Launch {
 // siteFor returns the site for a look-up without the lock, and whether the user has
 // a session.
 func (e *Engine) siteFor(user string) (index *site.Index, busy bool) {
-	key := site.UserKey(user)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.index, len(e.byUser[key]) > 0
+	return e.index, len(e.byUser[user]) > 0
 }
 
 func (e *Engine) nameSessions(user string, list []Resource) {

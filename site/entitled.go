@@ -155,13 +155,16 @@ func (x *Index) Resource(id string) (Resource, bool) {
 // Resources lists what a user may launch, by name. The user groups of the site
 // are added to those given.
 func (x *Index) Resources(user string, groups []string) []*Resource {
-	numbers := x.grantedTo(user, groups)
+	numbers := x.Granted(UserKey(user), groups)
 	list := make([]*Resource, len(numbers))
 	for i, n := range numbers {
-		list[i] = &x.resources[n]
+		list[i] = x.ResourceAt(n)
 	}
 	return list
 }
+
+// ResourceAt returns the resource of a number.
+func (x *Index) ResourceAt(number int32) *Resource { return &x.resources[number] }
 
 // Entitled reports whether a user may launch the resource.
 func (x *Index) Entitled(user string, groups []string, id string) bool {
@@ -169,15 +172,16 @@ func (x *Index) Entitled(user string, groups []string, id string) bool {
 	if !ok {
 		return false
 	}
-	_, ok = slices.BinarySearch(x.grantedTo(user, groups), n)
+	_, ok = slices.BinarySearch(x.Granted(UserKey(user), groups), n)
 	return ok
 }
 
-// grantedTo is all that applies to a user, in order.
-func (x *Index) grantedTo(user string, groups []string) []int32 {
+// Granted is all that applies to a user, named in the form of UserKey: the numbers of
+// the resources, in the order of Resources.
+func (x *Index) Granted(user string, groups []string) []int32 {
 	var found []int32
 	lists := [...][]string{groups, nil}
-	if n, known := x.users[UserKey(user)]; known {
+	if n, known := x.users[user]; known {
 		found, lists[1] = x.of(n), x.who[n].groups
 	}
 	for _, list := range lists {
