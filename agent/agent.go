@@ -68,6 +68,7 @@ type Agent struct {
 	tickets   atomic.Pointer[serving] // the secondary broker that issued tickets last
 	view      atomic.Pointer[operatorView]
 	list      atomic.Pointer[wire.ConnectorList]
+	urls      atomic.Pointer[clientURLs]
 	holds     atomic.Pointer[wire.Holds] // changed by the loop only
 	lists     atomic.Int64               // how many were in use
 	lastSync  atomic.Pointer[wire.SyncStatus]

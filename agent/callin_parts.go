@@ -58,8 +58,13 @@ func (s *stance) hasClosed() bool {
 // what the cloud broker says.
 func (a *Agent) invitedTo() []string {
 	own := a.clientURL(a.o.FQDN)
-	urls := slices.DeleteFunc(a.connectorURLs(), func(u string) bool { return u == own || u == "" })
-	return append([]string{own}, urls...)
+	urls := []string{own}
+	for _, u := range a.connectorURLs() {
+		if u != own && u != "" {
+			urls = append(urls, u)
+		}
+	}
+	return urls
 }
 
 // ourDesktops keeps those of a list that this connector may call, by the site and by

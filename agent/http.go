@@ -44,7 +44,7 @@ func (a *Agent) clientRoutes() http.Handler {
 		r.Delete("/vda/v1/registrations/{lease}", a.by(relay.Unregister, unregisters))
 		r.Post("/vda/v1/registrations/{lease}/sessions", a.by(relay.Report, reports))
 	})
-	return r
+	return newDirect(r)
 }
 
 // by answers by the stance, relayed as one kind of request.

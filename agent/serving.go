@@ -60,13 +60,24 @@ func (a *Agent) newDesks(engine *broker.Engine, recorder vda.Recorder) (*vda.API
 	})
 }
 
-// connectorURLs are the client URLs of the zone's connectors, for leases.
+// clientURLs are those of a list of connectors.
+type clientURLs struct {
+	of   *wire.ConnectorList
+	urls []string
+}
+
+// connectorURLs are the client URLs of the zone's connectors, for leases; made once for
+// each list, so they must not be changed.
 func (a *Agent) connectorURLs() []string {
-	list := a.list.Load().Connectors
-	urls := make([]string, 0, len(list))
-	for _, c := range list {
+	list := a.list.Load()
+	if made := a.urls.Load(); made != nil && made.of == list {
+		return made.urls
+	}
+	urls := make([]string, 0, len(list.Connectors))
+	for _, c := range list.Connectors {
 		urls = append(urls, c.ClientURL)
 	}
+	a.urls.Store(&clientURLs{list, urls})
 	return urls
 }
 
