@@ -148,13 +148,13 @@ func TestPowerFailure(t *testing.T) {
 	if got := c.holds(first); got != outage {
 		t.Errorf("got outage %s, want it to go on with %s", got, outage)
 	}
-	if err := c.each(func(s wire.Status) error {
-		if s.Outage != outage || s.Election.Elected != "cc01.example.test" {
-			return errors.New("it shows outage " + s.Outage + " and elected " + string(s.Election.Elected))
-		}
-		return nil
-	}); err != nil {
-		t.Error(err)
-	}
+	eventually(t, act, "all are where they were", func() error {
+		return c.each(func(s wire.Status) error {
+			if s.Outage != outage || s.Election.Elected != "cc01.example.test" {
+				return errors.New("it shows outage " + s.Outage + " and elected " + string(s.Election.Elected))
+			}
+			return nil
+		})
+	})
 	c.back(bob, "bob", "desktop:pool")
 }
