@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,9 +61,11 @@ type unit struct {
 	name  string
 	ip    string
 	host  *host
-	guard string
-	cloud string // more keys about the cloud broker
-	more  string // more lines of the file
+	// peerIP is where it listens for its peers, if that is on a card of its own.
+	peerIP string
+	guard  string
+	cloud  string // more keys about the cloud broker
+	more   string // more lines of the file
 }
 
 const standTokens = "zone-berlin connector connectors-of-berlin-0001\nadministrator admin administrator-0001-example\n"
@@ -223,8 +226,11 @@ func (u *unit) admin() *admin { return adminOf(u.stand.t, "unix:"+u.socket(), u.
 
 // url is where the unit is reached: by name where it has a host.
 func (u *unit) url(port int) string {
-	if u.host == nil {
+	switch {
+	case u.host == nil:
 		return fmt.Sprintf("http://%s:%d", u.ip, port)
+	case u.peerIP != "" && port == standPeer:
+		return fmt.Sprintf("https://%s:%d", u.peerIP, port)
 	}
 	return fmt.Sprintf("https://%s:%d", u.name, port)
 }
@@ -253,7 +259,7 @@ func (u *unit) text() string {
 func (u *unit) connectorText() string {
 	text := fmt.Sprintf("site: example\nfqdn: %s\nzone: berlin\nsync: {interval: 1s}\n", u.name) +
 		fmt.Sprintf("cloud: {url: %q, token_file: connector.token, timeout: 1s%s}\n", u.stand.cloudURL, u.cloud) +
-		fmt.Sprintf("listen: {client: \"%s:7480\", peer: \"%s:7489\", admin: \"unix:%s\"}\npeers:\n", u.ip, u.ip, u.socket())
+		fmt.Sprintf("listen: {client: \"%s:7480\", peer: \"%s:7489\", admin: \"unix:%s\"}\npeers:\n", u.ip, cmp.Or(u.peerIP, u.ip), u.socket())
 	for _, c := range u.stand.zone {
 		text += fmt.Sprintf("  - {fqdn: %s, client_url: %q, peer_url: %q}\n", c.name, c.url(7480), c.url(7489))
 	}
