@@ -207,6 +207,21 @@ func TestRDPClientOpensTheLaunchOfAnOutage(t *testing.T) {
 	c.session(c.players[0], wire.Active)
 	c.put(filepath.Join("signs", "logoff"), "")
 	c.session(c.players[0], "")
+	documented(t, "| xfreerdp, the file of a launch | Normal | ", "| xfreerdp, the file of a launch | HA mode, elected | ", "| xfreerdp, the file of a launch | HA mode, not elected | ")
+}
+
+// documented fails the test unless docs/clients.md has the rows.
+func documented(t *testing.T, rows ...string) {
+	t.Helper()
+	page, err := os.ReadFile("../docs/clients.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		if !strings.Contains(string(page), "\n"+row) {
+			t.Errorf("docs/clients.md has no row %s", row)
+		}
+	}
 }
 
 // refusesFile: a connector that is not elected says so at once, whatever the form.
