@@ -73,6 +73,7 @@ func (m *Mesh) speak(now time.Time) {
 	m.spoken, m.spoke, m.asked = spoken{}, now, false
 	m.repeat.Reset(m.patience())
 	for _, l := range m.links {
+		l.watch(now)
 		notify(l.fresh)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"understudy/env"
@@ -37,11 +38,15 @@ type link struct {
 	facts    *http.Transport // a connection for each stream, nothing else on it
 	requests *http.Transport
 
-	fresh chan struct{} // our facts changed
-	again chan struct{} // redial without waiting
+	fresh   chan struct{} // our facts changed
+	again   chan struct{} // redial without waiting
+	writing atomic.Pointer[writing]
 
-	stop   context.CancelFunc      // guarded by mesh.mu; nil until Run started it
-	cancel context.CancelCauseFunc // guarded by mesh.mu; of the stream that is open
+	// What follows is guarded by mesh.mu.
+	stop   context.CancelFunc      // nil until Run started it
+	cancel context.CancelCauseFunc // of the stream that is open
+	opened time.Time               // that stream
+	look   time.Time               // when to see next whether the peer is silent
 }
 
 func newLink(m *Mesh, name site.FQDN, url string) *link {
@@ -124,16 +129,12 @@ func (l *link) stream(parent context.Context) (epoch uint64, err error) {
 	epoch = l.mesh.now()
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	l.setCancel(cancel)
-	defer l.setCancel(nil)
-	watched := make(chan struct{})
-	go func() { defer close(watched); l.watch(ctx, cancel) }()
+	l.begin(cancel)
+	defer l.begin(nil)
 	err = l.post(ctx, epoch)
 	if errors.Is(context.Cause(ctx), errSilent) {
 		err = errSilent
 	}
-	cancel(nil)
-	<-watched
 	return epoch, err
 }
 
@@ -169,36 +170,34 @@ func (l *link) accepted(epoch uint64) {
 	l.mesh.note(epoch, func(now time.Time, b book) bool { return b.accepted(now, l.name) })
 }
 
-func (l *link) setCancel(cancel context.CancelCauseFunc) {
+// begin notes how to end the stream that opens; nil: it is over.
+func (l *link) begin(cancel context.CancelCauseFunc) {
 	l.mesh.mu.Lock()
 	defer l.mesh.mu.Unlock()
-	l.cancel = cancel
+	l.cancel, l.opened = cancel, time.Now()
+	l.lookLater(l.opened)
+}
+
+// lookLater is called with the lock held.
+func (l *link) lookLater(now time.Time) {
+	m := l.mesh
+	l.look = now.Add(m.o.Deadline() + env.Jitter(m.o.Env.Rand("peer/watch/"+string(l.name)), m.o.Interval/2, 1))
 }
 
 // watch gives up a stream to a peer that is silent itself: after a broken network
-// has healed, a new connection is faster than the retransmissions of an old one.
-func (l *link) watch(ctx context.Context, cancel context.CancelCauseFunc) {
-	m, opened := l.mesh, time.Now()
-	for {
-		deadline := m.o.Deadline()
-		timer := time.NewTimer(deadline + env.Jitter(m.o.Env.Rand("peer/watch/"+string(l.name)), m.o.Interval/2, 1))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		}
-		if now := time.Now(); now.Sub(opened) >= 2*deadline && !m.hears(now, l.name) {
-			cancel(errSilent)
-		}
+// has healed, a new connection is faster than the retransmissions of an old one; and
+// one on which a write hangs. It is done with each heartbeat and not by timers, which
+// would wake the process up for nothing. It is called with the lock held.
+func (l *link) watch(now time.Time) {
+	deadline := l.mesh.o.Deadline()
+	l.giveUp(now, deadline)
+	if l.cancel == nil || now.Before(l.look) {
+		return
 	}
-}
-
-func (m *Mesh) hears(now time.Time, name site.FQDN) bool {
-	deadline := m.o.Deadline()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.book.heard(now, deadline, name)
+	l.lookLater(now)
+	if now.Sub(l.opened) >= 2*deadline && !l.mesh.book.heard(now, deadline, l.name) {
+		l.cancel(errSilent)
+	}
 }
 
 // judge notes what the end of a stream says of the peer, and returns how long to
@@ -240,47 +239,7 @@ func isStranger(err error) bool {
 	return certificate
 }
 
-// dial opens a connection on which no write can hang.
-func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.patience())
-	defer cancel()
-	conn, err := l.mesh.o.Env.Dial(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	if c, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
-		_ = c.SetWriteBuffer(sendBuffer)
-	}
-	hangUp, _ := ctx.Value(hangUpKey{}).(context.CancelFunc)
-	return &boundedConn{Conn: conn, limit: l.mesh.o.Deadline, hangUp: hangUp}, nil
-}
-
 // patience is how long one attempt to connect may take.
 func (l *link) patience() time.Duration {
 	return min(max(l.mesh.o.Deadline(), 250*time.Millisecond), 2*time.Second)
-}
-
-// hangUpKey is for what ends the feed of the stream that a connection is for.
-type hangUpKey struct{}
-
-// boundedConn gives each write a deadline. Its end is the end of the feed: net/http
-// waits for that, and it would be noticed only when there is something to say.
-type boundedConn struct {
-	net.Conn
-	limit  func() time.Duration
-	hangUp context.CancelFunc
-}
-
-func (c *boundedConn) Close() error {
-	if c.hangUp != nil {
-		c.hangUp()
-	}
-	return c.Conn.Close()
-}
-
-func (c *boundedConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.limit())); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(p)
 }
