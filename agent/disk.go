@@ -98,14 +98,20 @@ func (a *Agent) probeDisk(ctx context.Context) bool {
 }
 
 // keepFrontActivity writes the time of the last StoreFront request at most each
-// minute: the window is days.
+// minute: the window is days. It waits no longer than a probe, which comes after it.
 func (a *Agent) keepFrontActivity(ctx context.Context, saved time.Duration) time.Duration {
 	idle, asked := a.front.idle(time.Now())
 	at := time.Since(a.front.base) - idle
 	if !asked || saved >= 0 && at-saved < time.Minute {
 		return saved
 	}
-	if err := a.state.SaveFrontActivity(ctx, a.o.Env.Now().Add(-idle)); err != nil {
+	bounded, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	begun := time.Now()
+	if err := a.state.SaveFrontActivity(bounded, a.o.Env.Now().Add(-idle)); err != nil {
+		if ctx.Err() == nil {
+			a.disk.failed(begun, err)
+		}
 		return saved
 	}
 	return at

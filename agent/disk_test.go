@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"understudy/env"
+	"understudy/localdb"
 )
 
 func quietLog() *log {
@@ -42,5 +43,25 @@ func TestDiskPatience(t *testing.T) {
 	check("and its own end", time.Hour+diskPatience, "disk full")
 	if got := len(d.log.rows); got != 2 {
 		t.Errorf("got %d events, want one for each of the two failures", got)
+	}
+}
+
+// Design 4: whoever could not write says so. A disk that fails as the time of the last
+// StoreFront request is kept must not wait for a probe that comes after that.
+func TestDiskFailsUnderFrontActivity(t *testing.T) {
+	world := env.Real()
+	state, err := localdb.OpenState(t.TempDir(), localdb.StateOptions{Env: world, Origin: "cc01.example.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &Agent{o: Options{Env: world}, state: state, disk: &disk{log: quietLog()}, front: newFront(time.Now(), time.Second, true)}
+	if at := a.keepFrontActivity(t.Context(), -1); at < 0 || a.disk.failing() {
+		t.Errorf("on a good disk it was kept at %s, failing %t", at, a.disk.failing())
+	}
+	if err := state.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if at := a.keepFrontActivity(t.Context(), -1); at >= 0 || !a.disk.failing() {
+		t.Errorf("on one that cannot be written it was kept at %s, failing %t", at, a.disk.failing())
 	}
 }
