@@ -40,7 +40,9 @@ type Agent struct {
 	lock      *datadir.FolderLock
 	snapshots *localdb.Snapshots
 	state     *localdb.State
-	cloud     *cloud.Client // directly
+	cloud     *cloud.Client // directly; nil where the site's own controllers broker
+	beside    *beside       // those, else nil
+	room      *room         // of it
 	passages  passages
 	published *published // where the site comes from no cloud broker
 	relay     *relay.Relay
@@ -211,11 +213,7 @@ func (a *Agent) startWith(saved wire.ConnectorList) {
 
 // makeClients makes everything that talks to others.
 func (a *Agent) makeClients(context.Context) error {
-	var err error
-	a.cloud, err = cloud.New(cloud.Options{
-		Env: a.o.Env, URL: a.o.Cloud.URL, Site: a.o.Site, Connector: a.o.FQDN, Zone: a.o.Zone,
-		Token: a.o.Cloud.Token, TLS: a.o.Cloud.TLS, Timeout: a.o.Cloud.Timeout,
-	})
+	err := a.reachBroker()
 	if err != nil {
 		return err
 	}
@@ -237,13 +235,33 @@ func (a *Agent) makeClients(context.Context) error {
 	return err
 }
 
+// reachBroker makes the client of who brokers in Normal.
+func (a *Agent) reachBroker() error {
+	if a.o.Upstream != nil {
+		a.room = a.newRoom()
+		a.beside = &beside{Upstream: a.o.Upstream, room: a.room}
+		return nil
+	}
+	var err error
+	a.cloud, err = cloud.New(cloud.Options{
+		Env: a.o.Env, URL: a.o.Cloud.URL, Site: a.o.Site, Connector: a.o.FQDN, Zone: a.o.Zone,
+		Token: a.o.Cloud.Token, TLS: a.o.Cloud.TLS, Timeout: a.o.Cloud.Timeout,
+	})
+	return err
+}
+
 func (a *Agent) relayOptions() relay.Options {
 	o := relay.Options{
-		Env: a.o.Env, Self: a.o.FQDN, Cloud: a.cloud, Call: a.call, Term: func() uint64 { return a.stance.Load().term }, Authority: a.authority,
+		Env: a.o.Env, Self: a.o.FQDN, Call: a.call, Term: func() uint64 { return a.stance.Load().term }, Authority: a.authority,
 		Interval: func() time.Duration { return a.settings().HealthInterval.D() }, Timeout: a.relayTimeout,
 		Healthy:   func() (site.FQDN, string) { s := a.stance.Load(); return s.healthy, s.healthyURL },
 		OnTrouble: a.onTrouble, OnStream: a.onStream, OnCheck: a.onCheck, OnRoute: a.onRoute, OnAnswer: a.onRelayed,
 	}
+	if a.beside != nil {
+		o.Cloud, o.NoStream = a.beside, true
+		return o
+	}
+	o.Cloud = a.cloud
 	if a.o.PeerRelay {
 		o.Peers, o.Through, o.Pass = a.relayingPeers, a.throughPeer, a.cloud.Pass
 	}

@@ -54,11 +54,13 @@ type handback struct {
 	// patience is how long the copies of others' records wait: who made them hands
 	// them back too, if it can.
 	patience time.Duration
-	gate     func(context.Context) error
-	due      func() <-chan struct{} // the next round
-	rand     io.Reader
-	log      *log
-	journal  *journal
+	// keeps says that nobody takes records.
+	keeps   bool
+	gate    func(context.Context) error
+	due     func() <-chan struct{} // the next round
+	rand    io.Reader
+	log     *log
+	journal *journal
 
 	// What follows belongs to run.
 	failures int
@@ -83,14 +85,18 @@ func (a *Agent) newHandback(ctx context.Context) (*handback, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &handback{
+	h := &handback{
 		store: a.state, mark: mark, first: first, gate: a.o.Env.Gate, due: a.chores.add(), rand: a.o.Env.Rand("handback"), log: a.log, journal: a.journal,
 		send: func(ctx context.Context, batch wire.RecordBatch) ([]wire.RecordAnswer, error) {
 			return a.cloudNow().HandBack(ctx, batch)
 		},
 		allowed:   func() bool { s := a.stance.Load(); return !s.starting && mayHandBack(s.state) },
 		contained: a.containedRecords, safe: a.snapshots.Contained, patience: a.o.SyncInterval, pruned: map[string]uint64{},
-	}, nil
+	}
+	if a.o.Upstream != nil {
+		h.keepOnly()
+	}
+	return h, nil
 }
 
 // mayHandBack: from PendingRecovery on the cloud broker is well again; an outage

@@ -60,7 +60,7 @@ func (h *handback) learn(ctx context.Context, held map[string]uint64, history st
 		mark.Done = maps.Clone(was.Done)
 	}
 	for _, c := range records {
-		acknowledged := c.Journal == h.store.JournalID() && was.History == history
+		acknowledged := !h.keeps && c.Journal == h.store.JournalID() && was.History == history
 		if held[c.Journal] > 0 && !acknowledged {
 			mark.Done[c.Journal] = max(mark.Done[c.Journal], min(c.Sequence, held[c.Journal]))
 		}

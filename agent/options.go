@@ -34,9 +34,12 @@ type Options struct {
 	// Data is the folder of snapshots and state.
 	Data string
 
-	Cloud  Cloud
-	Listen Listen
-	TLS    TLS
+	Cloud Cloud
+	// Upstream, if set, is who brokers in Normal instead of the cloud broker. Then the
+	// site has a Source, and neither peer relay nor hand-back.
+	Upstream Upstream
+	Listen   Listen
+	TLS      TLS
 	// Insecure allows callbacks on loopback addresses instead of a machine's own name.
 	Insecure bool
 	// FrontKeys are the keys that StoreFronts and gateways may show; empty together
@@ -109,7 +112,8 @@ func (o *Options) validate() error {
 		{"FQDN", o.FQDN == ""},
 		{"Zone", o.Zone == ""},
 		{"Data", o.Data == ""},
-		{"Cloud.URL", o.Cloud.URL == ""},
+		{"Cloud.URL", o.Cloud.URL == "" && o.Upstream == nil},
+		{"Source, without which Upstream has no site,", o.Upstream != nil && o.Source == nil},
 		{"Listen.Client", o.Listen.Client == ""},
 		{"Listen.Peer", o.Listen.Peer == ""},
 		{"Listen.Admin", o.Listen.Admin == ""},

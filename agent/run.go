@@ -50,6 +50,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	})
 	running.Go(func() { a.handback.run(background) })
 	running.Go(func() { a.peaks.run(background) })
+	if a.room != nil {
+		running.Go(func() { a.room.run(background) })
+	}
 	running.Go(func() { a.loop(background) })
 	following, unfollow := context.WithCancel(background)
 	defer unfollow()
@@ -130,6 +133,9 @@ func (a *Agent) close() error {
 	}
 	if a.cloud != nil {
 		a.cloud.Close()
+	}
+	if a.beside != nil {
+		a.beside.Close()
 	}
 	a.passages.close()
 	if a.callbacks != nil {

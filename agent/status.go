@@ -109,7 +109,7 @@ func with[K comparable, V any](m map[K]V, k K, v V) map[K]V {
 
 func (a *Agent) healthStatus(now time.Time, in inputs) wire.HealthStatus {
 	h := wire.HealthStatus{
-		Healthy: in.health.healthy, Checked: in.health.checked, Reason: a.healthSeen.Reason, CallStream: a.healthSeen.CallStream, Via: in.health.via,
+		Healthy: in.health.healthy, Checked: in.health.checked, Reason: a.healthSeen.Reason, CallStream: a.healthSeen.CallStream, NoCallStream: a.beside != nil, Via: in.health.via,
 	}
 	if in.health.trouble != "" {
 		h.Reason = in.health.trouble

@@ -16,10 +16,15 @@ type Connector struct {
 	FQDN site.FQDN `json:"fqdn"`
 	Zone string    `json:"zone"`
 	// Data is the data folder.
-	Data   string          `json:"data"`
-	Cloud  CloudBroker     `json:"cloud"`
-	Listen ConnectorListen `json:"listen"`
-	TLS    TLS             `json:"tls"`
+	Data string `json:"data"`
+	// Upstream says who brokers in Normal; with UpstreamXMLService the site is that of
+	// SiteSource.
+	Upstream   Upstream        `json:"upstream"`
+	Cloud      CloudBroker     `json:"cloud"`
+	XMLService Controllers     `json:"xml_service"`
+	SiteSource SiteSource      `json:"site_source"`
+	Listen     ConnectorListen `json:"listen"`
+	TLS        TLS             `json:"tls"`
 	// Insecure does without TLS, on loopback addresses only.
 	Insecure bool `json:"insecure"`
 	// StorefrontKeysFile holds the keys that StoreFronts and gateways may show.
@@ -187,9 +192,7 @@ func (f *Connector) setDefaults() {
 	setDefault(&f.Cloud.Timeout, site.Duration(DefaultCloudTimeout))
 	setDefault(&f.Sync.Interval, site.Duration(DefaultSyncInterval))
 	setDefault(&f.Journal.Limit, DefaultJournalLimit)
-	if f.PeerRelay == nil {
-		f.PeerRelay = new(true)
-	}
+	f.setUpstreamDefaults()
 	f.Hooks.setDefaults()
 	f.DNS.setDefaults()
 	f.Credentials.setDefaults()
@@ -202,6 +205,9 @@ func (f *Connector) files() []fileName {
 		fileName{"data", &f.Data, false},
 		fileName{"cloud.token_file", &f.Cloud.TokenFile, true},
 		fileName{"cloud.ca_file", &f.Cloud.CAFile, true},
+		fileName{"xml_service.password_file", &f.XMLService.PasswordFile, true},
+		fileName{"xml_service.ca_file", &f.XMLService.CAFile, true},
+		fileName{"site_source.file", &f.SiteSource.File, false},
 		fileName{"storefront_keys_file", &f.StorefrontKeysFile, true},
 		fileName{"dns.key_file", &f.DNS.KeyFile, true},
 		fileName{"log.file", &f.Log.File, false},
@@ -223,7 +229,11 @@ func (f *Connector) check(c *checker) {
 	c.listen("listen.client", f.Listen.Client, s)
 	c.listen("listen.peer", f.Listen.Peer, s)
 	c.admin("listen.admin", f.Listen.Admin)
-	f.checkCloud(c, s)
+	f.checkUpstream(c, s)
+	c.atLeast("sync.interval", f.Sync.Interval, time.Second)
+	if f.Journal.Limit < minJournalLimit {
+		c.fault("journal.limit", "%d is less than %d", f.Journal.Limit, minJournalLimit)
+	}
 	f.checkPeers(c, s)
 	f.checkSettings(c)
 	f.Launch.check(c)
@@ -240,10 +250,6 @@ func (f *Connector) checkCloud(c *checker, s security) {
 		c.need("cloud.token_file", f.Cloud.TokenFile)
 	}
 	c.atLeast("cloud.timeout", f.Cloud.Timeout, 100*time.Millisecond)
-	c.atLeast("sync.interval", f.Sync.Interval, time.Second)
-	if f.Journal.Limit < minJournalLimit {
-		c.fault("journal.limit", "%d is less than %d", f.Journal.Limit, minJournalLimit)
-	}
 }
 
 func (f *Connector) checkPeers(c *checker, s security) {

@@ -103,7 +103,25 @@ func TestConnectorFaults(t *testing.T) {
 			"f: cloud.url: is missing", "f: cloud.token_file: is missing",
 		}},
 		{"unknown key", insecureConnector + "elections: {}", []string{
-			"f:8: elections: unknown key; known here: cloud, credentials, data, dns, election, fqdn, hooks, insecure, journal, launch, listen, log, outage, peer_relay, peers, site, sta_id, standby, storefront_keys_file, sync, tls, xml, zone",
+			"f:8: elections: unknown key; known here: cloud, credentials, data, dns, election, fqdn, hooks, insecure, journal, launch, listen, log, outage, peer_relay, peers, site, site_source, sta_id, standby, storefront_keys_file, sync, tls, upstream, xml, xml_service, zone",
+		}},
+		{"beside controllers, all wrong", replace(insecureConnector, "cloud: {", "upstream: xml-service\npeer_relay: true\nxml_service: {user: monitor}\nsite_source: {timeout: 1ms, format: xml}\ncloud: {"), []string{
+			"f:7: peer_relay: peers pass nothing on to controllers that speak XML Service",
+			"f:8: xml_service.servers: is missing",
+			"f:8: xml_service.user: user and password_file go together",
+			"f:9: site_source: is missing: file or command",
+			`f:9: site_source.format: "xml" is none of yaml, ndjson`,
+			"f:9: site_source.timeout: 1ms is less than 1s",
+			"f:10: cloud: is for upstream: cloud",
+		}},
+		{"controllers without upstream", insecureConnector + "xml_service: {servers: ['http://127.0.0.1:80']}\nsite_source: {file: site.yaml}\n", []string{
+			"f:8: xml_service.servers: is for upstream: xml-service", "f:9: site_source: is for upstream: xml-service",
+		}},
+		{"an unknown upstream", insecureConnector + "upstream: citrix\n", []string{`f:8: upstream: "citrix" is none of cloud, xml-service`}},
+		{"controllers in the clear", replace(insecureConnector, "cloud: {url: \"http://127.0.0.1:7443\"}", "upstream: xml-service\nxml_service: {servers: ['http://ddc1.example.test', 'ddc2']}\nsite_source: {file: a, command: [b]}"), []string{
+			`f:7: xml_service.servers[0]: "http://ddc1.example.test" is not on a loopback address; insecure: true is accepted on loopback addresses only`,
+			`f:7: xml_service.servers[1]: "ddc2" is not an http or https URL`,
+			"f:8: site_source: has file and command; one of them is needed",
 		}},
 		{"insecure on an address that others reach", replace(insecureConnector, `client: "127.0.0.1:7480"`, `client: ":7480"`), []string{
 			`f:7: listen.client: ":7480" is not a loopback address; insecure: true is accepted on loopback addresses only`,
@@ -298,3 +316,34 @@ func checkFaults(t testing.TB, file string, err error, want []string) {
 }
 
 func replace(text, old, replacement string) string { return strings.Replace(text, old, replacement, 1) }
+
+// A connector beside controllers needs no cloud broker: the farm is the site unless the
+// file says another, and peers pass nothing on.
+func TestConnectorBesideControllers(t *testing.T) {
+	text := replace(secureConnector, `cloud: {url: "https://cloud.example.test:7443", token_file: token}`,
+		"upstream: xml-service\nxml_service: {servers: ['http://ddc1.example.test', 'https://ddc2.example.test:8443'], plain: true, user: monitor, password_file: token}\nsite_source: {file: site.yaml}")
+	file := write(t, [2]string{"connector.yaml", text}, [2]string{"token", "x"}, [2]string{"cert.pem", ""}, [2]string{"key.pem", ""}, [2]string{"ca.pem", ""})
+	c, err := config.LoadConnector(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(file)
+	if c.Upstream != config.UpstreamXMLService || c.XMLService.Farm != "example" || *c.PeerRelay || c.SiteSource.File != filepath.Join(dir, "site.yaml") || c.XMLService.PasswordFile != filepath.Join(dir, "token") {
+		t.Errorf("got %+v", c)
+	}
+	if c.SiteSource.Format != config.FormatYAML || c.SiteSource.Timeout.D() != config.DefaultSourceTimeout {
+		t.Errorf("got %+v", c.SiteSource)
+	}
+}
+
+// NEW-05: what an import puts aside is no reason to refuse a site source; what is no
+// site at all is, by line and key.
+func TestReadSite(t *testing.T) {
+	s, err := config.ReadSite("f", []byte("name: a\nmachines:\n  - {name: ws1, group: none, zone: none}\n"))
+	if err != nil || len(s.Machines) != 1 || len(s.Validate()) == 0 {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	if _, err := config.ReadSite("f", []byte("name: a\nmachine: []\n")); err == nil || !strings.Contains(err.Error(), "machine: unknown key") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -20,7 +20,7 @@ type Health struct {
 	Since time.Time
 	// Reason says in a sentence why.
 	Reason string
-	// CallStream says that the call stream is up.
+	// CallStream says that the call stream is up; there may be none.
 	CallStream bool
 	// Via is the peer through which requests go; empty: they go directly.
 	Via site.FQDN
@@ -41,6 +41,8 @@ type judge struct {
 	grace   time.Duration
 	health  Health
 	windows map[Kind]*window
+	// streamless: there is no call stream to be up.
+	streamless bool
 	// suspects are the kinds that failed, with the request that did, until one of
 	// the kind succeeds.
 	suspects map[Kind]request
@@ -139,7 +141,7 @@ func (j *judge) down(now time.Time) time.Duration {
 }
 
 func (j *judge) doubt(now time.Time) string {
-	if down := j.down(now); !j.steady(now) && down > j.grace {
+	if down := j.down(now); !j.streamless && !j.steady(now) && down > j.grace {
 		return fmt.Sprintf("the call stream is down for %s: %s", down.Round(100*time.Millisecond), j.streamReason)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(j.windows)) {

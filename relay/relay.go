@@ -65,6 +65,9 @@ type Options struct {
 	// KeepAlive is how often the call stream carries a line each way; it is dead
 	// when nothing has come for three times as long.
 	KeepAlive time.Duration
+	// NoStream says that there is no call stream: nobody but desktops and StoreFronts
+	// calls.
+	NoStream bool
 	// Grace is how long the call stream may be down before checks fail for it.
 	Grace time.Duration
 	// Healthy, if set, names a peer that reaches the cloud broker, for the answer
@@ -173,6 +176,7 @@ func New(o Options) (*Relay, error) {
 	}
 	o = o.withDefaults()
 	direct := &route{cloud: o.Cloud, judge: newJudge(time.Now(), o.Grace)}
+	direct.judge.streamless = o.NoStream
 	r := &Relay{
 		o: o, check: make(chan struct{}, 1), redial: make(chan struct{}, 1), slots: make(chan struct{}, maxPassed),
 		direct: direct, route: direct,
@@ -187,7 +191,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	r.locked(func(j *judge) { j.restart(time.Now()) })
 	var running sync.WaitGroup
 	running.Go(func() { r.keepChecking(ctx) })
-	running.Go(func() { r.keepStream(ctx) })
+	if !r.o.NoStream {
+		running.Go(func() { r.keepStream(ctx) })
+	}
 	running.Wait()
 	return nil
 }

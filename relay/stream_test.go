@@ -129,3 +129,21 @@ func TestFlappingCallStreamGetsNoGrace(t *testing.T) {
 		})
 	})
 }
+
+// LHC-11, where there is no call stream: it is opened nowhere and missed by nobody.
+func TestWithoutACallStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, func(o *relay.Options) { o.NoStream = true })
+		s.run(t, func() {
+			time.Sleep(time.Minute)
+			if h := s.Health(); !h.Healthy || h.CallStream || s.cloud.opened != 0 {
+				t.Errorf("health %+v, opened %d times", h, s.cloud.opened)
+			}
+			s.cloud.set(func(c *cloud) { c.health = func(context.Context) error { return errRefused } })
+			time.Sleep(time.Minute)
+			if h := s.Health(); h.Healthy {
+				t.Errorf("after a failed check: %+v", h)
+			}
+		})
+	})
+}

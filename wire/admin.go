@@ -140,6 +140,8 @@ type HealthStatus struct {
 	At         time.Time `json:"at,omitzero"`
 	Reason     string    `json:"reason"`
 	CallStream bool      `json:"call_stream"`
+	// NoCallStream says that there is none: the upstream calls nobody.
+	NoCallStream bool `json:"no_call_stream,omitempty"`
 	// Via is the peer through which requests go; empty: directly.
 	Via site.FQDN `json:"via,omitempty"`
 }

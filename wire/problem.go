@@ -38,6 +38,7 @@ const (
 	CodeUnknownResource  = "unknown_resource"
 	CodeNotEntitled      = "not_entitled"
 	CodeWrongZone        = "wrong_zone"
+	CodeXMLOnly          = "xml_only"
 	CodeNoMachine        = "no_machine_available"
 	CodeSessionLimit     = "session_limit"
 	CodeTicketUsed       = "ticket_used"

@@ -40,6 +40,11 @@ func (a *app) connectorOptions(c *config.Connector) (agent.Options, error) {
 		Insecure: c.Insecure, STA: c.STAID, SyncInterval: c.Sync.Interval.D(), Settings: c.Settings(), Peers: c.Connectors(),
 		PeerRelay: *c.PeerRelay, JournalLimit: c.Journal.Limit, Logger: logger,
 	}
+	if c.Upstream == config.UpstreamXMLService {
+		if err := a.besideControllers(c, &o); err != nil {
+			return o, &configError{err}
+		}
+	}
 	if o.Cloud.Token, err = optional(c.Cloud.TokenFile); err != nil {
 		return o, err
 	}

@@ -180,14 +180,17 @@ func health(s *screen, h wire.HealthStatus) string {
 	if h.Healthy {
 		word = s.good("healthy")
 	}
-	stream := s.warn("down")
-	if h.CallStream {
-		stream = "up"
+	stream := "call stream " + s.warn("down")
+	switch {
+	case h.NoCallStream:
+		stream = "no call stream"
+	case h.CallStream:
+		stream = "call stream up"
 	}
 	if h.Via != "" {
 		word += s.warn(" through " + string(h.Via))
 	}
-	return fmt.Sprintf("%s, checked %s, call stream %s", word, s.ago(h.At), stream)
+	return fmt.Sprintf("%s, checked %s, %s", word, s.ago(h.At), stream)
 }
 
 func counts(by map[string]int) string {
