@@ -85,3 +85,19 @@ func TestGateAfterAClockWasSetBack(t *testing.T) {
 		t.Errorf("got %+v, want a closed gate", g)
 	}
 }
+
+// Issue 4: "≤ 0.6 % of a core" when idle: peers are told a new idle time seldom, and
+// never one that is longer than it is, or much shorter than what counts (LHC-06).
+func TestToldIdle(t *testing.T) {
+	for _, c := range []struct{ window, idle, want time.Duration }{
+		{window, 0, 0},
+		{window, 9 * time.Second, 0},
+		{window, time.Hour + 19*time.Second, time.Hour + 10*time.Second},
+		{10 * time.Minute, 17 * time.Second, 12 * time.Second},
+		{time.Minute, 17*time.Second + 999*time.Millisecond, 17 * time.Second},
+	} {
+		if got := toldIdle(c.idle, site.Settings{ParticipationWindow: site.Duration(c.window)}).D(); got != c.want {
+			t.Errorf("idle for %s of %s: told %s, want %s", c.idle, c.window, got, c.want)
+		}
+	}
+}

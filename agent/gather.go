@@ -261,6 +261,14 @@ func (a *Agent) publish(now time.Time, in inputs) {
 // alone: a heartbeat that says nothing new costs less.
 const toldAge = 10 * time.Second
 
+// toldIdle is for how long no StoreFront has asked, as peers are told it: to a hundredth
+// of the time that counts, or as exactly as an age. It would be another each second.
+func toldIdle(idle time.Duration, s site.Settings) *site.Duration {
+	exact := max(time.Second, min(toldAge, s.ParticipationWindow.D()/100))
+	told := site.Duration(idle.Truncate(exact))
+	return &told
+}
+
 // healthiest is a peer that has the cloud broker, best without another's help.
 func healthiest(peers []peerWord) (name site.FQDN, clientURL string) {
 	for _, p := range peers {
@@ -299,8 +307,7 @@ func (a *Agent) facts(now time.Time, in inputs) wire.Facts {
 		snapshot.Release()
 	}
 	if idle, asked := a.front.idle(now); asked {
-		d := site.Duration(idle.Round(time.Second))
-		f.FrontIdle = &d
+		f.FrontIdle = toldIdle(idle, in.settings)
 	}
 	if a.serving != nil {
 		stats := a.serving.engine.Stats()
