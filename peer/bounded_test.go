@@ -14,6 +14,7 @@ import (
 
 // toPipe is a mesh whose stream to cc02 goes into a pipe, which the peer begins to read.
 func toPipe(t *testing.T, read func(io.Reader)) *Mesh {
+	t.Helper()
 	mine, theirs := net.Pipe()
 	go func() {
 		in := bufio.NewReader(theirs)
