@@ -41,3 +41,22 @@ func TestLaunchFile(t *testing.T) {
 		t.Errorf("JSON instead: got %q, %v", got, err)
 	}
 }
+
+// A client that reads JSON says so: a group that prefers another form would answer in
+// that.
+func TestLaunchAsksForJSON(t *testing.T) {
+	asked := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.Header.Get("Accept")
+		_, _ = w.Write([]byte("{}"))
+	}))
+	defer server.Close()
+	c, err := client.New(client.Options{Env: env.Real(), Connectors: []string{server.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Beat(t.Context())
+	if _, err := c.Launch(t.Context(), bob); err != nil || asked != "application/json" {
+		t.Errorf("Accept %q, %v", asked, err)
+	}
+}

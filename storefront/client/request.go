@@ -254,6 +254,7 @@ func (c *Client) do(ctx context.Context, method, url, key string, in, out any) e
 		return err
 	}
 	wanted, _ := out.(*file)
+	req.Header.Set("Accept", "application/json")
 	if wanted != nil {
 		req.Header.Set("Accept", wanted.mediaType)
 	}
