@@ -80,7 +80,8 @@ func nfuse(kind, user, application string) []byte {
 
 // expect asks once, because a refusal in XML is 200 too.
 func expect(address string, body []byte, part string) {
-	resp := need(http.Post("http://"+address+storefront.XMLPath, xmlservice.ContentType, strings.NewReader(string(body))))
+	resp, err := http.Post("http://"+address+storefront.XMLPath, xmlservice.ContentType, strings.NewReader(string(body)))
+	must(err)
 	defer resp.Body.Close()
 	if text := string(need(io.ReadAll(resp.Body))); !strings.Contains(text, part) {
 		panic(stop{fmt.Errorf("the answer has no %s: %s", part, text)})

@@ -1,8 +1,12 @@
 package config
 
 import (
+	"cmp"
+	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -189,10 +193,20 @@ func (l *LDAP) directory(e env.Env) (*credentials.LDAP, error) {
 	return credentials.NewLDAP(o)
 }
 
+// resolve asks the host's own resolver; IPv4 comes first, because old clients know no other.
+func resolve(ctx context.Context, name string) string {
+	all, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	slices.SortStableFunc(all, func(a, b netip.Addr) int { return cmp.Compare(a.Unmap().BitLen(), b.Unmap().BitLen()) })
+	if len(all) == 0 {
+		return ""
+	}
+	return all[0].Unmap().String()
+}
+
 // Service is what handlers are told.
 func (x *XML) Service(users *credentials.Checker) storefront.XML {
 	s := storefront.XML{
-		Off: !*x.Enabled, AccessLists: slices.Contains(x.Expose, ExposeAccessLists), Servers: slices.Contains(x.Expose, ExposeServers), OpenSTA: x.OpenSTA,
+		Resolve: resolve, Off: !*x.Enabled, AccessLists: slices.Contains(x.Expose, ExposeAccessLists), Servers: slices.Contains(x.Expose, ExposeServers), OpenSTA: x.OpenSTA,
 	}
 	if users != nil {
 		s.Users = users

@@ -27,6 +27,9 @@ type XML struct {
 	AccessLists, Servers bool
 	// OpenSTA gives tickets also to callers that have not shown who they are.
 	OpenSTA bool
+	// Resolve, if set, finds the IP address of a desktop that tells a name, for clients that
+	// take no names; empty: there is none to be had now.
+	Resolve func(ctx context.Context, name string) string
 	// OnRefused, if set, hears of users who were not let in.
 	OnRefused func(claim xmlservice.Claim, why error)
 }

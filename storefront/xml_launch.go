@@ -1,9 +1,11 @@
 package storefront
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -51,7 +53,21 @@ func (h *Handlers) address(r *http.Request, q xmlservice.Request) ([]byte, error
 		return nil, err
 	}
 	at.Bare = !strings.Contains(q.AddressType, "port")
+	at.Host = h.dotted(r.Context(), at.Host)
 	return xmlservice.AddressAnswer(at), nil
+}
+
+// resolveTime bounds the wait for a name server: a launch does not fail for it.
+const resolveTime = 500 * time.Millisecond
+
+// dotted is an IP address where one is to be had: many clients read nothing else.
+func (h *Handlers) dotted(ctx context.Context, host string) string {
+	if h.o.XML.Resolve == nil || net.ParseIP(host) != nil {
+		return host
+	}
+	ctx, cancel := context.WithTimeout(ctx, resolveTime)
+	defer cancel()
+	return cmp.Or(h.o.XML.Resolve(ctx, host), host)
 }
 
 // located tells where something is, and holds and launches nothing.

@@ -210,6 +210,20 @@ func TestXMLAddressForms(t *testing.T) {
 	}
 }
 
+// Clients that read only digits get those of a desktop that tells a name, where a name
+// server has them; else the name.
+func TestXMLAddressOfAName(t *testing.T) {
+	for known, want := range map[string]string{"192.0.2.7": `addresstype="dot-port">192.0.2.7:3389<`, "": `addresstype="dns-port">ws1.example:3389<`} {
+		f := newXMLFront(t, func(o *storefront.Options) {
+			o.XML.Resolve = func(context.Context, string) string { return known }
+		})
+		f.hosts.answer = func(_ context.Context, c wire.Call) (wire.CallAnswer, error) {
+			return wire.CallAnswer{ID: c.ID, Status: http.StatusCreated, Body: []byte(`{"address":"ws1.example","port":3389,"protocol":"rdp"}`)}, nil
+		}
+		wantIn(t, f.xml(t, address(bob, "pool")), want)
+	}
+}
+
 // LHC-43: "no-load-bias never consumes anything", nor does a client that does not show
 // who the user is, however often it asks and whatever is free.
 func TestXMLLookupHoldsNothing(t *testing.T) {

@@ -19,10 +19,14 @@ type Account struct{ Name, Domain string }
 // Shown says how much of each application an answer has.
 type Shown struct{ Settings, Access bool }
 
+// usualApp is about how many bytes an application takes.
+const usualApp = 1 << 10
+
 // AppsAnswer lists applications in the bytes that known clients look for: no attribute
 // at AppData, and flags that close themselves.
 func AppsAnswer(scope Scope, list []App, shown Shown) []byte {
 	return answer(AppData, func(w *writer) {
+		w.b.Grow(len(list) * usualApp)
 		w.with("AppDataSet", func(w *writer) {
 			traverse := "onelevel"
 			if scope.Subtree {

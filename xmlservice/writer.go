@@ -24,17 +24,23 @@ func document(root, dtd, version string, inner func(*writer)) []byte {
 // with writes an element around others.
 func (w *writer) with(name string, inner func(*writer), attributes ...string) {
 	w.begin(name, attributes)
-	w.b.WriteString(">")
+	w.b.WriteByte('>')
 	inner(w)
-	w.b.WriteString("</" + name + ">")
+	w.end(name)
+}
+
+func (w *writer) end(name string) {
+	w.b.WriteString("</")
+	w.b.WriteString(name)
+	w.b.WriteByte('>')
 }
 
 // text writes an element with a text.
 func (w *writer) text(name, text string, attributes ...string) {
 	w.begin(name, attributes)
-	w.b.WriteString(">")
+	w.b.WriteByte('>')
 	w.escape(text)
-	w.b.WriteString("</" + name + ">")
+	w.end(name)
 }
 
 // empty writes an element that closes itself.
@@ -44,17 +50,24 @@ func (w *writer) empty(name string, attributes ...string) {
 }
 
 func (w *writer) begin(name string, attributes []string) {
-	w.b.WriteString("<" + name)
+	w.b.WriteByte('<')
+	w.b.WriteString(name)
 	for i := 0; i+1 < len(attributes); i += 2 {
-		w.b.WriteString(" " + attributes[i] + `="`)
+		w.b.WriteByte(' ')
+		w.b.WriteString(attributes[i])
+		w.b.WriteString(`="`)
 		w.escape(attributes[i+1])
-		w.b.WriteString(`"`)
+		w.b.WriteByte('"')
 	}
 }
 
 // escape writes a text so that it is one wherever it stands. What XML cannot say is
 // replaced.
 func (w *writer) escape(text string) {
+	if plainText(text) {
+		w.b.WriteString(text)
+		return
+	}
 	for _, r := range text {
 		switch {
 		case r == '&':
@@ -73,4 +86,15 @@ func (w *writer) escape(text string) {
 			w.b.WriteRune(r)
 		}
 	}
+}
+
+// plainText reports whether a text is written as it is: nearly every one.
+func plainText(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < ' ', c >= utf8.RuneSelf, c == '&', c == '<', c == '>', c == '"':
+			return false
+		}
+	}
+	return true
 }
