@@ -133,6 +133,12 @@ func TestKilledDesktopHost(t *testing.T) {
 
 	c.host.Kill()
 	c.startHost()
+	eventually(t, act, "every desktop has registered again", func() error { // the broker still knows them from before
+		if n := len(c.brokers()); n != c.desktops {
+			return fmt.Errorf("%d have", n)
+		}
+		return nil
+	})
 	first.Shows(act, "every desktop, with bob's session and alice's", func(s wire.Status) error {
 		if s.Registrations != poolDesktops+1 || s.Sessions != 2 {
 			return fmt.Errorf("%d registrations, %d sessions", s.Registrations, s.Sessions)
