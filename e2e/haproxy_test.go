@@ -99,7 +99,7 @@ func (b *balanced) servers() (map[string][]string, error) {
 	}
 	rows, err := csv.NewReader(conn).ReadAll()
 	if err != nil || len(rows) == 0 {
-		return nil, fmt.Errorf("show stat: %d rows, %w", len(rows), err)
+		return nil, fmt.Errorf("show stat: %d rows, %v", len(rows), err)
 	}
 	column := func(row []string, name string) string { return row[slices.Index(rows[0], name)] }
 	out := map[string][]string{}
