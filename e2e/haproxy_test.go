@@ -98,8 +98,11 @@ func (b *balanced) servers() (map[string][]string, error) {
 		return nil, err
 	}
 	rows, err := csv.NewReader(conn).ReadAll()
-	if err != nil || len(rows) == 0 {
-		return nil, fmt.Errorf("show stat: %d rows, %v", len(rows), err)
+	if err != nil {
+		return nil, fmt.Errorf("show stat: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil, errors.New("show stat: no rows")
 	}
 	column := func(row []string, name string) string { return row[slices.Index(rows[0], name)] }
 	out := map[string][]string{}

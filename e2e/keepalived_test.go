@@ -95,8 +95,11 @@ func (s *sharing) leads(to ...*unit) wire.FrontHeartbeat {
 	var beat wire.FrontHeartbeat
 	eventually(s.t, turn, "the shared address leads to "+to[0].name, func() error {
 		a, err := ask(s.t, s.client, "GET", "https://"+sharedName+":7480/storefront/v1/heartbeat", "")
-		if err != nil || a.Status != http.StatusOK {
-			return fmt.Errorf("%d %s: %v", a.Status, a.Body, err)
+		if err != nil {
+			return err
+		}
+		if a.Status != http.StatusOK {
+			return fmt.Errorf("%d %s", a.Status, a.Body)
 		}
 		if err := json.Unmarshal([]byte(a.Body), &beat); err != nil {
 			return err

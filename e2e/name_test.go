@@ -58,8 +58,11 @@ func TestNameFollowsTheElected(t *testing.T) {
 		t.Helper()
 		eventually(t, turn, "the name leads to "+to.name, func() error {
 			out, err := exec.CommandContext(t.Context(), "dig", "+short", "+time=1", "+tries=1", "-p", fmt.Sprint(port), "@127.0.0.1", "berlin.example.test", "A").Output()
-			if got := strings.TrimSpace(string(out)); err != nil || got != to.ip {
-				return fmt.Errorf("got %q, %v", got, err)
+			if err != nil {
+				return err
+			}
+			if got := strings.TrimSpace(string(out)); got != to.ip {
+				return fmt.Errorf("got %q", got)
 			}
 			return nil
 		})
