@@ -45,6 +45,8 @@ func (p *Pool) Forward(ctx context.Context, method, target string, header http.H
 	if path == staPath {
 		asked, err := xmlservice.ParseSta(body)
 		redeems = err == nil && asked.Kind == xmlservice.StaData
+	} else if asked, _ := xmlservice.Parse(body); len(asked.Credentials.Asserted) > 0 && header.Get(wire.HeaderTrusted) != "true" {
+		return notTrusted(asked.Kind).response(), nil
 	}
 	got, err := p.first(ctx, func(ctx context.Context, s *server) (reply, error) {
 		return p.post(ctx, s, path, header.Get("Content-Type"), body)
@@ -53,6 +55,12 @@ func (p *Pool) Forward(ctx context.Context, method, target string, header http.H
 		return nil, err
 	}
 	return got.response(), nil
+}
+
+// notTrusted is for a caller that asserts a user and has not shown who it is. The
+// controllers may believe whoever comes from here.
+func notTrusted(kind xmlservice.Kind) reply {
+	return reply{body: xmlservice.Failure(kind, xmlservice.NotTrusted)}
 }
 
 // first asks one controller after the other. One that fails comes last for a while; an
@@ -120,7 +128,7 @@ func (p *Pool) post(ctx context.Context, s *server, path, contentType string, bo
 	if resp.StatusCode/100 != 2 {
 		return reply{}, fmt.Errorf("the answer is %s", wire.Clip(resp.Status))
 	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxBody+1))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, xmlservice.MaxAnswer+1))
 	if err != nil {
 		return reply{}, fmt.Errorf("the answer broke off: %w", err)
 	}
@@ -128,8 +136,8 @@ func (p *Pool) post(ctx context.Context, s *server, path, contentType string, bo
 }
 
 func read(header http.Header, text []byte, sta bool) (reply, error) {
-	if len(text) > wire.MaxBody {
-		return reply{}, fmt.Errorf("the answer is larger than %d bytes", wire.MaxBody)
+	if len(text) > xmlservice.MaxAnswer {
+		return reply{}, fmt.Errorf("the answer is larger than %d bytes", xmlservice.MaxAnswer)
 	}
 	got, err := xmlservice.ReadReply(text)
 	switch {

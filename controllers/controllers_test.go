@@ -14,6 +14,7 @@ import (
 
 	"understudy/controllers"
 	"understudy/env"
+	"understudy/wire"
 	"understudy/xmlservice"
 )
 
@@ -122,7 +123,7 @@ func TestHealthIsAnAuthenticatedFarmRequest(t *testing.T) {
 		"a page":                    {says("<html><body>It works!</body></html>"), nil, "its root is <html>"},
 		"an STA":                    {says(string(xmlservice.StaFailure(xmlservice.StaTicket, xmlservice.Unspecified))), nil, "another service"},
 		"an answer that is cut off": {says(farm("Site1")[:99]), nil, "no XML"},
-		"an answer of several MB":   {says(farm(strings.Repeat("x", 2<<20))), nil, "larger than"},
+		"an answer without end":     {says(farm(strings.Repeat("x", xmlservice.MaxAnswer))), nil, "larger than"},
 		"a server error":            {func(string) (int, string) { return 500, "" }, nil, "500"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -320,6 +321,26 @@ func TestOptionsNameTheBadField(t *testing.T) {
 		change(&o)
 		if _, err := controllers.New(o); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", says, err)
+		}
+	}
+}
+
+// Issue 5, 3: "an identity they assert; only from authenticated callers". Controllers
+// may believe whoever comes from a connector, so it does not speak for strangers.
+func TestStrangersAssertNobody(t *testing.T) {
+	c := newController(t, says(nfuse("<ResponseAppData/>")))
+	p := newPool(t, nil, c)
+	asserted := nfuse(`<RequestAppData><Credentials><ID TYPE="SAM">EXAMPLE\admin</ID></Credentials></RequestAppData>`)
+	for _, trusted := range []string{"", "false", "true"} {
+		h := http.Header{wire.HeaderTrusted: {trusted}}
+		resp, err := p.Forward(t.Context(), http.MethodPost, "/scripts/wpnbr.dll", h, []byte(asserted))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if refused := strings.Contains(string(body), "<ErrorId>not-trusted</ErrorId>"); refused == (trusted == "true") || (c.count() == 1) != (trusted == "true") {
+			t.Errorf("trusted %q: got %s, asked %d times", trusted, body, c.count())
 		}
 	}
 }

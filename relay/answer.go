@@ -26,13 +26,13 @@ type answer struct {
 // a success, or a refusal in the words of the protocol.
 func readAnswer(resp *http.Response, kind Kind) (answer, error) {
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxBody+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, kind.most()+1))
 	a := answer{resp.StatusCode, resp.Header, body}
 	switch {
 	case err != nil:
 		return a, fmt.Errorf("the answer broke off: %w", err)
-	case len(body) > wire.MaxBody:
-		return a, fmt.Errorf("the answer is larger than %d bytes", wire.MaxBody)
+	case int64(len(body)) > kind.most():
+		return a, fmt.Errorf("the answer is larger than %d bytes", kind.most())
 	}
 	return a, a.judge(kind)
 }

@@ -22,7 +22,12 @@ func (r *Relay) Handler(kind Kind) http.Handler {
 			wire.WriteError(w, unread(err))
 			return
 		}
-		q := request{kind: kind, method: in.Method, target: in.URL.RequestURI(), body: body}.read()
+		q := request{kind: kind, method: in.Method, target: in.URL.RequestURI(), body: body}
+		q.stranger = kind.XML() && in.Header.Get(wire.HeaderTrusted) != "true"
+		if q, err = q.read(); err != nil {
+			wire.WriteError(w, wire.NewProblem(http.StatusBadRequest, wire.CodeBadRequest, err.Error()))
+			return
+		}
 		a, err := r.relay(in, q)
 		if err != nil {
 			wire.WriteError(w, r.unreachable(err))

@@ -72,7 +72,10 @@ func (j *judge) relayed(now time.Time, q request, reason string) {
 		delete(j.suspects, q.kind)
 		return
 	}
-	w.failed(now, q.who())
+	if !q.stranger {
+		// Strangers could send whatever fails, as many as it takes: what they meet is probed.
+		w.failed(now, q.who())
+	}
 	j.suspects[q.kind] = q
 	j.health.Trouble = &Trouble{q.kind, reason, now}
 }

@@ -40,9 +40,10 @@ type request struct {
 	method string
 	target string // path and query
 	body   []byte
-	// Of a request in XML: who asks, for what, and whether it is a probe.
-	asker, wanted string
-	effectless    bool
+	// Of a request in XML: who asks, for what, whether it is a probe, and whether the
+	// caller has not shown who it is.
+	asker, wanted        string
+	effectless, stranger bool
 }
 
 // dry reports whether the caller wants no effect: a probe of somebody's own.
@@ -108,6 +109,14 @@ func (k Kind) limit() int64 {
 		return wire.MaxBody
 	case XML, XMLResources, XMLLaunch, STA:
 		return xmlservice.MaxBody
+	}
+	return wire.MaxBody
+}
+
+// most is the largest answer of the kind.
+func (k Kind) most() int64 {
+	if k.XML() {
+		return xmlservice.MaxAnswer
 	}
 	return wire.MaxBody
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"net/http"
 
 	"understudy/site"
@@ -18,29 +19,34 @@ func (k Kind) XML() bool {
 }
 
 // read says what a request in XML is about: those that matter to users are judged apart
-// from the many of monitors, and a monitor's question for an address is a probe.
-func (q request) read() request {
+// from the many of monitors, and a monitor's question for an address is a probe. What
+// cannot be read is not relayed: what others make of it says nothing of them.
+func (q request) read() (request, error) {
 	if q.kind == STA {
-		asked, _ := xmlservice.ParseSta(q.body)
+		asked, err := xmlservice.ParseSta(q.body)
 		q.asker = "address " + asked.Values[xmlservice.AddressValue]
+		return q, err
 	}
 	if q.kind != XML {
-		return q
+		return q, nil
 	}
 	asked, err := xmlservice.Parse(q.body)
-	if err != nil {
-		return q // the cloud broker says so
+	if err != nil && !errors.Is(err, xmlservice.ErrEncoding) {
+		return q, err
 	}
 	q.asker = "user " + site.UserKey(asked.Credentials.String())
 	switch asked.Kind {
 	case xmlservice.AppData:
 		q.kind = XMLResources
 	case xmlservice.Address:
-		q.kind, q.wanted, q.effectless = XMLLaunch, asked.Target.Name, asked.NoLoadBias
+		q.kind, q.effectless = XMLLaunch, asked.NoLoadBias
+		if !q.stranger { // else anybody could choose what is probed
+			q.wanted = asked.Target.Name
+		}
 	case xmlservice.ProtocolInfo, xmlservice.ServerFarmData, xmlservice.Capabilities, xmlservice.ServerData, xmlservice.ValidateCredentials,
 		xmlservice.Ticket, xmlservice.ReconnectSessionData, xmlservice.DisconnectUserSessions, xmlservice.LogoffUserSessions:
 	}
-	return q
+	return q, nil
 }
 
 // xmlProbe asks for much the same without effect, and without anybody's password.

@@ -1,6 +1,8 @@
 package relay_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -33,7 +35,7 @@ func TestRelayedXML(t *testing.T) {
 	}{
 		"farm":              {relay.XML, xmlPath, nfuse("<RequestServerFarmData/>"), "text/xml", string(xmlservice.FarmAnswer("acme")), 200, ""},
 		"an error":          {relay.XML, xmlPath, nfuse("<RequestAppData/>"), "text/xml", string(xmlservice.Failure(xmlservice.AppData, xmlservice.ServiceUnavailable)), 200, ""},
-		"a refusal in JSON": {relay.XML, xmlPath, "not XML", "application/problem+json", refusal, 404, ""},
+		"a refusal in JSON": {relay.XML, xmlPath, nfuse("<RequestTicket/>"), "application/problem+json", refusal, 404, ""},
 		"STA":               {relay.STA, staPath, "<CtxSTAProtocol><RequestTicket/></CtxSTAProtocol>", "text/xml", string(xmlservice.StaTicketAnswer("STA1", "00")), 200, ""},
 		"another root":      {relay.STA, staPath, "<CtxSTAProtocol><RequestTicket/></CtxSTAProtocol>", "text/xml", string(xmlservice.FarmAnswer("acme")), 200, relay.STA},
 		"JSON":              {relay.XML, xmlPath, nfuse("<RequestServerFarmData/>"), "application/json", "{}", 200, relay.XML},
@@ -83,7 +85,7 @@ func TestXMLProbes(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStage(t, nil)
 			s.cloud.forward = always(500, "text/plain", "")
-			s.ask(c.kind, http.MethodPost, c.path, c.request)
+			s.askTrusted(c.kind, c.path, c.request)
 			s.run(t, func() {
 				time.Sleep(time.Second)
 				got := s.cloud.last()
@@ -105,4 +107,76 @@ func TestXMLProbes(t *testing.T) {
 			})
 		})
 	}
+}
+
+func (s *stage) askTrusted(kind relay.Kind, path, body string) {
+	in := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	in.Header.Set(wire.HeaderTrusted, "true")
+	s.Handler(kind).ServeHTTP(httptest.NewRecorder(), in)
+}
+
+// LHC-12: an outage begins when the health check says so, and not when strangers, of
+// whom no key is asked, send whatever a cloud broker fails at: of theirs nothing counts
+// but whether a probe of the kind is answered, and they do not choose what that asks for.
+func TestStrangersBeginNoOutage(t *testing.T) {
+	for _, trusted := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t, nil)
+			s.cloud.forward = func(ctx context.Context, target string) (reply, error) {
+				if body := s.cloud.last().body; strings.Contains(body, "crash") || strings.Contains(body, "<UserName>") {
+					return always(500, "text/plain", "")(ctx, target)
+				}
+				return always(200, "text/xml", string(xmlservice.Failure(xmlservice.Address, xmlservice.Unspecified)))(ctx, target)
+			}
+			ask := func(body string) { s.ask(relay.XML, http.MethodPost, xmlPath, body) }
+			if trusted {
+				ask = func(body string) { s.askTrusted(relay.XML, xmlPath, body) }
+			}
+			for i := range 60 {
+				who := fmt.Sprintf("<Credentials><UserName>user%d</UserName><Password>x</Password></Credentials>", i%5)
+				ask(nfuse("<RequestAddress><Name><AppName>crash</AppName></Name>" + who + "</RequestAddress>"))
+				ask(nfuse("<RequestAppData>" + who + "</RequestAppData>"))
+				ask(nfuse("<RequestWhatever>" + who + "</RequestWhatever>"))
+			}
+			s.run(t, func() {
+				time.Sleep(time.Second)
+				if h := s.Health(); h.Healthy == trusted {
+					t.Errorf("trusted %t: %+v", trusted, h)
+				}
+			})
+		})
+	}
+}
+
+// What cannot be read is refused here: what others make of it says nothing of them.
+func TestUnreadableXMLIsNotRelayed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, nil)
+		s.cloud.forward = always(500, "text/plain", "")
+		for kind, body := range map[relay.Kind]string{relay.XML: "<NFuse", relay.STA: "<CtxSTAProtocol/>"} {
+			if w := s.ask(kind, http.MethodPost, xmlPath, body); w.Code != http.StatusBadRequest || len(s.troubles()) > 0 {
+				t.Errorf("%s: got %d %s, trouble %v", kind, w.Code, w.Body, s.troubles())
+			}
+		}
+		password := `<Credentials><UserName>a</UserName><Password encoding="rsa56">x</Password></Credentials>`
+		if s.ask(relay.XML, http.MethodPost, xmlPath, nfuse("<RequestTicket>"+password+"</RequestTicket>")); s.cloud.count() != 1 {
+			t.Error("a password that only others can read is not relayed")
+		}
+	})
+}
+
+// LHC-11: the list of a large site is an answer and no trouble.
+func TestLongListsAreAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, nil)
+		apps := make([]xmlservice.App, 5000)
+		for i := range apps {
+			apps[i] = xmlservice.App{Name: fmt.Sprintf("app:Application %d", i), Title: fmt.Sprintf("Application %d", i), Farm: "acme"}
+		}
+		list := string(xmlservice.AppsAnswer(xmlservice.Scope{}, apps, xmlservice.Shown{Settings: true}))
+		s.cloud.forward = always(200, "text/xml", list)
+		if w := s.ask(relay.XML, http.MethodPost, xmlPath, nfuse("<RequestAppData/>")); w.Code != 200 || w.Body.String() != list || len(s.troubles()) > 0 {
+			t.Errorf("a list of %d bytes: got %d, trouble %v", len(list), w.Code, s.troubles())
+		}
+	})
 }

@@ -125,10 +125,25 @@ func (f Front) note(r *http.Request) {
 	if err != nil {
 		source = r.RemoteAddr
 	}
+	bare(r)
 	r.Header.Set(wire.HeaderSource, source)
 	r.Header.Del(wire.HeaderTrusted)
 	if f.Trusts(r) {
 		r.Header.Set(wire.HeaderTrusted, "true")
+	}
+}
+
+// longestType is more than any client says of what it sends.
+const longestType = 128
+
+// bare leaves of a request what counts. The rest is a stranger's, and what refuses it
+// further on, for its size say, would look ill.
+func bare(r *http.Request) {
+	r.URL.RawQuery, r.URL.ForceQuery = "", false
+	r.Header.Del("Accept")
+	r.Header.Del(wire.HeaderIdempotency)
+	if len(r.Header.Get("Content-Type")) > longestType {
+		r.Header.Set("Content-Type", xmlservice.ContentType)
 	}
 }
 

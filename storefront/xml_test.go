@@ -413,3 +413,29 @@ func TestXMLTrust(t *testing.T) {
 	wantIn(t, f.xml(t, request, wire.HeaderTrusted, "true"), "<ErrorId>not-trusted</ErrorId>")
 	wantIn(t, f.xml(t, request, "Authorization", "Bearer k"), "<ResponseValidateCredentials></ResponseValidateCredentials>")
 }
+
+// What a stranger's request has besides its body goes no further: something on the way
+// to the cloud broker that refuses it for its size would make that look ill.
+func TestFrontKeepsWhatCounts(t *testing.T) {
+	long := strings.Repeat("x", 20_000)
+	var got *http.Request
+	in := storefront.Front{Trusts: func(*http.Request) bool { return false }, OnUse: func() {}}
+	h := in.InXML(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r }))
+	r := httptest.NewRequest(http.MethodPost, storefront.XMLPath+"?dry_run=true&"+long, strings.NewReader("<NFuseProtocol><RequestAppData/></NFuseProtocol>"))
+	for _, key := range []string{"Accept", "Content-Type", wire.HeaderIdempotency} {
+		r.Header.Set(key, "text/xml; x="+long)
+	}
+	r.Header.Set(wire.HeaderTrusted, "true")
+	r.Header.Set(wire.HeaderSource, "a liar")
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if target := got.URL.RequestURI(); target != storefront.XMLPath {
+		t.Errorf("target %.80s", target)
+	}
+	for key, want := range map[string]string{
+		"Accept": "", wire.HeaderIdempotency: "", "Content-Type": "text/xml", wire.HeaderTrusted: "", wire.HeaderSource: "192.0.2.1",
+	} {
+		if v := got.Header.Get(key); v != want {
+			t.Errorf("%s: got %.80q, want %q", key, v, want)
+		}
+	}
+}

@@ -18,10 +18,11 @@ func ask(kind Kind, inner func(*writer)) []byte {
 // FarmRequest asks for the farm's name.
 func FarmRequest() []byte { return ask(ServerFarmData, func(w *writer) { w.empty("Nil") }) }
 
-// AppsRequest asks for what is published, for nobody in particular.
+// AppsRequest asks for what is published, for nobody in particular, with little of each.
 func AppsRequest() []byte {
 	return ask(AppData, func(w *writer) {
 		w.text("Scope", "", "traverse", "onelevel")
+		w.text("DesiredDetails", "permissions")
 		types(w)
 	})
 }

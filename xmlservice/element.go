@@ -12,6 +12,9 @@ import (
 // MaxBody bounds a request, in bytes: a trusted one names each group of its user.
 const MaxBody = 512 << 10
 
+// MaxAnswer bounds an answer, in bytes: one lists all that is published.
+const MaxAnswer = 16 << 20
+
 // Bounds of what a request is made of.
 const (
 	maxDepth      = 16
