@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -102,18 +103,44 @@ func (c *Checker) withPassword(ctx context.Context, claim Claim) (User, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Patience)
 	defer cancel()
 	user, domain := split(claim.User, claim.Domain)
-	try, err := c.throttle.begin(time.Now(), strings.ToLower(user), claim.Source)
+	try, err := c.throttle.begin(time.Now(), strings.ToLower(user), sourceOf(claim))
 	if err != nil {
 		return User{}, err
 	}
 	found, err := c.ask(ctx, user, domain, claim.Password)
-	_, refused := errors.AsType[*Refusal](err)
-	try.end(err == nil, refused)
-	if err != nil && !refused {
+	refusal, refused := errors.AsType[*Refusal](err)
+	switch {
+	case err == nil:
+		if err := try.letIn(time.Now(), strings.ToLower(found.Name)); err != nil {
+			return User{}, err
+		}
+	case refused:
+		try.refused(time.Now(), strings.ToLower(refusal.User))
+	default:
+		try.undo()
 		return User{}, refuse(xmlservice.ServiceUnavailable, "no directory can tell: %v", err)
 	}
 	return found, err
 }
+
+// sourceOf is where guesses are counted: an address, or the network that one host has
+// under IPv6. A trusted front end is the source of everybody, and none.
+func sourceOf(claim Claim) string {
+	if claim.Trusted {
+		return ""
+	}
+	at, err := netip.ParseAddr(claim.Source)
+	if err != nil || at.Unmap().Is4() {
+		return claim.Source
+	}
+	network, err := at.WithZone("").Prefix(networkOfHost)
+	if err != nil {
+		return claim.Source
+	}
+	return network.String()
+}
+
+const networkOfHost = 64
 
 // ask goes from directory to directory until one knows the user.
 func (c *Checker) ask(ctx context.Context, user, domain, password string) (User, error) {

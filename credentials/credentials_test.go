@@ -153,6 +153,89 @@ func TestSourcesWait(t *testing.T) {
 	})
 }
 
+// Guesses at others keep nobody out: whoever was let in from a source lately is counted
+// apart there, and a trusted front end is no source of guesses.
+func TestGuessesOfOthersKeepNobodyOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(Options{Directories: []Directory{passwords{"alice": "secret", "bob": "secret"}}})
+		try := func(user, password, source string, trusted bool) xmlservice.ErrorID {
+			one := claim(user, password)
+			one.Source, one.Trusted = source, trusted
+			_, err := c.Check(t.Context(), one)
+			return idOf(err)
+		}
+		if got := try("alice", "secret", "10.0.0.1", false); got != "" {
+			t.Fatalf("got %q", got)
+		}
+		for i := range 3 * freeOfSource {
+			try("alice", "x", "10.0.0.2", false)
+			try("user"+strings.Repeat("x", i), "x", "10.0.0.1", false)
+			try("user"+strings.Repeat("x", i), "x", "10.0.0.3", true)
+		}
+		if got := try("alice", "secret", "10.0.0.1", false); got != "" {
+			t.Errorf("alice, known there: got %q", got)
+		}
+		if got := try("alice", "secret", "10.0.0.2", false); got != xmlservice.AccountLockedOut {
+			t.Errorf("alice, where she was guessed: got %q", got)
+		}
+		if got := try("bob", "secret", "10.0.0.1", false); got != xmlservice.AccountLockedOut {
+			t.Errorf("bob, not known where others were guessed: got %q", got)
+		}
+		if got := try("bob", "secret", "10.0.0.3", true); got != "" {
+			t.Errorf("bob through a trusted front end: got %q", got)
+		}
+		for range freeOfUser {
+			try("alice", "x", "10.0.0.1", false)
+		}
+		if got := try("alice", "secret", "10.0.0.1", false); got != xmlservice.AccountLockedOut {
+			t.Errorf("alice, guessed where she is known: got %q", got)
+		}
+	})
+}
+
+// spellings is a directory that does not mind spaces, as LDAP does not.
+type spellings struct{ passwords }
+
+func (s spellings) Check(ctx context.Context, user, domain, password string) (User, error) {
+	user = strings.Join(strings.Fields(user), " ")
+	u, err := s.passwords.Check(ctx, user, domain, password)
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		r.User = user
+	}
+	return u, err
+}
+
+// "Throttled per user": another spelling of the name is no other user.
+func TestSpellingsAreOneUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(Options{Directories: []Directory{spellings{passwords{"alice": "secret"}}}})
+		for i := range 2 * freeOfUser {
+			_, _ = c.Check(t.Context(), claim(`D\`+strings.Repeat(" ", i+1)+"alice", "x"))
+		}
+		for _, name := range []string{"alice", `D\  ` + strings.Repeat(" ", 20) + "alice"} {
+			if _, err := c.Check(t.Context(), claim(name, "secret")); idOf(err) != xmlservice.AccountLockedOut {
+				t.Errorf("%q: got %v", name, err)
+			}
+		}
+		<-time.After(2 * longestWait)
+		if _, err := c.Check(t.Context(), claim(`D\ alice`, "secret")); err != nil {
+			t.Errorf("later: got %v", err)
+		}
+	})
+}
+
+// One host has a whole network of addresses under IPv6.
+func TestSourceIsAHost(t *testing.T) {
+	for source, want := range map[string]string{
+		"10.0.0.1": "10.0.0.1", "::ffff:10.0.0.1": "::ffff:10.0.0.1", "2001:db8::1": "2001:db8::/64", "2001:db8::2:3": "2001:db8::/64",
+		"fe80::1%eth0": "fe80::/64", "2001:db8:0:1::1": "2001:db8:0:1::/64", "": "", "elsewhere": "elsewhere",
+	} {
+		if got := sourceOf(Claim{Source: source}); got != want {
+			t.Errorf("%s: got %s, want %s", source, got, want)
+		}
+	}
+}
+
 // A directory that is down makes nobody a guesser.
 func TestOutagesAreNoGuesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -173,12 +256,12 @@ func TestBookIsBounded(t *testing.T) {
 	now := time.Now()
 	b := newBook(1)
 	for i := range throttled + 100 {
-		b.fail(now, string(rune(i)))
+		b.note(now, string(rune(i)))
 	}
 	if len(b.tries) != throttled || b.order.Len() != throttled {
 		t.Errorf("%d and %d are remembered", len(b.tries), b.order.Len())
 	}
-	b.fail(now.Add(2*longestWait), "x")
+	b.note(now.Add(2*longestWait), "x")
 	if len(b.tries) != 1 {
 		t.Errorf("%d are remembered for too long", len(b.tries))
 	}
@@ -188,7 +271,7 @@ func TestBookIsBounded(t *testing.T) {
 			name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name")
 			switch rapid.IntRange(0, 3).Draw(t, "what") {
 			case 0, 1:
-				b.fail(at, name)
+				b.note(at, name)
 			case 2:
 				b.forgive(name)
 			default:

@@ -165,7 +165,7 @@ func (l *LDAP) check(c *ldap.Conn, user, domain, password string) (User, error) 
 		return User{}, err
 	}
 	if err := c.Bind(entry.DN, password); err != nil {
-		return User{}, judged(err, user)
+		return User{}, judged(err, entry.GetEqualFoldAttributeValue(l.o.NameAttribute))
 	}
 	if err := l.bind(c); err != nil {
 		return User{}, err
@@ -252,11 +252,15 @@ func judged(err error, user string) error {
 		"data 701": xmlservice.AccountDisabled, "data 773": xmlservice.MustChange, "data 775": xmlservice.AccountLockedOut,
 	} {
 		if strings.Contains(text, code) {
-			return refuse(id, "the directory says of %q: %s", user, code)
+			return ofUser(user, id, "the directory says of %q: %s", user, code)
 		}
 	}
 	if ldap.IsErrorWithCode(err, ldap.LDAPResultInvalidCredentials) {
-		return refuse(xmlservice.FailedCredentials, "the directory does not take the password of %q", user)
+		return ofUser(user, xmlservice.FailedCredentials, "the directory does not take the password of %q", user)
 	}
-	return refuse(xmlservice.AccountDisabled, "the directory refuses %q: %v", user, err)
+	return ofUser(user, xmlservice.AccountDisabled, "the directory refuses %q: %v", user, err)
+}
+
+func ofUser(user string, id xmlservice.ErrorID, format string, args ...any) error {
+	return &Refusal{ID: id, Detail: fmt.Sprintf(format, args...), User: user}
 }

@@ -44,10 +44,10 @@ func TestRealDirectory(t *testing.T) {
 				t.Errorf("%s, %s: got %v, want %v", name, user, err, want)
 			}
 		}
-		for _, user := range []string{"alice", "carol"} {
+		for user, entry := range map[string]string{"alice": "alice", "carol": "carol", " Alice  ": "alice", "\uff41lice": "alice"} {
 			_, err := l.Check(t.Context(), user, "", "wrong")
-			if r, refused := errors.AsType[*Refusal](err); !refused || r.ID != xmlservice.FailedCredentials {
-				t.Errorf("%s, %s: got %v, want failed-credentials", name, user, err)
+			if r, refused := errors.AsType[*Refusal](err); !refused || r.ID != xmlservice.FailedCredentials || r.User != entry {
+				t.Errorf("%s, %s: got %v, want failed-credentials of %s", name, user, err, entry)
 			}
 		}
 	}

@@ -17,54 +17,100 @@ const (
 	longestWait  = time.Minute
 	// throttled bounds how many users and sources are remembered.
 	throttled = 50_000
+	// knownFor is for how long a source is one that a user comes from.
+	knownFor = 30 * 24 * time.Hour
 )
 
-// throttle keeps guessers of passwords waiting.
+// throttle keeps guessers of passwords waiting. Who was let in from a source lately is
+// counted apart there, so that nobody keeps out by guessing who is known.
 type throttle struct {
-	mu             sync.Mutex // guards what follows
-	users, sources book
+	mu                    sync.Mutex // guards what follows
+	users, sources, known book
 }
 
 func newThrottle() *throttle {
-	return &throttle{users: newBook(freeOfUser), sources: newBook(freeOfSource)}
+	t := &throttle{users: newBook(freeOfUser), sources: newBook(freeOfSource), known: newBook(0)}
+	t.known.keep = knownFor
+	return t
 }
 
 // try is one that has begun. It counts as a failure until it is known to be none, so
 // that many at once gain nothing.
 type try struct {
-	throttle     *throttle
-	user, source string
+	throttle *throttle
+	// user is as it was written, name where its failures are counted.
+	user, name string
+	// from is where it comes from, source where its failures are counted: empty, nowhere.
+	from, source string
 }
 
-func (t *throttle) begin(now time.Time, user, source string) (try, error) {
+func (t *throttle) begin(now time.Time, user, from string) (try, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if wait := max(t.users.wait(now, user), t.sources.wait(now, source)); wait > 0 {
-		return try{}, refuse(xmlservice.AccountLockedOut, "too many failures of %q or from %s: the next try is in %s", user, source, wait.Round(time.Second))
+	b := try{throttle: t, user: user, name: user, from: from, source: from}
+	if pair := b.pair(); t.known.find(pair) != nil {
+		b.name, b.source = pair, ""
 	}
-	t.users.fail(now, user)
-	t.sources.fail(now, source)
-	return try{t, user, source}, nil
+	if wait := max(t.users.wait(now, b.name), t.sources.wait(now, b.source)); wait > 0 {
+		return try{}, keptWaiting(user, from, wait)
+	}
+	t.users.note(now, b.name)
+	if b.source != "" {
+		t.sources.note(now, b.source)
+	}
+	return b, nil
 }
 
-// end forgets the failures of who was let in, and takes back one that was nobody's
-// fault.
-func (t try) end(letIn, refused bool) {
+func keptWaiting(user, from string, wait time.Duration) error {
+	return refuse(xmlservice.AccountLockedOut, "too many failures of %q or from %s: the next try is in %s", user, from, wait.Round(time.Second))
+}
+
+func (t try) pair() string { return t.user + "\n" + t.from }
+
+// otherwise reports whether the user is known by another name than was written, which
+// then counts too: else each spelling would have tries of its own.
+func (t try) otherwise(entry string) bool {
+	return t.name == t.user && entry != "" && entry != t.user
+}
+
+// letIn forgets the failures of who was let in, unless the password was guessed under
+// so many spellings that the entry is to wait.
+func (t try) letIn(now time.Time, entry string) error {
 	t.throttle.mu.Lock()
 	defer t.throttle.mu.Unlock()
-	switch {
-	case letIn:
-		t.throttle.users.forget(t.user)
-		t.throttle.sources.forgive(t.source)
-	case !refused:
-		t.throttle.users.forgive(t.user)
-		t.throttle.sources.forgive(t.source)
+	if t.otherwise(entry) {
+		if wait := t.throttle.users.wait(now, entry); wait > 0 {
+			return keptWaiting(entry, t.from, wait)
+		}
+		t.throttle.users.forget(entry)
 	}
+	t.throttle.users.forget(t.name)
+	t.throttle.sources.forgive(t.source)
+	t.throttle.known.note(now, t.pair())
+	return nil
+}
+
+// refused lets it stand as a failure.
+func (t try) refused(now time.Time, entry string) {
+	t.throttle.mu.Lock()
+	defer t.throttle.mu.Unlock()
+	if t.otherwise(entry) {
+		t.throttle.users.note(now, entry)
+	}
+}
+
+// undo takes back one that was nobody's fault.
+func (t try) undo() {
+	t.throttle.mu.Lock()
+	defer t.throttle.mu.Unlock()
+	t.throttle.users.forgive(t.name)
+	t.throttle.sources.forgive(t.source)
 }
 
 // book has the latest failures, by a name.
 type book struct {
 	free  int
+	keep  time.Duration // for how long
 	tries map[string]*list.Element
 	order *list.List // of *tries, the latest last
 }
@@ -76,7 +122,7 @@ type tries struct {
 }
 
 func newBook(free int) book {
-	return book{free: free, tries: map[string]*list.Element{}, order: list.New()}
+	return book{free: free, keep: 2 * longestWait, tries: map[string]*list.Element{}, order: list.New()}
 }
 
 func (b *book) find(name string) *tries {
@@ -101,7 +147,7 @@ func waitAfter(more int) time.Duration {
 	return min(longestWait, firstWait<<min(more, 16))
 }
 
-func (b *book) fail(now time.Time, name string) {
+func (b *book) note(now time.Time, name string) {
 	b.sweep(now)
 	if e := b.tries[name]; e != nil {
 		b.order.MoveToBack(e)
@@ -116,7 +162,7 @@ func (b *book) fail(now time.Time, name string) {
 func (b *book) sweep(now time.Time) {
 	for e := b.order.Front(); e != nil; e = b.order.Front() {
 		t, _ := e.Value.(*tries)
-		if now.Sub(t.last) < 2*longestWait && b.order.Len() < throttled {
+		if now.Sub(t.last) < b.keep && b.order.Len() < throttled {
 			return
 		}
 		b.forget(t.name)

@@ -20,6 +20,9 @@ type Refusal struct {
 	// ID is what the XML Service says; Detail is for this side's log.
 	ID     ErrorID
 	Detail string
+	// User is whom the password was tried on, where that is known: a directory takes a
+	// name in many spellings.
+	User string
 }
 
 // Error tells it to an operator; the client gets the ID alone.
