@@ -21,11 +21,16 @@ type decoder struct {
 	faults  []Fault
 	lines   map[string]int // the line of each path
 	anchors map[string]ast.Node
+	bounds
 }
 
 // decode reads one YAML document into v, by its json tags.
 func decode(data []byte, v any) *decoder {
 	d := &decoder{lines: map[string]int{}, anchors: map[string]ast.Node{}}
+	if line := tooDeep(data); line > 0 {
+		d.fault(line, "", "is nested more than %d deep", maxNested)
+		return d
+	}
 	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		d.syntax(err)

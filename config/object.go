@@ -38,9 +38,10 @@ func (d *decoder) object(node ast.Node, v reflect.Value, path string) {
 
 func (d *decoder) merge(node ast.Node, v reflect.Value, path string, first map[string]int) {
 	node, ok := d.resolve(node, path)
-	if !ok {
+	if !ok || !d.enter(node, path) {
 		return
 	}
+	defer d.leave()
 	if list, ok := node.(*ast.SequenceNode); ok {
 		for _, item := range list.Values {
 			d.merge(item, v, path, first)

@@ -206,3 +206,29 @@ func TestAFileThatIsNoneOfOursIsNotQuoted(t *testing.T) {
 		t.Errorf("got %v, want a fault that does not show the text", err)
 	}
 }
+
+// A site may come from a command: a few lines of it take neither the memory nor the time
+// of a connector.
+func TestHostileSitesAreRefused(t *testing.T) {
+	bomb := "name: s\nzones:\n  - &a {name: z}\n"
+	for c := 'a'; c < 'p'; c++ {
+		bomb += "  - &" + string(c+1) + " {<<: [" + strings.TrimSuffix(strings.Repeat("*"+string(c)+", ", 10), ", ") + "]}\n"
+	}
+	for name, text := range map[string]string{
+		"lists":       "name: s\nzones: " + strings.Repeat("[", 100_000),
+		"mappings":    "name: s\nzones: " + strings.Repeat("{a: ", 100_000),
+		"on lines":    "name: s\nzones:\n" + strings.Repeat(" [\n", 100_000),
+		"dashes":      "name: s\nzones:\n  " + strings.Repeat("- ", 100_000),
+		"merge bomb":  bomb,
+		"merges self": "name: s\nzones:\n  - &a {<<: *a}\n",
+	} {
+		_, err := config.ParseSite("site.yaml", []byte(text))
+		if err == nil || !strings.Contains(err.Error(), "more than") {
+			t.Errorf("%s: got %.200v", name, err)
+		}
+	}
+	large := `{"name": "s", "zones": [` + strings.TrimSuffix(strings.Repeat(`{"name": "a - b"}, `, 5000), ", ") + "]}"
+	if _, err := config.ParseSite("site.json", []byte(large)); err == nil || strings.Contains(err.Error(), "more than") {
+		t.Errorf("a large site on one line: got %.200v", err)
+	}
+}
