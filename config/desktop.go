@@ -54,11 +54,13 @@ type Provider struct {
 	// the simulation paths.
 	Connect site.Duration `json:"connect"`
 
-	// List, End, Prepare and Reset are programs with their arguments, of kind command.
-	List    []string `json:"list"`
-	End     []string `json:"end"`
-	Prepare []string `json:"prepare"`
-	Reset   []string `json:"reset"`
+	// List, End, Disconnect, Prepare and Reset are programs with their arguments, of
+	// kind command.
+	List       []string `json:"list"`
+	End        []string `json:"end"`
+	Disconnect []string `json:"disconnect"`
+	Prepare    []string `json:"prepare"`
+	Reset      []string `json:"reset"`
 	// Interval is between two lists, Timeout for each program.
 	Interval site.Duration `json:"interval"`
 	Timeout  site.Duration `json:"timeout"`
@@ -187,7 +189,7 @@ func (f *Desktop) checkCommands(c *checker) {
 			c.fault("provider."+name, "is missing")
 		}
 	}
-	for name, argv := range map[string][]string{"list": p.List, "end": p.End, "prepare": p.Prepare, "reset": p.Reset} {
+	for name, argv := range map[string][]string{"list": p.List, "end": p.End, "disconnect": p.Disconnect, "prepare": p.Prepare, "reset": p.Reset} {
 		if len(argv) > 0 && argv[0] == "" {
 			c.fault("provider."+name+"[0]", "names no program")
 		}

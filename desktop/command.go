@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,8 @@ type CommandOptions struct {
 	List []string
 	// End logs a user off, and returns when that is done or there was nothing to do.
 	End []string
+	// Disconnect sends a user away whose session goes on; without it nobody can be.
+	Disconnect []string
 	// Prepare makes ready for a user; without it there is nothing to make ready.
 	Prepare []string
 	// Reset has the host start again; without it there are no resets.
@@ -97,22 +100,44 @@ func (c *Command) Prepare(ctx context.Context, seat Seat) (wire.Prepared, error)
 
 // End runs the command, unless the host has no session of the user.
 func (c *Command) End(ctx context.Context, session wire.Session) error {
-	user := session.User
-	list, err := c.list(ctx)
-	if err != nil {
+	p, err := c.present(ctx, session)
+	if err != nil || p.User == "" {
 		return err
 	}
-	for _, p := range list {
-		if one := (State{Sessions: []Held{{Session: session}}}); one.ofHostUser(p.User) < 0 {
-			continue
-		}
-		session.User = p.User
-		if _, err := c.run(ctx, "end", c.o.End, about(session, "")); err != nil {
-			return fmt.Errorf("log %s off: %w", user, err)
-		}
-		return nil
+	user := session.User
+	session.User = p.User
+	if _, err := c.run(ctx, "end", c.o.End, about(session, "")); err != nil {
+		return fmt.Errorf("log %s off: %w", user, err)
 	}
 	return nil
+}
+
+// Disconnect runs the command, unless no client is connected to the user's session.
+func (c *Command) Disconnect(ctx context.Context, session wire.Session) error {
+	if len(c.o.Disconnect) == 0 {
+		return errNoDisconnect
+	}
+	p, err := c.present(ctx, session)
+	if err != nil || !p.Connected {
+		return err
+	}
+	session.User = p.User
+	_, err = c.run(ctx, "disconnect", c.o.Disconnect, about(session, ""))
+	return err
+}
+
+// present is the session's user as the host has them; nobody if they are not there.
+func (c *Command) present(ctx context.Context, session wire.Session) (Presence, error) {
+	list, err := c.list(ctx)
+	if err != nil {
+		return Presence{}, err
+	}
+	of := State{Sessions: []Held{{Session: session}}}
+	i := slices.IndexFunc(list, func(p Presence) bool { return of.ofHostUser(p.User) >= 0 })
+	if i < 0 {
+		return Presence{}, nil
+	}
+	return list[i], nil
 }
 
 // Reset runs the command. The host is reset when it has booted.

@@ -107,6 +107,32 @@ func TestCommandFails(t *testing.T) {
 	}
 }
 
+// Issue 5, 1: disconnect. Who is connected is sent away, by the name that the host has;
+// of others there is nothing to do, and a host without the command says so.
+func TestCommandDisconnects(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	o := desktop.CommandOptions{
+		List:       script(t, "echo active alice; echo disconnected bob"),
+		Disconnect: script(t, `echo "$UNDERSTUDY_USER|$UNDERSTUDY_SESSION" >>`+out),
+	}
+	for _, user := range []string{"bob", "carol", `EXAMPLE\Alice`} {
+		if err := desktop.NewCommand("ws1.example.test", o).Disconnect(t.Context(), wire.Session{ID: "of " + user, User: user}); err != nil {
+			t.Error(err)
+		}
+	}
+	if got, _ := os.ReadFile(out); string(got) != "alice|of EXAMPLE\\Alice\n" {
+		t.Errorf("the command was told %q", got)
+	}
+	o.Disconnect = script(t, "echo no such display >&2; exit 1")
+	if err := desktop.NewCommand("ws1.example.test", o).Disconnect(t.Context(), wire.Session{User: "alice"}); err == nil || !strings.Contains(err.Error(), "no such display") {
+		t.Errorf("a command that fails: %v", err)
+	}
+	o.Disconnect = nil
+	if err := desktop.NewCommand("ws1.example.test", o).Disconnect(t.Context(), wire.Session{User: "alice"}); !wire.IsCode(err, wire.CodeConflict) {
+		t.Errorf("without a command: %v, want %s", err, wire.CodeConflict)
+	}
+}
+
 // Commands learn from their environment what they are about, under the name that the
 // host has, so that nothing of it is part of a program.
 func TestCommandEndsAndPrepares(t *testing.T) {

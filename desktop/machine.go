@@ -2,6 +2,7 @@ package desktop
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"sync/atomic"
@@ -195,15 +196,25 @@ func (m *machine) end(ctx context.Context, session string, withdraw bool) error 
 // disconnect sends a session's user away, where the provider can. That the user is gone
 // it tells itself.
 func (m *machine) disconnect(ctx context.Context, session string) error {
-	if !slices.ContainsFunc(m.now().sessions(), func(s wire.Session) bool { return s.ID == session }) {
+	list := m.now().sessions()
+	i := slices.IndexFunc(list, func(s wire.Session) bool { return s.ID == session })
+	if i < 0 {
 		return wire.Problemf(http.StatusNotFound, wire.CodeNotFound, "there is no session %q", wire.Clip(session))
 	}
 	provider, can := m.provider.(Disconnector)
 	if !can {
-		return wire.NewProblem(http.StatusConflict, wire.CodeConflict, "this host cannot disconnect a session")
+		return errNoDisconnect
 	}
-	return provider.Disconnect(ctx, session)
+	err := provider.Disconnect(ctx, list[i])
+	if err != nil && !errors.Is(err, errNoDisconnect) {
+		m.log.WithField(fieldSession, session).WithError(err).Error("the provider cannot disconnect the session")
+		return wire.NewProblem(http.StatusInternalServerError, wire.CodeInternal, "the desktop cannot disconnect the session")
+	}
+	return err
 }
+
+// errNoDisconnect is a provider's that has nothing to send users away with.
+var errNoDisconnect = wire.NewProblem(http.StatusConflict, wire.CodeConflict, "this host cannot disconnect a session")
 
 func (m *machine) endAtProvider(ctx context.Context, session wire.Session) {
 	if err := m.provider.End(ctx, session); err != nil {

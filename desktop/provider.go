@@ -25,7 +25,7 @@ type Provider interface {
 
 // Disconnector is a provider that can send a user away whose session goes on.
 type Disconnector interface {
-	Disconnect(ctx context.Context, session string) error
+	Disconnect(ctx context.Context, session wire.Session) error
 }
 
 // Seat is what a provider is asked to make ready.

@@ -49,6 +49,39 @@ func (h *fakeHost) tell(e desktop.Event) error {
 	return <-h.told
 }
 
+// leavingHost can also send users away.
+type leavingHost struct{ *fakeHost }
+
+func (h leavingHost) Disconnect(_ context.Context, session wire.Session) error {
+	h.ended = append(h.ended, "away "+session.ID+session.User)
+	return h.fail
+}
+
+// Issue 5, 1: the host is asked to send away whose session it is; what it cannot do is
+// said, and no words of a program leave the host.
+func TestDisconnectedOnTheHost(t *testing.T) {
+	h := leavingHost{&fakeHost{}}
+	bubble(t, 30, func(r *rig) {
+		r.options.Provider = func(site.FQDN) desktop.Provider { return h }
+	}, func(r *rig) {
+		t := r.t
+		r.prepare(t, "alice", "s1")
+		if got := r.call(t, http.MethodPost, "/v1/sessions/s1/disconnect", nil); got != "204" || !slices.Equal(h.ended, []string{"away s1alice"}) {
+			t.Errorf("got %s and asked %v, want alice sent away", got, h.ended)
+		}
+		h.fail = errors.New("no such display")
+		if got := r.call(t, http.MethodPost, "/v1/sessions/s1/disconnect", nil); got != "500 internal" {
+			t.Errorf("got %s, want 500 internal", got)
+		}
+	})
+	onHost(t, func(r *rig, _ *fakeHost) {
+		r.prepare(r.t, "alice", "s1")
+		if got := r.call(r.t, http.MethodPost, "/v1/sessions/s1/disconnect", nil); got != "409 conflict" {
+			r.t.Errorf("of a host that cannot: got %s, want 409 conflict", got)
+		}
+	})
+}
+
 func onHost(t *testing.T, body func(r *rig, h *fakeHost)) {
 	t.Helper()
 	h := &fakeHost{}

@@ -47,8 +47,8 @@ func (s *Simulated) Prepare(ctx context.Context, seat Seat) (wire.Prepared, erro
 func (s *Simulated) End(context.Context, wire.Session) error { return nil }
 
 // Disconnect sends the user away.
-func (s *Simulated) Disconnect(ctx context.Context, session string) error {
-	return s.send(ctx, delayed{0, Event{Session: session, Event: wire.SessionDisconnected}})
+func (s *Simulated) Disconnect(ctx context.Context, session wire.Session) error {
+	return s.send(ctx, delayed{0, Event{Session: session.ID, Event: wire.SessionDisconnected}})
 }
 
 // Reset boots the simulated host.

@@ -76,7 +76,7 @@ listen: %s:%d
 callback: http://%s:%d/%s
 capacity: 5
 insecure: true
-provider: {kind: command, list: [sh, /mnt/xrdp-sessions, list], end: [sh, /mnt/xrdp-sessions, end], interval: 500ms, address: %s, port: %d}
+provider: {kind: command, list: [sh, /mnt/xrdp-sessions, list], end: [sh, /mnt/xrdp-sessions, end], disconnect: [sh, /mnt/xrdp-sessions, disconnect], interval: 500ms, address: %s, port: %d}
 `, realHost, strings.Join(c.urls(), `", "`), ip, desktopPort, ip, desktopPort, realHost, ip, port))
 	c.scene("real-host", "host.sh", "XRDP="+fmt.Sprintf("%s:%d", ip, port), "SESMAN="+fmt.Sprint(freePort(c.t, "127.0.0.1")), "COLOUR="+painted, "UNDERSTUDY="+binary(c.t))
 }
@@ -186,9 +186,11 @@ func (c *rdpCast) session(p *player, state wire.SessionState) {
 // listed, ended, their logoff reported". In Normal the file comes through a connector
 // from the cloud broker; who is not elected refuses it and names who is (LHC-22). The
 // session goes on through the outage (RAS-03), and the second launch is of the same one
-// (LHC-37).
+// (LHC-37). Issue 5, 1: a client of the XML Service has her disconnected, and the session
+// goes on until its program ends.
 func TestRDPClientOpensTheLaunchOfAnOutage(t *testing.T) {
 	c := newRDPCast(t)
+	c.passwords("alice")
 	c.startCloud()
 	c.publish()
 	c.startReal()
@@ -205,6 +207,8 @@ func TestRDPClientOpensTheLaunchOfAnOutage(t *testing.T) {
 	c.launched("outage.rdp")
 	c.opens("outage.rdp")
 	c.session(c.players[0], wire.Active)
+	c.saysXML(c.players[0], "alice", "RequestDisconnectUserSessions", "", "<ResponseDisconnectUserSessions></ResponseDisconnectUserSessions>")
+	c.session(c.players[0], wire.Disconnected)
 	c.put(filepath.Join("signs", "logoff"), "")
 	c.session(c.players[0], "")
 	documented(t, "| xfreerdp, the file of a launch | Normal | ", "| xfreerdp, the file of a launch | HA mode, elected | ", "| xfreerdp, the file of a launch | HA mode, not elected | ")

@@ -54,7 +54,7 @@ func (a *app) desktopOptions(c *config.Desktop) (desktop.Options, error) {
 
 func commandProvider(name site.FQDN, p config.Provider, logger logrus.FieldLogger) desktop.Provider {
 	return desktop.NewCommand(name, desktop.CommandOptions{
-		List: p.List, End: p.End, Prepare: p.Prepare, Reset: p.Reset, Every: p.Interval.D(), Timeout: p.Timeout.D(),
+		List: p.List, End: p.End, Disconnect: p.Disconnect, Prepare: p.Prepare, Reset: p.Reset, Every: p.Interval.D(), Timeout: p.Timeout.D(),
 		Address: p.Address, Port: p.Port, Protocol: p.Protocol, Ignore: p.Ignore, Logger: logger,
 	})
 }
