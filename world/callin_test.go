@@ -67,9 +67,12 @@ func TestCalledInAndBack(t *testing.T) {
 	lose(t, w, all)
 	eventually(t, "an outage", in(w, zone.InitialHA, all...))
 	eventually(t, "all desktops came", registered(w, world.SmallDesktops, all[0]))
-	if c := w.Agent(all[0]).Status().CallIn; c.Answered != world.SmallDesktops || c.To != string(all[0]) {
-		t.Errorf("got %+v, want all desktops called in by the elected one", c)
-	}
+	eventually(t, "all desktops were called in by the elected one", func() error {
+		if c := w.Agent(all[0]).Status().CallIn; c.Answered != world.SmallDesktops || c.To != string(all[0]) {
+			return fmt.Errorf("got %+v", c)
+		}
+		return nil
+	})
 	calledBack(t, w, all)
 }
 
