@@ -22,13 +22,14 @@ type groupChange struct {
 	balance     string
 	maxSessions int
 	weights     map[string]int
+	formats     []string
 	limited     bool // maxSessions was given
 }
 
 func newGroupSetCommand(a *app) *cobra.Command {
 	var o groupChange
 	cmd := &cobra.Command{
-		Use: "set NAME --cloud URL --site NAME --token-file FILE", Short: "Change how a delivery group fails over and is balanced", Args: wants("NAME"),
+		Use: "set NAME --cloud URL --site NAME --token-file FILE", Short: "Change how a delivery group fails over, is balanced and launched", Args: wants("NAME"),
 		Long: "Reads the site from its cloud broker, changes one delivery group, and publishes it, unless somebody else\n" +
 			"published meanwhile. Connectors have it with their next sync. Keep the site's file the same: the next\n" +
 			"`site apply` publishes what is in the file.",
@@ -42,6 +43,7 @@ func newGroupSetCommand(a *app) *cobra.Command {
 	flags.StringVar(&o.balance, "balance", "", "the `POLICY`: which machine a launch gets: "+oneOf(site.Balances()))
 	flags.IntVar(&o.maxSessions, "max-sessions", 0, "most sessions at a time; 0 removes the limit")
 	flags.StringToIntVar(&o.weights, "weight", nil, "`HOST=N`: the share of a machine of the group, 100 if nothing is said; may be given several times")
+	flags.StringSliceVar(&o.formats, "launch-formats", nil, "the `FORMS` in which launches are answered, with commas, the preferred one first: "+oneOf(site.LaunchFormats()))
 	flags.BoolVar(&o.dryRun, "dry-run", false, "show what would change and publish nothing")
 	o.files.add(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -66,12 +68,17 @@ func (o groupChange) check() error {
 	switch {
 	case o.url == "" || o.site == "":
 		return errors.New("--cloud URL and --site NAME say which site to change")
-	case o.failover == "" && o.balance == "" && !o.limited && len(o.weights) == 0:
-		return errors.New("nothing to set: give --failover, --balance, --max-sessions or --weight")
+	case o.failover == "" && o.balance == "" && !o.limited && len(o.weights)+len(o.formats) == 0:
+		return errors.New("nothing to set: give --failover, --balance, --max-sessions, --launch-formats or --weight")
 	case o.failover != "" && !slices.Contains(site.Failovers(), site.Failover(o.failover)):
 		return fmt.Errorf("--failover %s: the modes are %s", o.failover, oneOf(site.Failovers()))
 	case o.balance != "" && !slices.Contains(site.Balances(), site.Balance(o.balance)):
 		return fmt.Errorf("--balance %s: the policies are %s", o.balance, oneOf(site.Balances()))
+	}
+	for _, f := range o.formats {
+		if !slices.Contains(site.LaunchFormats(), site.LaunchFormat(f)) {
+			return fmt.Errorf("--launch-formats %s: the formats are %s", f, oneOf(site.LaunchFormats()))
+		}
 	}
 	return nil
 }
@@ -163,7 +170,19 @@ func (o groupChange) settings(g *site.DeliveryGroup) []string {
 		g.MaxSessions = o.maxSessions
 		changes = append(changes, fmt.Sprintf("max_sessions: %s → %s", limitWords(was), limitWords(o.maxSessions)))
 	}
+	if was, formats := g.Launch.Allowed(), o.launchFormats(); len(formats) > 0 && !slices.Equal(formats, was) {
+		g.Launch.Formats = formats
+		changes = append(changes, fmt.Sprintf("launch formats: %s → %s", oneOf(was), oneOf(formats)))
+	}
 	return changes
+}
+
+func (o groupChange) launchFormats() []site.LaunchFormat {
+	formats := make([]site.LaunchFormat, len(o.formats))
+	for i, f := range o.formats {
+		formats[i] = site.LaunchFormat(f)
+	}
+	return formats
 }
 
 func (o groupChange) reweigh(s *site.Site, group string) ([]string, error) {

@@ -93,9 +93,9 @@ func TestGroupSet(t *testing.T) {
 	s := published()
 	to := []string{"--cloud", s.serve(t), "--site", "example"}
 	all := append([]string{
-		"group", "set", "farm", "--failover", "stateless", "--balance", "depth-first", "--max-sessions", "60", "--weight", "TS1.=200", "--weight", "ts2=100",
+		"group", "set", "farm", "--failover", "stateless", "--balance", "depth-first", "--max-sessions", "60", "--launch-formats", "rdp,json", "--weight", "TS1.=200", "--weight", "ts2=100",
 	}, to...)
-	words := "failover: stateful → stateless\n  balance: least-load → depth-first\n  max_sessions: - → 60\n  weight of ts1: 100 → 200\n  weight of ts2: 50 → 100\n"
+	words := "failover: stateful → stateless\n  balance: least-load → depth-first\n  max_sessions: - → 60\n  launch formats: json, rdp, guacamole → rdp, json\n  weight of ts1: 100 → 200\n  weight of ts2: 50 → 100\n"
 
 	code, out, problems := run(t, append(all, "--dry-run")...)
 	if code != 0 || !strings.Contains(out, words) || !strings.Contains(out, "Nothing was published") || len(s.published) != 1 {
@@ -107,6 +107,7 @@ func TestGroupSet(t *testing.T) {
 	}
 	want := published().published[0]
 	want.Groups[0].Failover, want.Groups[0].Balance, want.Groups[0].MaxSessions = site.Stateless, site.DepthFirst, 60
+	want.Groups[0].Launch.Formats = []site.LaunchFormat{site.LaunchRDP, site.LaunchJSON}
 	want.Machines[0].Weight, want.Machines[1].Weight = 200, 100
 	if diff := cmp.Diff(want, s.published[1]); diff != "" || s.matches[0] != `"h-1"` {
 		t.Errorf("If-Match %s; published (-want +got):\n%s", s.matches[0], diff)
@@ -133,6 +134,8 @@ func TestGroupSetRefused(t *testing.T) {
 	}{
 		{[]string{"farm", "--failover", "sticky"}, 2, "the modes are stateful, stateless, disabled"},
 		{[]string{"farm", "--balance", "random"}, 2, "the policies are least-load"},
+		{[]string{"farm", "--launch-formats", "rdp,ica"}, 2, "--launch-formats ica: the formats are json, rdp, guacamole"},
+		{[]string{"farm", "--launch-formats", "rdp,rdp"}, 78, `"rdp" is there twice`},
 		{[]string{"farm"}, 2, "nothing to set"},
 		{[]string{"--failover", "stateless"}, 2, "needs NAME"},
 		{[]string{"fram", "--failover", "stateless"}, 1, `no delivery group "fram", but farm, office`},
