@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -144,57 +143,6 @@ func (c *cast) relaysXML(t *testing.T, to *foreign) {
 			return err
 		})
 	}
-}
-
-// launchesXML: as the site's StoreFronts do it, carol is shown what she may have and gets
-// it from the elected connector, with a ticket and until she is logged off; the other
-// one refuses her at once (LHC-22). The desktop that she had is returned.
-func (c *cast) launchesXML(t *testing.T) site.FQDN {
-	t.Helper()
-	elected := c.players[0]
-	c.saysXML(elected, "carol", "RequestAppData", `<Scope traverse="subtree"/><DesiredDetails>defaults</DesiredDetails>`, "<InName>desktop:pool</InName>")
-	const pool = `<ServerAddress addresstype="dns-port"/><Name><AppName>desktop:pool</AppName></Name>`
-	body := c.saysXML(elected, "carol", "RequestAddress", pool, ":3389</ServerAddress>")
-	tag := regexp.MustCompile("<TicketTag>[^<]+</TicketTag>").FindString(body)
-	body = c.saysXML(elected, "carol", "RequestTicket", "<TicketType>CtxLogon</TicketType>"+tag)
-	if !regexp.MustCompile("<Ticket>[0-9A-F]{30}</Ticket>").MatchString(body) {
-		t.Errorf("got %s for %q, want a ticket of 30 digits", body, tag)
-	}
-	var machine site.FQDN
-	c.sessionOf(t, "carol", func(s *wire.SessionStatus) bool {
-		if s != nil {
-			machine = s.Machine
-		}
-		return s != nil && s.State == wire.Active
-	})
-	a, err := c.inXML(c.players[1], "carol", "RequestAddress", pool)
-	if err != nil || a.Status != http.StatusServiceUnavailable || !strings.Contains(a.Body, "<ErrorId>service-unavailable</ErrorId>") || strings.Contains(a.Body, "<TicketTag>") {
-		t.Errorf("%s: got %d %s (%v), want service-unavailable", c.players[1].name, a.Status, a.Body, err)
-	}
-	c.saysXML(elected, "carol", "RequestLogoffUserSessions", "", "<ResponseLogoffUserSessions>")
-	c.sessionOf(t, "carol", func(s *wire.SessionStatus) bool { return s == nil })
-	return machine
-}
-
-// sessionOf waits until the user's session, nil for none, is as wanted.
-func (c *cast) sessionOf(t *testing.T, user string, fits func(*wire.SessionStatus) bool) {
-	t.Helper()
-	eventually(t, act, "the session of "+user, func() error {
-		list, err := c.players[0].client().Sessions(t.Context())
-		if err != nil {
-			return err
-		}
-		var found *wire.SessionStatus
-		for _, s := range list.Items {
-			if s.User == user {
-				found = &s
-			}
-		}
-		if !fits(found) {
-			return fmt.Errorf("it is %+v", found)
-		}
-		return nil
-	})
 }
 
 // refusesJSON: what the controllers broker is theirs.

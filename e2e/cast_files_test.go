@@ -4,7 +4,6 @@ package e2e_test
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,45 +57,6 @@ func (c *cast) connectorFile(p *player) string {
 		text += fmt.Sprintf("  - {fqdn: %s, client_url: %q, peer_url: %q}\n", o.fqdn(), o.url(clientPort), o.url(peerPort))
 	}
 	return text + c.more
-}
-
-// passwords makes each of the users known to all connectors, with the password
-// NAME-secret, in the way of docs/xml-service.md.
-func (c *cast) passwords(users ...string) {
-	c.t.Helper()
-	var file strings.Builder
-	for _, user := range users {
-		r := execute(c.t, command{Name: "hash", Path: "sh", Args: []string{"-c", `printf '%s\n' "$1-secret" | "$0" credentials hash "$1" staff`, binary(c.t), user}})
-		if r.Code != 0 {
-			c.t.Fatalf("hash: exit code %d: %s", r.Code, r.Stderr)
-		}
-		file.WriteString(r.Out)
-	}
-	c.write("passwords", file.String())
-	c.more += "credentials: {local_file: passwords}\n"
-}
-
-// inXML is a request to the XML Service of a connector by a user, around what it wants.
-func (c *cast) inXML(p *player, user, kind, wants string) (answered, error) {
-	c.t.Helper()
-	body := fmt.Sprintf(`<NFuseProtocol version="5.4"><%s>%s<Credentials><UserName>%s</UserName><Password encoding="cleartext">%s-secret</Password></Credentials></%s></NFuseProtocol>`,
-		kind, wants, user, user, kind)
-	return ask(c.t, http.DefaultClient, http.MethodPost, p.url(clientPort)+"/scripts/wpnbr.dll", body, "Content-Type", "text/xml")
-}
-
-// saysXML fails the test unless the answer to that has all of what it wants.
-func (c *cast) saysXML(p *player, user, kind, wants string, has ...string) string {
-	c.t.Helper()
-	a, err := c.inXML(p, user, kind, wants)
-	if err != nil || a.Status != http.StatusOK {
-		c.t.Fatalf("%s of %s: got %d %s (%v)", kind, user, a.Status, a.Body, err)
-	}
-	for _, text := range has {
-		if !strings.Contains(a.Body, text) {
-			c.t.Errorf("%s of %s: got %s, want %s", kind, user, a.Body, text)
-		}
-	}
-	return a.Body
 }
 
 func (c *cast) desktopsFile() string {
