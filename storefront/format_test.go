@@ -131,3 +131,14 @@ func TestSameKeyOtherForm(t *testing.T) {
 		t.Errorf("calls %q, want one", got)
 	}
 }
+
+// A desktop that gives an address with a line of its own has not agreed: the line gets
+// into no file, and the launch is no trouble of the broker's.
+func TestNoLineGetsIntoAFile(t *testing.T) {
+	f := formats(t, launchfile.Maker{}, site.Launch{})
+	f.hosts.answer = func(_ context.Context, c wire.Call) (wire.CallAnswer, error) {
+		b, err := json.Marshal(wire.Prepared{Address: "10.0.0.1\r\nalternate shell:s:evil", Port: 3389, Protocol: "rdp"})
+		return wire.CallAnswer{ID: c.ID, Status: http.StatusCreated, Body: b}, err
+	}
+	wantProblem(t, f.post("sessions", bobsPool, "Accept", launchfile.TypeRDP), http.StatusServiceUnavailable, wire.CodeNoMachine)
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"understudy/broker"
@@ -166,11 +167,14 @@ func prepared(held broker.Reservation, answer wire.CallAnswer) (wire.Prepared, e
 	if err := json.Unmarshal(answer.Body, &at); err != nil {
 		return at, fmt.Errorf("prepare %s: read the answer: %w", held.Machine, err)
 	}
-	if at.Address == "" || len(at.Address) > maxAddress || at.Port < 1 || at.Port > 65535 {
+	if at.Address == "" || len(at.Address) > maxAddress || strings.ContainsFunc(at.Address, noPart) || at.Port < 1 || at.Port > 65535 {
 		return at, fmt.Errorf("prepare %s: the answer names no address", held.Machine)
 	}
 	return at, nil
 }
+
+// noPart are the characters of no address, with which one could say more in a file.
+func noPart(r rune) bool { return r <= ' ' || r == 0x7f }
 
 func refused(held broker.Reservation, answer wire.CallAnswer) error {
 	var p wire.Problem
