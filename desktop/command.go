@@ -226,6 +226,7 @@ func (c *Command) run(ctx context.Context, what string, argv, environment []stri
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), environment...)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &said, outputGrace
+	together(cmd)
 	err := cmd.Run()
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):

@@ -5,10 +5,12 @@ package desktop_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -160,5 +162,30 @@ func TestCommandEndsAndPrepares(t *testing.T) {
 	}
 	if at, err := desktop.NewCommand("ws1.example.test", desktop.CommandOptions{}).Prepare(t.Context(), desktop.Seat{}); err != nil || at.Address != "ws1.example.test" {
 		t.Errorf("with defaults: %+v, %v", at, err)
+	}
+}
+
+// A command that hangs leaves nothing behind: it is run again every two seconds.
+func TestHangingCommandEndsAsAWhole(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := desktop.CommandOptions{Reset: script(t, "sleep 600 >"+pipe+" &\nwait"), Timeout: 500 * time.Millisecond}
+	ended := make(chan error, 1)
+	go func() { ended <- desktop.NewCommand("ws1.example.test", o).Reset(t.Context()) }()
+	in, err := os.Open(pipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "did not end within") {
+		t.Errorf("got %v", err)
+	}
+	if err := in.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(in); err != nil {
+		t.Errorf("what it has started goes on: %v", err)
 	}
 }
