@@ -55,14 +55,19 @@ const DefaultPatience = 8 * time.Second
 type Checker struct {
 	o        Options
 	throttle *throttle
+	slots    chan struct{} // one taken by each check of a password
 }
+
+// checksAtOnce bounds the connections to directories: one that is silent holds each for
+// seconds.
+const checksAtOnce = 256
 
 // New returns a checker.
 func New(o Options) *Checker {
 	if o.Patience == 0 {
 		o.Patience = DefaultPatience
 	}
-	return &Checker{o: o, throttle: newThrottle()}
+	return &Checker{o: o, throttle: newThrottle(), slots: make(chan struct{}, checksAtOnce)}
 }
 
 // Check tells who the user is, or why that cannot be told: a *Refusal.
@@ -144,6 +149,12 @@ const networkOfHost = 64
 
 // ask goes from directory to directory until one knows the user.
 func (c *Checker) ask(ctx context.Context, user, domain, password string) (User, error) {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return User{}, fmt.Errorf("%d passwords are being checked already", checksAtOnce)
+	}
 	var unable []error
 	for _, d := range c.o.Directories {
 		found, err := d.Check(ctx, user, domain, password)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,6 +192,40 @@ func TestGuessesOfOthersKeepNobodyOut(t *testing.T) {
 		if got := try("alice", "secret", "10.0.0.1", false); got != xmlservice.AccountLockedOut {
 			t.Errorf("alice, guessed where she is known: got %q", got)
 		}
+	})
+}
+
+// silent is a directory that never answers; it counts who asked.
+type silent struct{ asked atomic.Int64 }
+
+func (s *silent) Check(ctx context.Context, _, _, _ string) (User, error) {
+	s.asked.Add(1)
+	<-ctx.Done()
+	return User{}, ctx.Err()
+}
+
+// A silent directory is asked by so many at once and no more, and the others hear of it
+// in time too.
+func TestChecksAtOnceAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &silent{}
+		c := New(Options{Directories: []Directory{s}, Patience: time.Second})
+		began := time.Now()
+		var asking sync.WaitGroup
+		for i := range 2 * checksAtOnce {
+			asking.Go(func() {
+				one := claim("user"+strings.Repeat("x", i), "x")
+				one.Trusted = true
+				if _, err := c.Check(t.Context(), one); idOf(err) != xmlservice.ServiceUnavailable || time.Since(began) > time.Second {
+					t.Errorf("got %v after %s", err, time.Since(began))
+				}
+			})
+		}
+		synctest.Wait()
+		if got := s.asked.Load(); got != checksAtOnce {
+			t.Errorf("%d at once, want %d", got, checksAtOnce)
+		}
+		asking.Wait()
 	})
 }
 

@@ -124,6 +124,8 @@ func (h *Handlers) IssuedSTA(w http.ResponseWriter, r *http.Request) bool {
 
 // pace lets so many through a second, and some more at once.
 type pace struct {
+	rate, burst float64
+
 	mu   sync.Mutex // guards what follows
 	room float64
 	at   time.Time
@@ -133,9 +135,9 @@ func (p *pace) take(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.at.IsZero() {
-		p.room = staBurst
+		p.room = p.burst
 	} else {
-		p.room = min(staBurst, p.room+now.Sub(p.at).Seconds()*staRate)
+		p.room = min(p.burst, p.room+now.Sub(p.at).Seconds()*p.rate)
 	}
 	p.at = now
 	if p.room < 1 {

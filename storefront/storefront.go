@@ -78,6 +78,7 @@ type Handlers struct {
 	answers  *memory
 	rooms    rooms
 	sta      pace
+	told     pace // of users who were refused before a password was looked at
 }
 
 // New returns the handlers.
@@ -98,6 +99,8 @@ func New(o Options) (*Handlers, error) {
 		o:        o,
 		launcher: &launcher{engine: o.Engine, caller: o.Caller, recorder: o.Recorder, rand: o.Rand},
 		answers:  newMemory(),
+		sta:      pace{rate: staRate, burst: staBurst},
+		told:     pace{rate: toldRate, burst: toldBurst},
 	}, nil
 }
 

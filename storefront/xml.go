@@ -126,10 +126,21 @@ func (h *Handlers) servers() []string {
 func (h *Handlers) user(r *http.Request, c xmlservice.Credentials) (xmlservice.User, error) {
 	claim := xmlservice.Claim{Credentials: c, Source: r.Header.Get(wire.HeaderSource), Trusted: trusted(r)}
 	u, err := h.o.XML.Users.Check(r.Context(), claim)
-	if err != nil && h.o.XML.OnRefused != nil {
+	if err != nil && h.o.XML.OnRefused != nil && h.tells(c) {
 		h.o.XML.OnRefused(claim, err)
 	}
 	return u, err
+}
+
+// How many refusals that nothing else throttles are told a second, and at once.
+const (
+	toldRate  = 1
+	toldBurst = 100
+)
+
+// tells keeps those who do not even try a password from filling the log.
+func (h *Handlers) tells(c xmlservice.Credentials) bool {
+	return c.Password != "" && len(c.Asserted) == 0 || h.told.take(time.Now())
 }
 
 func (h *Handlers) validate(r *http.Request, q xmlservice.Request) ([]byte, error) {

@@ -439,3 +439,23 @@ func TestFrontKeepsWhatCounts(t *testing.T) {
 		}
 	}
 }
+
+// Who was not let in is told, and does not fill the log: passwords are throttled, and
+// what is refused before one is looked at is told so many times.
+func TestRefusalsDoNotFillTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := map[bool]int{}
+		f := newXMLFront(t, func(o *storefront.Options) {
+			o.XML.OnRefused = func(c xmlservice.Claim, _ error) { told[c.HasPassword]++ }
+		})
+		for range 300 {
+			f.xml(t, validate(`<Credentials><ID type="SAM">admin</ID></Credentials>`))
+		}
+		f.xml(t, validate(wrong))
+		<-time.After(2 * time.Second)
+		f.xml(t, validate(`<Credentials><ID type="SAM">admin</ID></Credentials>`))
+		if told[false] != 101 || told[true] != 1 {
+			t.Errorf("told %v, want 101 without a password and 1 with", told)
+		}
+	})
+}
