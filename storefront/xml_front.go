@@ -2,6 +2,7 @@ package storefront
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"understudy/wire"
 	"understudy/xmlservice"
@@ -94,13 +96,20 @@ type Front struct {
 	Trusts func(r *http.Request) bool
 	// OnUse hears that a StoreFront is at work.
 	OnUse func()
+	// Patience is for how long an answer waits to be read; 0 means DefaultFrontPatience.
+	Patience time.Duration
 }
+
+// DefaultFrontPatience is for slow lines. Who reads nothing would keep a list of all that
+// is published in memory.
+const DefaultFrontPatience = 30 * time.Second
 
 // InXML takes in requests to both paths. It notes who calls, and turns whatever is
 // refused further on into the words of the protocol.
 func (f Front) InXML(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		out := &translated{ResponseWriter: w}
+		out := &translated{ResponseWriter: w, line: http.NewResponseController(w), patience: cmp.Or(f.Patience, DefaultFrontPatience)}
+		defer func() { _ = out.line.SetWriteDeadline(time.Time{}) }()
 		a, err := askedOf(w, r)
 		if err != nil {
 			wire.WriteError(out, err)
@@ -152,8 +161,10 @@ func trusted(r *http.Request) bool { return r.Header.Get(wire.HeaderTrusted) == 
 // translated keeps a problem document back, to be said in XML.
 type translated struct {
 	http.ResponseWriter
-	status  int
-	problem bytes.Buffer
+	line     *http.ResponseController
+	patience time.Duration
+	status   int
+	problem  bytes.Buffer
 }
 
 // Unwrap is for http.ResponseController.
@@ -165,6 +176,7 @@ func (t *translated) WriteHeader(status int) {
 		t.status = status
 		return
 	}
+	_ = t.line.SetWriteDeadline(time.Now().Add(t.patience)) // tests' recorders have no line
 	t.ResponseWriter.WriteHeader(status)
 }
 

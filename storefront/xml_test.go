@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -458,4 +459,32 @@ func TestRefusalsDoNotFillTheLog(t *testing.T) {
 			t.Errorf("told %v, want 101 without a password and 1 with", told)
 		}
 	})
+}
+
+// No key is asked of clients: one that does not read its answer keeps nothing of it here.
+func TestUnreadAnswersEnd(t *testing.T) {
+	ended := make(chan error, 1)
+	in := storefront.Front{Trusts: func(*http.Request) bool { return false }, OnUse: func() {}, Patience: 50 * time.Millisecond}
+	s := httptest.NewServer(in.InXML(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		_, err := w.Write(make([]byte, 64<<20))
+		ended <- err
+	})))
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(); s.Close() }()
+	const body = "<NFuseProtocol><RequestAppData/></NFuseProtocol>"
+	if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", storefront.XMLPath, len(body), body); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("the whole answer was written")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the answer still waits to be read")
+	}
 }
