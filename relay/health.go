@@ -67,13 +67,16 @@ func (j *judge) relayed(now time.Time, q request, reason string) {
 		w = &window{}
 		j.windows[q.kind] = w
 	}
+	// Strangers could send whatever fails, or works, as often as it takes: what they meet
+	// is probed.
 	if reason == "" {
-		w.succeeded()
+		if !q.stranger {
+			w.succeeded()
+		}
 		delete(j.suspects, q.kind)
 		return
 	}
 	if !q.stranger {
-		// Strangers could send whatever fails, as many as it takes: what they meet is probed.
 		w.failed(now, q.who())
 	}
 	j.suspects[q.kind] = q

@@ -117,7 +117,8 @@ func (s *stage) askTrusted(kind relay.Kind, path, body string) {
 
 // LHC-12: an outage begins when the health check says so, and not when strangers, of
 // whom no key is asked, send whatever a cloud broker fails at: of theirs nothing counts
-// but whether a probe of the kind is answered, and they do not choose what that asks for.
+// but whether a probe of the kind is answered, and they do not choose what that asks for;
+// nor do they end one.
 func TestStrangersBeginNoOutage(t *testing.T) {
 	for _, trusted := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -138,6 +139,9 @@ func TestStrangersBeginNoOutage(t *testing.T) {
 				ask(nfuse("<RequestAppData>" + who + "</RequestAppData>"))
 				ask(nfuse("<RequestWhatever>" + who + "</RequestWhatever>"))
 			}
+			s.ask(relay.XML, http.MethodPost, xmlPath, nfuse("<RequestAppData/>"))
+			s.ask(relay.XML, http.MethodPost, xmlPath, nfuse("<RequestAddress/>"))
+			s.ask(relay.XML, http.MethodPost, xmlPath, nfuse("<RequestServerFarmData/>"))
 			s.run(t, func() {
 				time.Sleep(time.Second)
 				if h := s.Health(); h.Healthy == trusted {
