@@ -145,7 +145,7 @@ type Ticket struct {
 	Zone    string
 	Address string
 	Port    int
-	// Data is what an STA was told to keep; the engine does not read it.
+	// Data is what a ticket that is no launch's stands for; the engine does not read it.
 	Data string
 }
 

@@ -151,14 +151,21 @@ func (h *Handlers) logonTicket(r *http.Request, q xmlservice.Request) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	if site.UserKey(launch.User) != site.UserKey(u.Name) {
+	switch {
+	case site.UserKey(launch.User) != site.UserKey(u.Name):
 		return nil, &broker.Refusal{Code: broker.CodeTicketUnknown, Detail: "the launch was another user's"}
+	case launch.Data != "":
+		return nil, &broker.Refusal{Code: broker.CodeTicketUnknown, Detail: "the ticket is no launch's"} // else it would never end
 	}
 	ticket := upperHex(h.o.Rand, logonTicketSize)
+	launch.Data = logonTicket
 	h.o.Engine.Issue(time.Now(), ticket, launch)
 	h.o.Settle(context.WithoutCancel(r.Context()), "")
 	return xmlservice.TicketAnswer(ticket), nil
 }
+
+// logonTicket marks tickets that are no launch's own.
+const logonTicket = "logon"
 
 // Sizes of tickets in bytes, of which each is two digits.
 const (

@@ -193,6 +193,8 @@ func TestXMLLaunch(t *testing.T) {
 		}
 		wantIn(t, f.xml(t, request+asserted("alice")+"</RequestTicket>", "Authorization", "Bearer k"), "<ErrorId>unspecified</ErrorId>")
 		wantIn(t, f.xml(t, request+wrong+"</RequestTicket>"), "<ErrorId>failed-credentials</ErrorId>")
+		// A ticket for a ticket would go on for ever.
+		wantIn(t, f.xml(t, "<RequestTicket><TicketTag>"+ticket[1]+"</TicketTag>"+bob+"</RequestTicket>"), "<ErrorId>unspecified</ErrorId>")
 		for want := range 2 {
 			if _, err := f.engine.Redeem(time.Now(), ticket[1]); (err != nil) != (want == 1) {
 				t.Errorf("redemption %d: %v", want, err)
