@@ -92,13 +92,11 @@ func transport(o Options) http.RoundTripper {
 type Client struct {
 	o    Options
 	http *http.Client
-	// refreshing is held by the request that asks all connectors again.
-	refreshing chan struct{}
 
 	mu         sync.Mutex          // guards connectors, zones, beaten
 	connectors []*connector        // as configured
 	zones      map[string][]string // of resources, from enumeration
-	beaten     time.Time           // when the latest round of heartbeats began
+	beaten     time.Time           // the latest round of heartbeats
 }
 
 // New returns a client; Run or Beat finds out which connectors answer.
@@ -107,7 +105,7 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	c := &Client{o: o, http: &http.Client{Transport: o.Transport, Timeout: o.AnswerTimeout}, refreshing: make(chan struct{}, 1), zones: map[string][]string{}}
+	c := &Client{o: o, http: &http.Client{Transport: o.Transport, Timeout: o.AnswerTimeout}, zones: map[string][]string{}}
 	for _, u := range o.Connectors {
 		c.connectors = append(c.connectors, &connector{url: strings.TrimSuffix(u, "/"), reason: "not asked yet"})
 	}

@@ -27,36 +27,18 @@ func TestLaunchFile(t *testing.T) {
 		_, _ = w.Write([]byte("full address:s:a\r\n"))
 	}))
 	defer server.Close()
-	c, err := client.New(client.Options{Env: env.Real(), Connectors: []string{server.URL}})
-	if err != nil {
-		t.Fatal(err)
+	launch := func() ([]byte, error) {
+		c, err := client.New(client.Options{Env: env.Real(), Connectors: []string{server.URL}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.LaunchFile(t.Context(), bob, "application/x-rdp")
 	}
-	c.Beat(t.Context())
-	if got, err := c.LaunchFile(t.Context(), bob, "application/x-rdp"); err != nil || string(got) != "full address:s:a\r\n" {
+	if got, err := launch(); err != nil || string(got) != "full address:s:a\r\n" {
 		t.Errorf("got %q, %v", got, err)
 	}
 	typ = "application/json"
-	c.Beat(t.Context())
-	if got, err := c.LaunchFile(t.Context(), bob, "application/x-rdp"); err == nil || !strings.Contains(err.Error(), "application/json") {
+	if got, err := launch(); err == nil || !strings.Contains(err.Error(), "application/json") {
 		t.Errorf("JSON instead: got %q, %v", got, err)
-	}
-}
-
-// A client that reads JSON says so: a group that prefers another form would answer in
-// that.
-func TestLaunchAsksForJSON(t *testing.T) {
-	asked := ""
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked = r.Header.Get("Accept")
-		_, _ = w.Write([]byte("{}"))
-	}))
-	defer server.Close()
-	c, err := client.New(client.Options{Env: env.Real(), Connectors: []string{server.URL}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Beat(t.Context())
-	if _, err := c.Launch(t.Context(), bob); err != nil || asked != "application/json" {
-		t.Errorf("Accept %q, %v", asked, err)
 	}
 }

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -52,7 +51,6 @@ func (c *Client) Heartbeats() []Connector {
 
 // Beat sends one heartbeat to every connector and waits for the answers (LHC-06).
 func (c *Client) Beat(ctx context.Context) {
-	began := time.Now()
 	var group sync.WaitGroup
 	for _, k := range c.connectors {
 		group.Go(func() { c.beat(ctx, k) })
@@ -60,7 +58,7 @@ func (c *Client) Beat(ctx context.Context) {
 	group.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.beaten = began
+	c.beaten = time.Now()
 }
 
 func (c *Client) beat(ctx context.Context, k *connector) {
@@ -127,26 +125,12 @@ func (c *Client) zoneOf(url string) string {
 	return ""
 }
 
-// refresh asks all connectors again, unless that was done since; requests that wait
-// for it share one round.
-func (c *Client) refresh(ctx context.Context, since time.Time) error {
-	select {
-	case c.refreshing <- struct{}{}:
-		defer func() { <-c.refreshing }()
-	case <-ctx.Done():
-		return fmt.Errorf("wait to ask again: %w", ctx.Err())
-	}
+// refresh asks all connectors again, unless that was just done.
+func (c *Client) refresh(ctx context.Context) {
 	c.mu.Lock()
-	beaten := c.beaten
+	recent := !c.beaten.IsZero() && time.Since(c.beaten) < refreshGap
 	c.mu.Unlock()
-	if beaten.After(since) {
-		return nil
+	if !recent {
+		c.Beat(ctx)
 	}
-	if !beaten.IsZero() {
-		if err := wait(ctx, time.Until(beaten.Add(refreshGap))); err != nil {
-			return err
-		}
-	}
-	c.Beat(ctx)
-	return nil
 }

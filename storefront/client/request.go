@@ -17,11 +17,9 @@ import (
 )
 
 // refreshGap is the least time between two rounds of heartbeats that requests
-// cause; patience is for how long a request waits for the next elected connector;
-// longestWait bounds the wait that a Retry-After asks for.
+// cause; longestWait bounds the wait that a Retry-After asks for.
 const (
-	refreshGap  = 250 * time.Millisecond
-	patience    = 2 * time.Second
+	refreshGap  = time.Second
 	longestWait = 5 * time.Second
 )
 
@@ -81,26 +79,17 @@ type request struct {
 }
 
 // send tries the connectors that answer. When none could help it asks all for a
-// heartbeat and tries once more, after the wait that one of them asked for; while
-// nobody is elected, for as long as its patience lasts.
+// heartbeat and tries once more, after the wait that one of them asked for.
 func (c *Client) send(ctx context.Context, r request) error {
-	began := time.Now()
-	for tries := 1; ; tries++ {
-		asked := time.Now()
-		err := c.round(ctx, r)
-		switch {
-		case err == nil || settled(err) || ctx.Err() != nil:
-			return err
-		case tries > 1 && (!nobodyElected(err) || time.Since(began) >= patience):
-			return err
-		}
-		if err := pause(ctx, err); err != nil {
-			return err
-		}
-		if err := c.refresh(ctx, asked); err != nil {
-			return err
-		}
+	first := c.round(ctx, r)
+	if first == nil || settled(first) || ctx.Err() != nil {
+		return first
 	}
+	if err := pause(ctx, first); err != nil {
+		return err
+	}
+	c.refresh(ctx)
+	return c.round(ctx, r)
 }
 
 // round asks one connector after the other until one has the last word.
@@ -187,11 +176,6 @@ func settled(err error) bool {
 	return ok && proper(err) && (p.Status < 500 || launchesNothing(err))
 }
 
-// nobodyElected reports whether the next connector may be elected in a moment.
-func nobodyElected(err error) bool {
-	return errors.Is(err, ErrNoConnector) || wire.IsCode(err, wire.CodeNotElected) || wire.IsCode(err, wire.CodeHandover)
-}
-
 // launchesNothing reports whether the broker that serves can launch nothing: no other connector can
 // as long as it hears that one.
 func launchesNothing(err error) bool {
@@ -227,17 +211,10 @@ func rightZones(err error) []string {
 // pause waits as long as a refusal asks for.
 func pause(ctx context.Context, err error) error {
 	p, ok := errors.AsType[*wire.Problem](err)
-	if !ok {
+	if !ok || p.RetryAfter == 0 {
 		return nil
 	}
-	return wait(ctx, min(p.RetryAfter, longestWait))
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(min(p.RetryAfter, longestWait))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
