@@ -47,11 +47,13 @@ type link struct {
 	cancel context.CancelCauseFunc // of the stream that is open
 	opened time.Time               // that stream
 	look   time.Time               // when to see next whether the peer is silent
+	delay  time.Duration           // so much after a deadline, not with those of other links
 }
 
 func newLink(m *Mesh, name site.FQDN, url string) *link {
 	config := clientTLS(m.o.TLS, name)
 	l := &link{mesh: m, name: name, url: url, fresh: make(chan struct{}, 1), again: make(chan struct{}, 1)}
+	l.delay = env.Jitter(m.o.Env.Rand("peer/watch/"+string(name)), m.o.Interval/2, 1)
 	l.requests = m.o.Env.Transport(config)
 	l.facts = m.o.Env.Transport(config)
 	l.facts.DialContext = l.dial
@@ -175,13 +177,7 @@ func (l *link) begin(cancel context.CancelCauseFunc) {
 	l.mesh.mu.Lock()
 	defer l.mesh.mu.Unlock()
 	l.cancel, l.opened = cancel, time.Now()
-	l.lookLater(l.opened)
-}
-
-// lookLater is called with the lock held.
-func (l *link) lookLater(now time.Time) {
-	m := l.mesh
-	l.look = now.Add(m.o.Deadline() + env.Jitter(m.o.Env.Rand("peer/watch/"+string(l.name)), m.o.Interval/2, 1))
+	l.look = l.opened.Add(l.mesh.o.Deadline() + l.delay)
 }
 
 // watch gives up a stream to a peer that is silent itself: after a broken network
@@ -190,14 +186,14 @@ func (l *link) lookLater(now time.Time) {
 // would wake the process up for nothing. It is called with the lock held.
 func (l *link) watch(now time.Time) {
 	deadline := l.mesh.o.Deadline()
+	if l.cancel != nil && !now.Before(l.look) {
+		l.look = now.Add(deadline + l.delay)
+		if now.Sub(l.opened) >= 2*deadline && !l.mesh.book.heard(now, deadline, l.name) {
+			l.cancel(errSilent) // a write that hangs ends too
+			return
+		}
+	}
 	l.giveUp(now, deadline)
-	if l.cancel == nil || now.Before(l.look) {
-		return
-	}
-	l.lookLater(now)
-	if now.Sub(l.opened) >= 2*deadline && !l.mesh.book.heard(now, deadline, l.name) {
-		l.cancel(errSilent)
-	}
 }
 
 // judge notes what the end of a stream says of the peer, and returns how long to
