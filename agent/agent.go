@@ -97,6 +97,7 @@ type Agent struct {
 
 	// What follows belongs to the loop.
 	core        *core
+	beat        time.Duration
 	calmed      bool   // by the latest round
 	entered     string // why the state was entered
 	last        time.Time
@@ -132,7 +133,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 		return nil, err
 	}
 	a := &Agent{
-		o: o, authority: o.STA, boot: env.Short(o.Env.Rand("boot"), 12), startedAt: o.Env.Now().UTC(), born: time.Now(), rounds: newRounds(), sources: newRounds(),
+		o: o, authority: o.STA, boot: env.Short(o.Env.Rand("boot"), 12), startedAt: o.Env.Now().UTC(), born: time.Now(), beat: newBeat(o.Env), rounds: newRounds(), sources: newRounds(),
 		wakeup: make(chan struct{}, 1), commands: make(chan func()), looped: make(chan struct{}), syncNow: make(chan struct{}, 1), syncing: make(chan struct{}, 1),
 		heardBefore: map[site.FQDN]bool{}, behind: map[site.FQDN]bool{}, passages: passages{to: map[site.FQDN]passage{}},
 	}

@@ -44,6 +44,7 @@ func (a *Agent) loop(ctx context.Context) {
 		if a.o.Env.Gate(ctx) != nil {
 			return
 		}
+		a.woken()
 		a.round(ctx)
 		next.Reset(a.rest(time.Now()))
 	}
@@ -53,6 +54,14 @@ func (a *Agent) loop(ctx context.Context) {
 func (a *Agent) wake() {
 	select {
 	case a.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// woken forgets what has asked for the round that begins.
+func (a *Agent) woken() {
+	select {
+	case <-a.wakeup:
 	default:
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"understudy/zone"
 )
 
-// beat is a little shorter than the interval of heartbeats, which are sent with the
-// loop's rounds, and no two connectors keep the same one for long.
-func (a *Agent) beat() time.Duration {
-	return env.Jitter(a.o.Env.Rand("agent/beat"), peer.DefaultInterval*19/20, 1.0/20)
+// newBeat is a little shorter than the interval of heartbeats, which are sent with the
+// loop's rounds, and no two connectors have the same one.
+func newBeat(e env.Env) time.Duration {
+	return env.Jitter(e.Rand("agent/beat"), peer.DefaultInterval*19/20, 1.0/20)
 }
 
 // calm reports whether nothing is under way: what is decided next follows from what
@@ -54,7 +54,7 @@ func (a *Agent) due() bool {
 // beat, or where the mesh wakes it up much longer than it takes for that, because a
 // timer that is set anew wakes the process up nevertheless.
 func (a *Agent) rest(now time.Time) time.Duration {
-	deadline, wait := time.Duration(a.deadline.Load()), a.beat()
+	deadline, wait := time.Duration(a.deadline.Load()), a.beat
 	if a.calmed {
 		wait = max(wait, min(4*peer.DefaultInterval, deadline/4))
 	}

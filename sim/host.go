@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,6 +40,8 @@ type life struct {
 	host *host
 	boot int
 
+	looped atomic.Int64 // the instant of its loop's latest turn
+
 	// The network's lock guards what follows.
 	dead    bool
 	paused  bool
@@ -65,27 +68,46 @@ func (l *life) Env() env.Env {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := l.awake(ctx); err != nil || !comesLast() {
+			wait := turn()
+			if err := l.awake(ctx); err != nil || wait == 0 || wait == loopTurn && l.looped.Load() == now() {
 				return err
 			}
-			return sleep(ctx, 1)
+			if err := sleep(ctx, wait); err != nil || wait != loopTurn {
+				return err
+			}
+			l.looped.Store(now())
+			return nil
 		},
 	}
 }
 
-// comesLast reports whether what the caller of a process's gate is about to do is done
-// when all else of this instant has happened, so that nothing depends on the scheduler.
+// The turns of an instant, in nanoseconds: the loop's rounds are all of one.
+const (
+	loopTurn = 1
+	lastTurn = 100
+)
+
+// turn is how long what the caller of a process's gate is about to do waits for all else
+// of this instant, so that nothing depends on the scheduler.
+//   - Several heartbeats of one instant may ask for a round of the loop: whether they get
+//     one or two, and what those say of the others, must not be an accident.
 //   - A launch changes the engine, is written to a real disk and changes the engine
 //     again in no time here: how much of that goes into one answer to a peer must not
 //     depend on how fast the disk is.
 //   - A peer with a newer snapshot often has a newer list of connectors too: which of
 //     the two requests gets the connection that is idle, and which one has to dial, must
 //     not be an accident.
-func comesLast() bool {
+func turn() time.Duration {
 	var caller [1]uintptr
 	runtime.Callers(3, caller[:])
 	f, _ := runtime.CallersFrames(caller[:]).Next()
-	return f.Function == "understudy/peer.(*Publication).Answer" || f.Function == "understudy/agent.(*Agent).run"
+	switch f.Function {
+	case "understudy/agent.(*Agent).loop":
+		return loopTurn
+	case "understudy/peer.(*Publication).Answer", "understudy/agent.(*Agent).run":
+		return lastTurn
+	}
+	return 0
 }
 
 func (l *life) jump() time.Duration {
