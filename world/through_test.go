@@ -62,9 +62,12 @@ func TestThroughAPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "it imports", uses(w, version, all[0]))
-	if via := w.Agent(all[2]).Peers(); via[1].FQDN != all[0] || via[1].Via != all[1] {
-		t.Errorf("a peer shows %+v", via)
-	}
+	eventually(t, "a peer shows it", func() error {
+		if via := w.Agent(all[2]).Peers(); via[1].FQDN != all[0] || via[1].Via != all[1] {
+			return fmt.Errorf("a peer shows %+v", via)
+		}
+		return nil
+	})
 
 	w.BlockCloud(all[1])
 	eventually(t, "both go through the one that is left", func() error {
