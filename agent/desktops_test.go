@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +27,14 @@ type lonely struct {
 	writes  []int // how many desktops each
 	broken  error
 	site    site.Version
+	begin   func() // lets it run
 	stop    func()
+}
+
+// rest lets the time pass after a change, for the first time from the start.
+func (l *lonely) rest(d time.Duration) {
+	l.begin()
+	l.baton.rest(d)
 }
 
 func newLonely(t *testing.T) *lonely {
@@ -65,8 +73,8 @@ func newLonely(t *testing.T) *lonely {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); l.run(ctx) }()
-	l.stop = func() { cancel(); <-ended }
+	l.begin = sync.OnceFunc(func() { go func() { defer close(ended); l.run(ctx) }() })
+	l.stop = func() { l.begin(); cancel(); <-ended }
 	return l
 }
 
