@@ -69,7 +69,7 @@ func (l *life) Env() env.Env {
 				return err
 			}
 			wait := turn()
-			if err := l.awake(ctx); err != nil || wait == 0 || wait == loopTurn && l.looped.Load() == now() {
+			if err := l.awake(ctx); err != nil || wait == 0 || wait == loopTurn && l.hasTurn() {
 				return err
 			}
 			if err := sleep(ctx, wait); err != nil || wait != loopTurn {
@@ -109,6 +109,10 @@ func turn() time.Duration {
 	}
 	return 0
 }
+
+// hasTurn reports whether its loop may act at once: in its turn already, or for the first
+// time, before which the process does not say what it knows.
+func (l *life) hasTurn() bool { return l.looped.CompareAndSwap(0, now()) || l.looped.Load() == now() }
 
 func (l *life) jump() time.Duration {
 	l.net.mu.Lock()
