@@ -1,18 +1,17 @@
 package desktop
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
+	"understudy/program"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -26,12 +25,10 @@ const (
 	DefaultBootFile        = "/proc/sys/kernel/random/boot_id"
 )
 
-// Bounds of what a command may say, and of how long it may hold its output open after
-// it was stopped.
+// Bounds of what a command may say.
 const (
-	maxOutput   = 1 << 20
-	maxSaid     = 200
-	outputGrace = time.Second
+	maxOutput = 1 << 20
+	maxSaid   = 200
 )
 
 // Command is a provider over commands of the host: of xrdp, or of anything else whose
@@ -222,21 +219,19 @@ func (c *Command) run(ctx context.Context, what string, argv, environment []stri
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
-	var out, said limited
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = append(os.Environ(), environment...)
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &said, outputGrace
-	together(cmd)
+	out, said := program.Kept{Most: maxOutput}, program.Kept{Most: maxOutput}
+	cmd := program.New(ctx, argv, environment)
+	cmd.Stdout, cmd.Stderr = &out, &said
 	err := cmd.Run()
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return "", fmt.Errorf("provider.%s: %s did not end within %s", what, argv[0], c.o.Timeout)
 	case err != nil:
-		return "", fmt.Errorf("provider.%s: %s: %w%s", what, argv[0], err, said.words())
-	case out.over:
+		return "", fmt.Errorf("provider.%s: %s: %w%s", what, argv[0], err, lastWords(said.Words()))
+	case out.Over:
 		return "", fmt.Errorf("provider.%s: %s wrote more than %d bytes", what, argv[0], maxOutput)
 	}
-	return out.kept.String(), nil
+	return out.String(), nil
 }
 
 // about is what a command is told of a session.
@@ -247,23 +242,8 @@ func about(s wire.Session, command string) []string {
 	}
 }
 
-// limited keeps what a command writes, up to a bound.
-type limited struct {
-	kept bytes.Buffer
-	over bool
-}
-
-// Write takes everything and keeps what there is room for.
-func (l *limited) Write(b []byte) (int, error) {
-	room := maxOutput - l.kept.Len()
-	l.over = l.over || len(b) > room
-	l.kept.Write(b[:min(len(b), room)])
-	return len(b), nil
-}
-
-// words are the end of what was written, for an error.
-func (l *limited) words() string {
-	text := strings.Join(strings.Fields(l.kept.String()), " ")
+// lastWords are the end of what a command wrote, for an error.
+func lastWords(text string) string {
 	if text == "" {
 		return ""
 	}

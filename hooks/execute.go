@@ -3,29 +3,21 @@ package hooks
 import (
 	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"strings"
-	"time"
+
+	"understudy/program"
 )
 
-// Bounds of a command's run.
-const (
-	maxOutput = 2 << 10
-	// pipeLimit is how long the output is waited for after the command has ended: what
-	// it left running may hold it open.
-	pipeLimit = time.Second
-)
+// maxOutput is how much is kept of what a command prints.
+const maxOutput = 2 << 10
 
 // Execute runs a program in a process group of its own, which is killed as a whole when
 // ctx ends, and returns the end of what it printed.
 func Execute(ctx context.Context, argv, environ []string) (string, error) {
 	var out tail
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = append(os.Environ(), environ...)
+	cmd := program.New(ctx, argv, environ)
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.WaitDelay = pipeLimit
-	ownGroup(cmd)
 	err := cmd.Run()
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // it has ended well, and something that it started goes on

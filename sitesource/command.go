@@ -4,29 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
-	"strings"
 	"time"
 
+	"understudy/program"
 	"understudy/wire"
 )
 
-const (
-	// waitAfterKill is for a child of the command that keeps its output open.
-	waitAfterKill = time.Second
-	// maxComplaint is how much of what the command complains of is kept.
-	maxComplaint = 1 << 10
-)
+// maxComplaint is how much of what the command complains of is kept.
+const maxComplaint = 1 << 10
 
 // run returns what a command writes, if it ends well and in time.
 func run(ctx context.Context, argv []string, limit time.Duration) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.WaitDelay = waitAfterKill
-	complaint := &beginning{}
+	cmd := program.New(ctx, argv, nil)
+	complaint := &program.Kept{Most: maxComplaint}
 	cmd.Stderr = complaint
-	together(cmd)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -41,26 +34,18 @@ func run(ctx context.Context, argv []string, limit time.Duration) ([]byte, error
 	ended := cmd.Wait()
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, fmt.Errorf("it did not end within %s%s", limit, complaint)
+		return nil, fmt.Errorf("it did not end within %s%s", limit, words(complaint))
 	case err != nil:
 		return nil, err
 	case ended != nil:
-		return nil, fmt.Errorf("it failed: %w%s", ended, complaint)
+		return nil, fmt.Errorf("it failed: %w%s", ended, words(complaint))
 	}
 	return text, nil
 }
 
-// beginning keeps the first bytes of what is written to it.
-type beginning struct{ text []byte }
-
-// Write takes all and keeps what there is room for.
-func (b *beginning) Write(p []byte) (int, error) {
-	b.text = append(b.text, p[:min(len(p), maxComplaint-len(b.text))]...)
-	return len(p), nil
-}
-
-func (b *beginning) String() string {
-	said := strings.Join(strings.Fields(string(b.text)), " ")
+// words are what the command complained of, for an error.
+func words(complaint *program.Kept) string {
+	said := complaint.Words()
 	if said == "" {
 		return ""
 	}

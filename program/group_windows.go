@@ -1,4 +1,4 @@
-package hooks
+package program
 
 import (
 	"os/exec"

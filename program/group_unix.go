@@ -1,14 +1,15 @@
 //go:build unix
 
-package sitesource
+package program
 
 import (
 	"os/exec"
 	"syscall"
 )
 
-// together lets what the command has started end with it.
-func together(cmd *exec.Cmd) {
+// ownGroup makes the command the first of a process group, which its end by a context
+// kills.
+func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
