@@ -1,20 +1,13 @@
 package controllers
 
 import (
-	"bytes"
 	"context"
-	"encoding/xml"
 	"fmt"
 	"strings"
 
 	"understudy/wire"
 	"understudy/xmlservice"
 )
-
-const prologue = `<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<!DOCTYPE NFuseProtocol SYSTEM "NFuse.dtd">` + "\n"
-
-// farmRequest asks for the farm's identity, as monitors of such controllers do.
-const farmRequest = prologue + `<NFuseProtocol version="4.1"><RequestServerFarmData><Nil/></RequestServerFarmData></NFuseProtocol>`
 
 // Health succeeds where a controller names the farm and has checked the credentials.
 func (p *Pool) Health(ctx context.Context) (wire.CloudHealth, error) {
@@ -26,7 +19,7 @@ func (p *Pool) Health(ctx context.Context) (wire.CloudHealth, error) {
 }
 
 func (p *Pool) check(ctx context.Context, s *server) (reply, error) {
-	got, err := p.post(ctx, s, xmlPath, "text/xml", []byte(farmRequest))
+	got, err := p.post(ctx, s, xmlPath, "text/xml", xmlservice.FarmRequest())
 	switch {
 	case err != nil:
 		return got, err
@@ -43,7 +36,7 @@ func (p *Pool) check(ctx context.Context, s *server) (reply, error) {
 // validate has the credentials checked. A refusal of them is an answer: the controller
 // works, and a password that has run out must not begin an outage. It is told of.
 func (p *Pool) validate(ctx context.Context, s *server) (reply, error) {
-	got, err := p.post(ctx, s, xmlPath, "text/xml", p.validateRequest())
+	got, err := p.post(ctx, s, xmlPath, "text/xml", xmlservice.ValidateRequest(p.o.User, p.o.Domain, p.o.Password))
 	if err != nil {
 		return got, err
 	}
@@ -77,20 +70,3 @@ func (p *Pool) tell(why string) {
 		p.o.OnRefused(fmt.Sprintf("the controllers refuse the credentials of user %s: %s", p.o.User, wire.Clip(why)))
 	}
 }
-
-func (p *Pool) validateRequest() []byte {
-	var b bytes.Buffer
-	b.WriteString(prologue + `<NFuseProtocol version="4.1"><RequestValidateCredentials><Credentials><UserName>`)
-	escape(&b, p.o.User)
-	b.WriteString(`</UserName><Password encoding="ctx1">` + xmlservice.Ctx1(p.o.Password) + `</Password>`)
-	if p.o.Domain != "" {
-		b.WriteString(`<Domain type="NT">`)
-		escape(&b, p.o.Domain)
-		b.WriteString(`</Domain>`)
-	}
-	b.WriteString(`</Credentials></RequestValidateCredentials></NFuseProtocol>`)
-	return b.Bytes()
-}
-
-// escape writes text; what XML cannot hold is replaced.
-func escape(b *bytes.Buffer, text string) { _ = xml.EscapeText(b, []byte(text)) } // a buffer takes all

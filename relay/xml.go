@@ -68,8 +68,9 @@ func (q request) xmlProbe() request {
 // judgeXML says why a success is no answer in XML. One that tells of an error is an
 // answer, as a refusal in JSON is.
 func (a answer) judgeXML(kind Kind) error {
-	if kind == STA {
-		return xmlservice.CheckStaAnswer(a.body)
+	got, err := xmlservice.ReadReply(a.body)
+	if err == nil && got.STA != (kind == STA) {
+		return errors.New("the answer is one of another service")
 	}
-	return xmlservice.CheckAnswer(a.body)
+	return err
 }

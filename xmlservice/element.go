@@ -40,20 +40,9 @@ func parse(body []byte, root string) (*element, error) {
 	if len(body) > MaxBody {
 		return nil, fmt.Errorf("the body is larger than %d bytes", MaxBody)
 	}
-	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, byteOrderMark)))
-	d.CharsetReader = charset
 	b := builder{top: &element{}}
-	for {
-		token, err := d.RawToken()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = b.take(token)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("the body is no XML that is read here: %w", err)
-		}
+	if err := read(body, (*xml.Decoder).RawToken, b.take); err != nil {
+		return nil, fmt.Errorf("the body is no XML that is read here: %w", err)
 	}
 	switch {
 	case len(b.open) > 0:
@@ -62,6 +51,24 @@ func parse(body []byte, root string) (*element, error) {
 		return nil, fmt.Errorf("the body is no <%s>", root)
 	}
 	return b.top.children[0], nil
+}
+
+// read takes a document apart, one token after the other.
+func read(body []byte, next func(*xml.Decoder) (xml.Token, error), take func(xml.Token) error) error {
+	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, byteOrderMark)))
+	d.CharsetReader = charset
+	for {
+		token, err := next(d)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = take(token)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // builder makes a tree of tokens.

@@ -1,11 +1,9 @@
 package xmlservice
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -24,20 +22,9 @@ type Reply struct {
 // ReadReply reads another service's answer, or says why it is none. It keeps nothing of
 // the body, which may be that of a large farm.
 func ReadReply(body []byte) (Reply, error) {
-	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, byteOrderMark)))
-	d.CharsetReader = charset
 	s := scan{}
-	for {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = s.take(token)
-		}
-		if err != nil {
-			return Reply{}, fmt.Errorf("the answer is no XML that is read here: %w", err)
-		}
+	if err := read(body, (*xml.Decoder).Token, s.take); err != nil {
+		return Reply{}, fmt.Errorf("the answer is no XML that is read here: %w", err)
 	}
 	if s.reply.Kind == "" {
 		return Reply{}, errors.New("the answer holds no response")
