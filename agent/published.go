@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"understudy/env"
 	"understudy/site"
 	configsync "understudy/sync"
 	"understudy/wire"
@@ -36,9 +35,7 @@ type published struct {
 func (a *Agent) newPublished() *published {
 	return &published{
 		source: a.o.Source, started: a.heardPeers, leader: a.leader, self: a.o.FQDN, newest: a.newestVersion, now: a.o.Env.Now,
-		history: func() string {
-			return a.o.Env.Now().UTC().Format("20060102150405") + env.Short(a.o.Env.Rand("history"), 4)
-		},
+		history: func() string { return site.NewHistory(a.o.Env, a.o.Env.Now()) },
 	}
 }
 

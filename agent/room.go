@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"sync"
 	"time"
@@ -130,13 +129,7 @@ func (m *room) round(ctx context.Context, now time.Time) {
 func (m *room) reset(ctx context.Context, r broker.Reset) {
 	ctx, cancel := context.WithTimeout(ctx, roomResetTime)
 	defer cancel()
-	body, err := json.Marshal(wire.Reset{Lease: r.Lease, Term: r.Term})
-	if err != nil {
-		return
-	}
-	answer, err := vda.Caller{Client: m.a.callbacks}.Call(ctx, wire.Call{
-		Machine: r.Machine, Callback: r.Callback, Method: http.MethodPost, Path: "/v1/reset", Body: body,
-	})
+	answer, err := vda.Caller{Client: m.a.callbacks}.Call(ctx, vda.ResetCall(r))
 	if err != nil || answer.Status/100 != 2 {
 		m.a.o.Logger.WithField("machine", string(r.Machine)).Warn("the desktop did not reset; it will be asked again")
 	}

@@ -44,7 +44,7 @@ func (a *Agent) newServing(outage string, engine *broker.Engine, index *site.Ind
 	}
 	made.fronts, err = storefront.New(storefront.Options{
 		Engine: engine, Caller: caller, Recorder: a.journal, Rand: a.o.Env.Rand("tickets"), Authority: a.authority, Zone: a.o.Zone,
-		Settle: a.settled(made), Files: a.o.Files, Now: a.o.Env.Now, XML: a.xml(),
+		Settle: a.settled(made), Files: a.o.Files, Now: a.o.Env.Now, XML: a.o.XML,
 	})
 	return made, err
 }

@@ -1,17 +1,13 @@
 package agent
 
 import (
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/sirupsen/logrus"
 
 	"understudy/relay"
 	"understudy/storefront"
-	"understudy/wire"
-	"understudy/xmlservice"
 )
 
 // xmlRoutes are those of the XML Service and of the STA. They ask for no key: requests
@@ -41,18 +37,4 @@ func (a *Agent) ownSTA(next http.HandlerFunc) http.HandlerFunc {
 		}
 		last.fronts.STA(w, r)
 	}
-}
-
-// xml is what handlers are told of users and of what may be shown; whoever was not
-// let in is logged.
-func (a *Agent) xml() storefront.XML {
-	x := a.o.XML
-	x.OnRefused = func(c xmlservice.Claim, why error) {
-		refusal, ok := errors.AsType[*xmlservice.Refusal](why)
-		if ok && refusal.ID == xmlservice.AccountLockedOut {
-			return // each try of a guesser would be a line
-		}
-		a.o.Logger.WithFields(logrus.Fields{"user": wire.Clip(c.String()), "source": c.Source, "reason": wire.Clip(why.Error())}).Warn("a user was not let in")
-	}
-	return x
 }

@@ -39,8 +39,12 @@ func (f *followed) positions() map[string][]int {
 }
 
 func change[T any](f *followed, name string, list *[]T, made func() T) {
-	at := f.IntN(len(*list))
-	switch f.IntN(3) {
+	at := f.IntN(max(len(*list), 1))
+	how := f.IntN(3)
+	if len(*list) == 0 {
+		how = 0
+	}
+	switch how {
 	case 0:
 		at = len(*list)
 		*list = append(*list, made())

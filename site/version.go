@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
+
+	"understudy/env"
 )
 
 // Version names one published state of the site. The history is the UTC second
@@ -13,6 +16,22 @@ import (
 type Version struct {
 	History string `json:"history"`
 	Number  uint64 `json:"number"`
+}
+
+const (
+	historySecond = "20060102150405"
+	historyRandom = 4
+)
+
+// NewHistory names a history that begins at birth.
+func NewHistory(e env.Env, birth time.Time) string {
+	return birth.UTC().Format(historySecond) + env.Short(e.Rand("history"), historyRandom)
+}
+
+// HistoryBirth is when a history began, to the second; false if it does not say.
+func HistoryBirth(history string) (time.Time, bool) {
+	birth, err := time.Parse(historySecond, history[:min(len(history), len(historySecond))])
+	return birth, err == nil
 }
 
 // Compare orders versions by history, then by number.

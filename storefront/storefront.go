@@ -1,7 +1,7 @@
 // Package storefront is what a StoreFront and a gateway ask of a broker: the
 // heartbeat, enumeration, launch and the redemption of tickets, in JSON and as an XML
-// Service and an STA, as handlers over the brokering engine. A connector in HA mode and the reference cloud broker
-// mount the same handlers; package client is the other end.
+// Service and an STA, as handlers over the brokering engine. A connector in HA mode and
+// the reference cloud broker mount the same handlers; package client is the other end.
 package storefront
 
 import (

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"understudy/broker"
 	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
@@ -20,6 +21,12 @@ import (
 
 // CallTimeout bounds one call of a desktop host.
 const CallTimeout = 3 * time.Second
+
+// ResetCall asks a host to reset itself.
+func ResetCall(r broker.Reset) wire.Call {
+	body, _ := json.Marshal(wire.Reset{Lease: r.Lease, Term: r.Term}) // two plain fields
+	return wire.Call{Machine: r.Machine, Callback: r.Callback, Method: http.MethodPost, Path: "/v1/reset", Body: body}
+}
 
 // Caller calls desktop hosts at their callbacks.
 type Caller struct {

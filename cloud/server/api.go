@@ -36,7 +36,7 @@ func (s *Server) routes() (http.Handler, error) {
 	}
 	fronts, err := storefront.New(storefront.Options{
 		Engine: s.engine, Caller: s, Recorder: s, Rand: s.o.Env.Rand("tickets"), Authority: "STA", TrustRelay: true,
-		Files: s.o.Files, Now: s.o.Env.Now, XML: s.xml(),
+		Files: s.o.Files, Now: s.o.Env.Now, XML: s.o.XML,
 	})
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"understudy/broker"
 	"understudy/env"
 	"understudy/site"
+	"understudy/vda"
 	"understudy/wire"
 )
 
@@ -112,11 +113,7 @@ func declined(a wire.CallAnswer) bool {
 func (s *Server) sendReset(ctx context.Context, r broker.Reset) {
 	ctx, cancel := context.WithTimeout(ctx, resetTime)
 	defer cancel()
-	body, err := json.Marshal(wire.Reset{Lease: r.Lease, Term: r.Term})
-	if err != nil {
-		return
-	}
-	answer, err := s.Call(ctx, wire.Call{Machine: r.Machine, Callback: r.Callback, Method: http.MethodPost, Path: "/v1/reset", Body: body})
+	answer, err := s.Call(ctx, vda.ResetCall(r))
 	entry := s.log.WithField("machine", string(r.Machine))
 	switch {
 	case err != nil:

@@ -10,17 +10,6 @@ import (
 	"understudy/site"
 )
 
-// A history is the second of its birth, which orders histories, and four random
-// characters, which tell apart those of one second.
-const (
-	historySecond = "20060102150405"
-	historyRandom = 4
-)
-
-func newHistory(e env.Env, birth time.Time) string {
-	return birth.UTC().Format(historySecond) + env.Short(e.Rand("history"), historyRandom)
-}
-
 // restore gives a store that was put back from a backup a new history, and its
 // newest version a new name in it: connectors that hold newer versions of the old
 // history then go on with this store.
@@ -29,7 +18,7 @@ func (st *store) restore(ctx context.Context, e env.Env) error {
 	if err != nil {
 		return err
 	}
-	history := newHistory(e, after(st.history, e.Now()))
+	history := site.NewHistory(e, after(st.history, e.Now()))
 	err = st.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE meta SET value = ? WHERE key = 'history'", history); err != nil {
 			return err
@@ -58,12 +47,8 @@ func (st *store) rename(ctx context.Context, tx *sql.Tx, p *published, history s
 // after is now, or a second after the history's birth where the clock is not
 // beyond that: a history must sort after the one that it replaces.
 func after(history string, now time.Time) time.Time {
-	if len(history) < len(historySecond) {
-		return now
-	}
-	birth, err := time.Parse(historySecond, history[:len(historySecond)])
-	if next := birth.Add(time.Second); err == nil && now.Before(next) {
-		return next
+	if birth, ok := site.HistoryBirth(history); ok && now.Before(birth.Add(time.Second)) {
+		return birth.Add(time.Second)
 	}
 	return now
 }

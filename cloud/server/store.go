@@ -150,7 +150,7 @@ func (st *store) prepare(ctx context.Context, e env.Env) error {
 // create names the history of the versions by its birth, so that a store that was
 // made anew or restored is never taken for the same.
 func (st *store) create(ctx context.Context, e env.Env) error {
-	history := newHistory(e, e.Now())
+	history := site.NewHistory(e, e.Now())
 	return st.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, schema+recordTables); err != nil {
 			return err

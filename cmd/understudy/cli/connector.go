@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -9,6 +10,8 @@ import (
 	"understudy/agent"
 	"understudy/config"
 	"understudy/storefront"
+	"understudy/wire"
+	"understudy/xmlservice"
 )
 
 func newConnectorCommand(a *app) *cobra.Command {
@@ -66,13 +69,22 @@ func (a *app) connectorOptions(c *config.Connector) (agent.Options, error) {
 	return o, connectorTLS(c, &o)
 }
 
-// xml is the XML Service of a broker, with the users that its file names.
+// xml is the XML Service of a broker, with the users that its file names; whoever was
+// not let in is logged.
 func (a *app) xml(users *config.Credentials, x *config.XML, logger *logrus.Logger) (storefront.XML, error) {
 	checker, err := users.Checker(a.env, func(err error) { logger.WithError(err).Error("the file of users is not read; those read before count") })
 	if err != nil {
 		return storefront.XML{}, &configError{err}
 	}
-	return x.Service(checker), nil
+	service := x.Service(checker)
+	service.OnRefused = func(c xmlservice.Claim, why error) {
+		refusal, ok := errors.AsType[*xmlservice.Refusal](why)
+		if ok && refusal.ID == xmlservice.AccountLockedOut {
+			return // each try of a guesser would be a line
+		}
+		logger.WithFields(logrus.Fields{"user": wire.Clip(c.String()), "source": c.Source, "reason": wire.Clip(why.Error())}).Warn("a user was not let in")
+	}
+	return service, nil
 }
 
 // connectorTLS: desktops and peers show certificates; StoreFronts show one or a
