@@ -27,7 +27,7 @@ type watch struct {
 
 // The pace of the watch; its answers are as exact as that.
 const (
-	watchEvery = 20 * time.Millisecond
+	watchEvery = 10 * time.Millisecond
 	watchTime  = 2 * time.Second
 )
 
