@@ -4,15 +4,18 @@ package e2e_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,12 +26,15 @@ import (
 
 // TestBesideControllers: LHC-43, a site's own controllers broker in Normal, and the zone
 // brokers from its site source when they are gone. The controllers are written here and
-// as unlike ours as the protocol lets them be.
+// as unlike ours as the protocol lets them be. The second one has TLS 1.2; the one before
+// both shows a certificate of an authority that nobody here knows.
 func TestBesideControllers(t *testing.T) {
 	t.Parallel()
 	c := newCast(t)
 	c.players = c.players[:2]
-	first, second := newForeign(t, "STA0A1"), newForeign(t, "STA0B2")
+	ca := newAuthority(t)
+	stranger, first, second := newForeign(t, "STA0FF", newAuthority(t)), newForeign(t, "STA0A1", nil), newForeign(t, "STA0B2", ca)
+	c.write("controllers.pem", ca.pem())
 	c.write("site.yaml", c.siteFile())
 	c.write("desktops.yaml", c.desktopsFile())
 	c.write("monitor.password", "Password1\n")
@@ -37,7 +43,7 @@ func TestBesideControllers(t *testing.T) {
 	must(t, err)
 	sources := []string{"file: site.yaml", fmt.Sprintf("command: [%q, %q]", cat, filepath.Join(c.dir, "site.yaml"))}
 	for i, p := range c.players {
-		c.write(p.name+".yaml", c.besideFile(p, sources[i], first, second))
+		c.write(p.name+".yaml", c.besideFile(p, sources[i], stranger, first, second))
 		p.process = c.run(p.name, "connector", p.name+".yaml")
 	}
 	c.startHost()
@@ -60,6 +66,9 @@ func TestBesideControllers(t *testing.T) {
 
 	second.stop()
 	c.holds(c.players[0])
+	if n := stranger.asked.Load(); n != 0 {
+		t.Errorf("a controller whose certificate nobody knows was asked %d times", n)
+	}
 	launched := c.served(act, "alice", "desktop:office")
 	if launched.Machine != "ws001.example.test" {
 		t.Errorf("alice got %s, want her own", launched.Machine)
@@ -88,12 +97,12 @@ func TestBesideControllers(t *testing.T) {
 func (c *cast) besideFile(p *player, source string, servers ...*foreign) string {
 	var urls []string
 	for _, s := range servers {
-		urls = append(urls, fmt.Sprintf("%q", "http://"+s.at))
+		urls = append(urls, fmt.Sprintf("%q", s.url()))
 	}
 	lines := strings.Split(c.connectorFile(p), "\n")
 	for i, line := range lines {
 		if strings.HasPrefix(line, "cloud: ") {
-			lines[i] = fmt.Sprintf("upstream: xml-service\nxml_service: {servers: [%s], farm: Site1, user: monitor, domain: EXAMPLE, password_file: monitor.password}\nsite_source: {%s}",
+			lines[i] = fmt.Sprintf("upstream: xml-service\nxml_service: {servers: [%s], farm: Site1, user: monitor, domain: EXAMPLE, password_file: monitor.password, ca_file: controllers.pem}\nsite_source: {%s}",
 				strings.Join(urls, ", "), source)
 		}
 	}
@@ -227,25 +236,42 @@ func (c *cast) noticesAnotherSource(t *testing.T) {
 // capitals, another order of elements, and elements that nobody here knows.
 type foreign struct {
 	at, sta string
+	tls     *tls.Config // nil for plain TCP
+	asked   atomic.Int64
 	server  *http.Server
 	mu      sync.Mutex // guards server
 }
 
-func newForeign(t testing.TB, sta string) *foreign {
+func newForeign(t testing.TB, sta string, ca *authority) *foreign {
 	t.Helper()
-	f := &foreign{at: fmt.Sprintf("%s:%d", loopback(t, cloudPort), cloudPort), sta: sta}
+	ip := loopback(t, cloudPort)
+	f := &foreign{at: fmt.Sprintf("%s:%d", ip, cloudPort), sta: sta}
+	if ca != nil {
+		f.tls = ca.Client(ca.Issue(strings.ToLower(sta)+".example.test", ip))
+		f.tls.MinVersion, f.tls.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
+	}
 	f.start(t)
 	t.Cleanup(f.stop)
 	return f
+}
+
+func (f *foreign) url() string {
+	if f.tls != nil {
+		return "https://" + f.at
+	}
+	return "http://" + f.at
 }
 
 func (f *foreign) start(t testing.TB) {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(context.WithoutCancel(t.Context()), "tcp", f.at)
 	must(t, err)
+	if f.tls != nil {
+		listener = tls.NewListener(listener, f.tls)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.server = &http.Server{Handler: f, ReadHeaderTimeout: time.Second}
+	f.server = &http.Server{Handler: f, ReadHeaderTimeout: time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	server := f.server
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -261,6 +287,7 @@ func (f *foreign) stop() {
 }
 
 func (f *foreign) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.asked.Add(1)
 	body, _ := io.ReadAll(r.Body)
 	w.Header().Set("Content-Type", "text/xml; charset=iso-8859-1")
 	w.Header().Set("Server", "A web server of its own")

@@ -79,6 +79,11 @@ func (a *authority) Issue(name string, more ...string) identity {
 	}
 }
 
+// pem is its own certificate, as File has it.
+func (a *authority) pem() string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}))
+}
+
 // Client returns what a client that shows the identity and trusts this authority
 // dials with.
 func (a *authority) Client(id identity) *tls.Config {

@@ -42,6 +42,8 @@ member: uid=alice,dc=example,dc=test
 type directory struct {
 	*process
 	section string
+	ip      string
+	program command
 }
 
 // startDirectory runs slapd at an address of this test, with StartTLS.
@@ -78,16 +80,24 @@ access to * by dn.exact="cn=reader,dc=example,dc=test" read by * none
 		t.Fatalf("slapadd: %s", r.Stderr)
 	}
 	url := fmt.Sprintf("ldap://%s:17389", ip)
-	p := start(t, command{Name: "slapd", Path: path, Args: []string{"-d", "0", "-f", dir + "/slapd.conf", "-h", url + "/"}})
+	d := directory{ip: ip, program: command{Name: "slapd", Path: path, Args: []string{"-d", "0", "-f", dir + "/slapd.conf", "-h", url + "/"}}}
+	d.section = fmt.Sprintf("credentials:\n  ldap:\n    - {servers: [%q], ca_file: %q, bind_dn: %q, bind_password_file: %q, base: %q}\n",
+		url, ca.File, "cn=reader,dc=example,dc=test", dir+"/reader", "dc=example,dc=test")
+	d.run(t)
+	return d
+}
+
+// run starts it, also when it was there before.
+func (d *directory) run(t testing.TB) {
+	t.Helper()
+	d.process = start(t, d.program)
 	eventually(t, act, "slapd listens", func() error {
-		conn, err := net.Dial("tcp", ip+":17389")
+		conn, err := net.Dial("tcp", d.ip+":17389")
 		if err == nil {
 			err = conn.Close()
 		}
 		return err
 	})
-	return directory{p, fmt.Sprintf("credentials:\n  ldap:\n    - {servers: [%q], ca_file: %q, bind_dn: %q, bind_password_file: %q, base: %q}\n",
-		url, ca.File, "cn=reader,dc=example,dc=test", dir+"/reader", "dc=example,dc=test")}
 }
 
 // slapdTool finds a program of the Debian package slapd, which is in no user's PATH.
