@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"understudy/storefront"
 	"understudy/wire"
+	"understudy/xmlservice"
 )
 
 // controllersFake are controllers that say what they were asked.
@@ -95,4 +97,26 @@ func TestOptionsOfUpstream(t *testing.T) {
 	if err := o.validate(); err == nil || !strings.Contains(err.Error(), "Source, without which") || strings.Contains(err.Error(), "Cloud.URL") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// LHC-50: "what an outage would miss": beside controllers, users whom nobody would know.
+func TestMissingUsers(t *testing.T) {
+	for name, c := range map[string]struct {
+		x    storefront.XML
+		says bool
+	}{
+		"no credentials": {storefront.XML{}, true},
+		"credentials":    {storefront.XML{Users: knowsAll{}}, false},
+		"no XML Service": {storefront.XML{Off: true}, false},
+	} {
+		if said := missingUsers(c.x); (len(said) > 0) != c.says {
+			t.Errorf("%s: got %q", name, said)
+		}
+	}
+}
+
+type knowsAll struct{}
+
+func (knowsAll) Check(context.Context, xmlservice.Claim) (xmlservice.User, error) {
+	return xmlservice.User{}, nil
 }
