@@ -28,22 +28,27 @@ func (h *Handlers) form(r *http.Request, id string) (site.LaunchFormat, error) {
 	offered := h.o.Files.Makes(resource.Formats)
 	f, ok := launchfile.Choose(r.Header.Values("Accept"), offered)
 	if !ok {
-		return "", unacceptable(id, offered)
+		return "", unacceptable(id, offered, len(offered) < len(resource.Formats))
 	}
 	return f, nil
 }
 
-func unacceptable(id string, offered []site.LaunchFormat) error {
+// unacceptable says what could be had; keyless where the broker lacks the key of a form
+// that the group allows.
+func unacceptable(id string, offered []site.LaunchFormat, keyless bool) error {
+	why := ""
+	if keyless {
+		why = "; for " + launchfile.TypeGuacamole + " the broker that answers has no launch.guacamole_key_file"
+	}
 	if len(offered) == 0 {
-		return wire.Problemf(http.StatusNotAcceptable, wire.CodeNotAcceptable,
-			"launches of %s are answered in no form that this broker can make: it has no key for that", id)
+		return wire.Problemf(http.StatusNotAcceptable, wire.CodeNotAcceptable, "launches of %s are answered in no form that this broker can make%s", id, why)
 	}
 	types := make([]string, len(offered))
 	for i, f := range offered {
 		types[i] = launchfile.Type(f)
 	}
 	return wire.Problemf(http.StatusNotAcceptable, wire.CodeNotAcceptable,
-		"launches of %s are answered as %s, none of which is in Accept", id, strings.Join(types, ", "))
+		"launches of %s are answered as %s, none of which is in Accept%s", id, strings.Join(types, ", "), why)
 }
 
 // write answers a launch in the form that was chosen.

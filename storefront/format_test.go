@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,10 @@ func TestFormIsChosenByAcceptAndGroup(t *testing.T) {
 			w := f.post("sessions", bobsPool, "Accept", c.accept)
 			if c.want == "" {
 				wantProblem(t, w, http.StatusNotAcceptable, wire.CodeNotAcceptable)
+				keyless := strings.Contains(w.Body.String(), "guacamole_key_file")
+				if allowed := c.launch.Formats == nil || slices.Contains(c.launch.Formats, site.LaunchGuacamole); keyless != (allowed && !c.key) {
+					t.Errorf("the reason is %s", w.Body)
+				}
 				if f.hosts.log() != "" || len(f.disk.records) > 0 {
 					t.Errorf("a desktop was asked: %s", f.hosts.log())
 				}

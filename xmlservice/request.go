@@ -219,6 +219,8 @@ func (c Credentials) String() string {
 		return "anonymous"
 	case len(c.Asserted) > 0:
 		return c.Asserted[0].Type + " " + c.Asserted[0].Name
+	case c.Domain == "":
+		return c.User
 	}
 	return c.Domain + `\` + c.User
 }
