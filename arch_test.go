@@ -11,7 +11,7 @@ import (
 // never to a neighbour. Whoever adds a folder adds it here and to ARCHITECTURE.md.
 var layers = map[string]int{
 	"env": 0, "site": 0, "zone": 0,
-	"datadir": 1, "wire": 1, "statemachine": 1, "election": 1, "broker": 1, "events": 1, "callin": 1, "xmlservice": 1, "sizing": 1, "launchfile": 1, "program": 1,
+	"datadir": 1, "wire": 1, "statemachine": 1, "election": 1, "broker": 1, "events": 1, "callin": 1, "xmlservice": 1, "sizing": 1, "launchfile": 1, "program": 1, "service": 1,
 	"localdb": 2, "cloud": 2, "sync": 2, "relay": 2, "peer": 2, "vda": 2, "credentials": 2, "hooks": 2, "desktop": 2,
 	"sitesource": 2, "controllers": 2, "storefront": 2, "storefront/client": 2, "console": 2, "console/client": 2,
 	"agent": 3, "cloud/server": 3, "cloud/contract": 3,
@@ -42,6 +42,7 @@ var clock = []string{"Now", "Since", "Until", "After", "AfterFunc", "NewTimer", 
 // empty. A folder stands for all below it.
 var homes = map[string][]string{
 	"crypto/rand":                   {"env"},
+	"github.com/coreos/go-systemd":  {"service"},
 	"github.com/getkin/kin-openapi": {},
 	"github.com/goccy/go-yaml":      {"config", "cmd/understudy"},
 	"github.com/google/go-cmp":      {},

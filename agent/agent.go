@@ -90,6 +90,7 @@ type Agent struct {
 	troubles    sync.Map // kinds of trouble that were told of
 	refused     refusals
 	rounds      *rounds
+	pulse       pulse
 	sources     *rounds // in which another is to be mirrored
 	chores      chores
 	probing     func() <-chan struct{} // the next probe of the disk

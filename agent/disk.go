@@ -65,12 +65,14 @@ func (d *disk) why(now time.Time) string {
 // StoreFront request over restarts.
 func (a *Agent) watchDisk(ctx context.Context) {
 	saved := time.Duration(-1)
+	a.beats(&a.pulse.disk)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-a.probing():
 		}
+		a.beats(&a.pulse.disk)
 		if a.probeDisk(ctx) {
 			saved = a.keepFrontActivity(ctx, saved)
 		}

@@ -26,6 +26,7 @@ const maxSteps = 16
 func (a *Agent) loop(ctx context.Context) {
 	defer close(a.looped)
 	a.last = time.Now()
+	a.beats(&a.pulse.loop)
 	a.core.wake(a.last) // the wait for the peers begins when they can be heard
 	next := time.NewTimer(peer.DefaultInterval)
 	defer next.Stop()
@@ -46,6 +47,7 @@ func (a *Agent) loop(ctx context.Context) {
 		}
 		a.woken()
 		a.round(ctx)
+		a.beats(&a.pulse.loop)
 		next.Reset(a.rest(time.Now()))
 	}
 }

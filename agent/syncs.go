@@ -38,6 +38,7 @@ func (a *Agent) schedule(ctx context.Context) error {
 	if _, err := c.AddFunc(every, func() { a.sync(ctx) }); err != nil {
 		return fmt.Errorf("schedule a sync %s: %w", every, err)
 	}
+	a.beats(&a.pulse.sync)
 	c.Start()
 	defer func() { <-c.Stop().Done() }()
 	for {
@@ -60,6 +61,8 @@ func (a *Agent) syncSoon() {
 // sync asks once for the site. Connectors of one zone do not all ask in the
 // same instant.
 func (a *Agent) sync(ctx context.Context) {
+	a.beats(&a.pulse.sync)
+	defer a.beats(&a.pulse.sync)
 	spread := env.Jitter(a.o.Env.Rand("sync"), a.o.SyncInterval/40, 1)
 	select {
 	case <-ctx.Done():

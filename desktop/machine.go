@@ -38,6 +38,7 @@ type machine struct {
 	// toTell wakes the registration loop, toExpire the one that ends reservations.
 	toTell, toExpire chan struct{}
 	called           *callIn
+	with             atomic.Pointer[site.FQDN] // the broker that took its latest word; nil: none did
 }
 
 func newMachine(m *machine, state State) *machine {

@@ -57,6 +57,7 @@ func (r *registrar) run(ctx context.Context) error {
 			pause = time.Until(r.due)
 		}
 		failing = err != nil
+		r.standsWith(failing)
 	}
 	r.leave(ctx)
 	return nil

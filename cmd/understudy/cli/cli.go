@@ -171,3 +171,6 @@ func readSecret(file string) (string, error) {
 	}
 	return secret, nil
 }
+
+// Command returns the whole tree of commands, for the pages that are made of it.
+func Command() *cobra.Command { return newRootCommand(&app{}) }

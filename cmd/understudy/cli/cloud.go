@@ -11,10 +11,10 @@ import (
 
 func newCloudCommand(a *app) *cobra.Command {
 	var restored bool
-	cmd := newServiceCommand("cloud --config FILE", "Run the reference cloud broker",
+	cmd := newServiceCommand(a, "cloud --config FILE", "Run the reference cloud broker",
 		"Runs a cloud broker of one site over a store of its own, until it is stopped (SIGINT or SIGTERM).\n"+
 			"Give it a site with `understudy site apply`.",
-		func(_ context.Context, file string) (service, error) {
+		func(_ context.Context, file string) (runner, error) {
 			c, err := loaded(config.LoadCloud, file)
 			if err != nil {
 				return nil, err

@@ -15,10 +15,10 @@ import (
 )
 
 func newConnectorCommand(a *app) *cobra.Command {
-	return newServiceCommand("connector --config FILE", "Run a connector: relay in normal times, broker in an outage",
+	return newServiceCommand(a, "connector --config FILE", "Run a connector: relay in normal times, broker in an outage",
 		"Runs the connector of a host until it is stopped (SIGINT or SIGTERM): an orderly stop hands the office over.\n"+
 			"examples/zone holds files to begin with.",
-		func(ctx context.Context, file string) (service, error) {
+		func(ctx context.Context, file string) (runner, error) {
 			c, err := loaded(config.LoadConnector, file)
 			if err != nil {
 				return nil, err

@@ -12,10 +12,10 @@ import (
 )
 
 func newDesktopCommand(a *app) *cobra.Command {
-	return newServiceCommand("desktop --config FILE", "Run the desktop agent of a host, or simulated ones",
+	return newServiceCommand(a, "desktop --config FILE", "Run the desktop agent of a host, or simulated ones",
 		"Runs the agent of a desktop host until it is stopped (SIGINT or SIGTERM): it registers with a connector of\n"+
 			"the zone, keeps its lease and decides who may use the desktop. With `simulate: N` it plays N hosts.",
-		func(_ context.Context, file string) (service, error) {
+		func(_ context.Context, file string) (runner, error) {
 			c, err := loaded(config.LoadDesktop, file)
 			if err != nil {
 				return nil, err

@@ -5,22 +5,37 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"understudy/config"
+	"understudy/service"
 )
 
-// service is a process that runs until it is stopped.
-type service interface {
+// runner is a process that runs until it is stopped.
+type runner interface {
+	service.Process
 	Run(ctx context.Context) error
+}
+
+// serve runs a process, and lets the service manager know how it is.
+func (a *app) serve(ctx context.Context, s runner) error {
+	manager := service.New(func(err error) { fmt.Fprintln(a.stderr, "understudy: "+err.Error()) })
+	following, unfollow := context.WithCancel(ctx)
+	var followed sync.WaitGroup
+	followed.Go(func() { manager.Follow(following, s) })
+	err := s.Run(ctx)
+	unfollow()
+	followed.Wait()
+	return err
 }
 
 // newServiceCommand makes the command of a service: it reads --config FILE, gets
 // everything ready and runs it. A fault in the file ends it before anything starts.
-func newServiceCommand(use, short, long string, start func(ctx context.Context, file string) (service, error)) *cobra.Command {
+func newServiceCommand(a *app, use, short, long string, start func(ctx context.Context, file string) (runner, error)) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: wants(),
@@ -32,7 +47,7 @@ func newServiceCommand(use, short, long string, start func(ctx context.Context, 
 			if err != nil {
 				return err
 			}
-			return s.Run(cmd.Context())
+			return a.serve(cmd.Context(), s)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "the configuration file (YAML)")

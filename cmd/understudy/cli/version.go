@@ -7,8 +7,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Version names this build: the module's version, or the commit it was built of.
+// release is the version of a packaged build: -ldflags "-X understudy/cmd/understudy/cli.release=1.2.3".
+var release string //nolint:gochecknoglobals // the linker sets it, and nothing else
+
+// Version names this build: that of its package, the module's, or the commit it was built of.
 func Version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
