@@ -33,7 +33,8 @@ func (a *Agent) adminRoutes() (http.Handler, error) {
 		Peers:         func() wire.List[wire.PeerStatus] { return wire.List[wire.PeerStatus]{Items: a.Peers()} },
 		Snapshots:     func() wire.List[wire.SnapshotStatus] { return wire.List[wire.SnapshotStatus]{Items: a.Snapshots()} },
 		Registrations: a.Registrations, Sessions: a.Sessions, Groups: a.Groups, Outage: a.Outage, Election: a.Election,
-		SnapshotDiff: a.SnapshotDiff, SnapshotOrder: a.OrderSnapshots, Token: token,
+		SnapshotDiff: a.SnapshotDiff, SnapshotOrder: a.OrderSnapshots,
+		Zone: a.o.Zone, Token: token, Accounts: a.o.Accounts, GroupOf: a.groupOf, Tell: a.tellDeed,
 
 		SessionPeaks: func(ctx context.Context, days int) (wire.List[wire.SessionPeak], error) {
 			return a.peaks.List(ctx, days)
@@ -52,7 +53,7 @@ func (a *Agent) adminRoutes() (http.Handler, error) {
 }
 
 func (a *Agent) events(ctx context.Context, q console.Query) ([]events.Entry, error) {
-	return a.state.Events(ctx, localdb.EventQuery{After: q.After, Limit: q.Limit, Newest: q.Newest})
+	return a.state.Events(ctx, localdb.EventQuery{After: q.After, Limit: q.Limit, Newest: q.Newest, Names: q.Names})
 }
 
 // adminToken reads the token, or makes one at the first start.

@@ -2,6 +2,8 @@ package agent
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"understudy/site"
 	"understudy/storefront"
@@ -46,22 +48,22 @@ func (a *Agent) missing(s wire.Status, peers []wire.PeerStatus) []string {
 	if a.published != nil {
 		out = append(out, missingUsers(a.o.XML)...)
 	}
-	return append(out, a.missingGroups()...)
+	return append(out, slices.Sorted(maps.Keys(s.MissingOf))...)
 }
 
-// missingGroups names the pooled groups whose desktops go to maintenance once
-// used in an outage (LHC-34).
-func (a *Agent) missingGroups() []string {
+// missingGroups are sentences about the pooled groups whose desktops go to maintenance
+// once used in an outage (LHC-34), each with the group.
+func (a *Agent) missingGroups() map[string]string {
 	snapshot, ok := a.snapshots.Current()
 	if !ok {
 		return nil
 	}
 	defer snapshot.Release()
 	all := snapshot.Index.Site()
-	var out []string
+	out := map[string]string{}
 	for _, g := range all.Groups {
 		if g.Kind == site.Pooled && !(all.ReuseInOutage && g.ReuseInOutage) && len(snapshot.Index.MachinesOf(g.Name, a.o.Zone)) > 0 {
-			out = append(out, fmt.Sprintf("desktops of %s would each serve one user only: after logoff they go to maintenance", g.Name))
+			out[fmt.Sprintf("desktops of %s would each serve one user only: after logoff they go to maintenance", g.Name)] = g.Name
 		}
 	}
 	return out

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"understudy/console"
 	"understudy/env"
 	"understudy/hooks"
 	"understudy/launchfile"
@@ -45,6 +46,9 @@ type Options struct {
 	// FrontKeys are the keys that StoreFronts and gateways may show; empty together
 	// with no TLS means that they need none.
 	FrontKeys []string
+	// Accounts, if set, know who may use the admin API beside those who may read the data
+	// folder.
+	Accounts console.Accounts
 	// STA is the authority id; empty derives it from the FQDN.
 	STA string
 	// Files makes answers of launches in other forms than our own.

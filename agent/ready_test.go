@@ -123,7 +123,9 @@ func TestMissing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := open
 			c.status(&s)
-			got := judged(t).missing(s, c.peers)
+			a := judged(t)
+			s.MissingOf = a.missingGroups()
+			got := a.missing(s, c.peers)
 			if len(got) != len(c.want) {
 				t.Fatalf("got %q, want %q", got, c.want)
 			}

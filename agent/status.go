@@ -28,6 +28,7 @@ func (a *Agent) refreshStatus(now time.Time, in inputs) {
 	}
 	v := &operatorView{at: now, status: a.makeStatus(now, in)}
 	v.peers = a.makePeers(now, in, v.status)
+	v.status.MissingOf = a.missingGroups()
 	v.status.Missing = a.missing(v.status, v.peers)
 	a.view.Store(v)
 }

@@ -29,6 +29,8 @@ type Connector struct {
 	Insecure bool `json:"insecure"`
 	// StorefrontKeysFile holds the keys that StoreFronts and gateways may show.
 	StorefrontKeysFile string `json:"storefront_keys_file"`
+	// AdminUsersFile holds the accounts of the admin API.
+	AdminUsersFile string `json:"admin_users_file"`
 	// STAID replaces the authority id that is made of the FQDN, for a zone behind
 	// one address.
 	STAID string `json:"sta_id"`
@@ -209,6 +211,7 @@ func (f *Connector) files() []fileName {
 		fileName{"xml_service.ca_file", &f.XMLService.CAFile, true},
 		fileName{"site_source.file", &f.SiteSource.File, false},
 		fileName{"storefront_keys_file", &f.StorefrontKeysFile, true},
+		fileName{"admin_users_file", &f.AdminUsersFile, true},
 		fileName{"dns.key_file", &f.DNS.KeyFile, true},
 		fileName{"log.file", &f.Log.File, false},
 	)

@@ -6,10 +6,7 @@ package console
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
-
-	"github.com/go-chi/chi/v5"
 
 	"understudy/events"
 	"understudy/wire"
@@ -43,10 +40,18 @@ type Options struct {
 	// snapshots; what they return as *wire.Problem is answered as such.
 	SnapshotDiff  func(context.Context) (wire.SnapshotDiff, error)
 	SnapshotOrder func(context.Context, wire.SnapshotOrder) (wire.SnapshotAnswer, error)
-	// Token must come with every request over TCP; none is asked on a Unix socket.
-	// Empty means that nobody gets in over TCP.
+	// Zone is that of the connector: all that can be changed here concerns it.
+	Zone string
+	// Token is that of the operator who may read the data folder. Over TCP it, or that of
+	// an account, must come with every request; on a Unix socket none is asked.
 	Token string
-	Poll  time.Duration
+	// Accounts, if there are any, know whose other tokens are.
+	Accounts Accounts
+	// GroupOf is the delivery group of a machine of the site.
+	GroupOf func(machine string) (group string, ok bool)
+	// Tell hears of every change that somebody asked for.
+	Tell func(Deed)
+	Poll time.Duration
 }
 
 func (o Options) validate() error {
@@ -67,6 +72,9 @@ func (o Options) validate() error {
 		{"Election", o.Election == nil},
 		{"SnapshotDiff", o.SnapshotDiff == nil},
 		{"SnapshotOrder", o.SnapshotOrder == nil},
+		{"Zone", o.Zone == ""},
+		{"GroupOf", o.GroupOf == nil},
+		{"Tell", o.Tell == nil},
 	} {
 		if part.missing {
 			return errors.New("console: " + part.name + " is missing")
@@ -76,7 +84,10 @@ func (o Options) validate() error {
 }
 
 // Console serves the admin API.
-type Console struct{ o Options }
+type Console struct {
+	o        Options
+	refusals refusals
+}
 
 // New returns a Console.
 func New(o Options) (*Console, error) {
@@ -87,67 +98,4 @@ func New(o Options) (*Console, error) {
 		o.Poll = DefaultPoll
 	}
 	return &Console{o: o}, nil
-}
-
-// Routes adds the API to a router.
-func (c *Console) Routes(r chi.Router) {
-	r.Route("/admin/v1", func(r chi.Router) {
-		r.Use(c.authorize)
-		r.NotFound(notFound)
-		r.MethodNotAllowed(notAllowed)
-		r.Get("/status", get(c.o.Status))
-		r.Get("/peers", get(c.o.Peers))
-		r.Get("/snapshots", get(c.o.Snapshots))
-		r.Get("/snapshots/diff", find(c.o.SnapshotDiff))
-		r.Post("/snapshots", obey(c.o.SnapshotOrder))
-		r.Get("/registrations", get(c.o.Registrations))
-		r.Get("/sessions", get(c.o.Sessions))
-		r.Get("/groups", get(c.o.Groups))
-		r.Get("/sessions/peaks", c.peaks)
-		r.Get("/events", c.events)
-		r.Get("/journal", c.journal)
-		r.Post("/outage", obey(c.o.Outage))
-		r.Post("/election", obey(c.o.Election))
-	})
-}
-
-func get[T any](answer func() T) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { wire.WriteJSON(w, http.StatusOK, answer()) }
-}
-
-// find answers what may be refused.
-func find[T any](answer func(context.Context) (T, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		found, err := answer(r.Context())
-		if err != nil {
-			wire.WriteError(w, err)
-			return
-		}
-		wire.WriteJSON(w, http.StatusOK, found)
-	}
-}
-
-// obey reads an order and has it carried out.
-func obey[O, A any](carryOut func(context.Context, O) (A, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var order O
-		if err := wire.Read(w, r, wire.MaxBody, wire.Refuse, &order); err != nil {
-			wire.WriteError(w, err)
-			return
-		}
-		answer, err := carryOut(r.Context(), order)
-		if err != nil {
-			wire.WriteError(w, err)
-			return
-		}
-		wire.WriteJSON(w, http.StatusOK, answer)
-	}
-}
-
-func notFound(w http.ResponseWriter, r *http.Request) {
-	wire.WriteError(w, wire.Problemf(http.StatusNotFound, wire.CodeNotFound, "there is no %s", r.URL.Path))
-}
-
-func notAllowed(w http.ResponseWriter, r *http.Request) {
-	wire.WriteError(w, wire.Problemf(http.StatusMethodNotAllowed, wire.CodeMethod, "%s does not take %s", r.URL.Path, r.Method))
 }

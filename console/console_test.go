@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"understudy/console"
+	"understudy/env"
 	"understudy/events"
 	"understudy/site"
 	"understudy/wire"
@@ -94,8 +95,15 @@ func options(s *story) console.Options {
 			}
 			return wire.SnapshotAnswer{Version: site.Version{History: o.Action, Number: 3}}, nil
 		},
+		Zone: "berlin", GroupOf: groupOf, Tell: func(console.Deed) {},
 		Token: token, Poll: 5 * time.Millisecond,
 	}
+}
+
+// groupOf: the machines of this zone are called by their group and a number.
+func groupOf(machine string) (string, bool) {
+	group, _, ok := strings.Cut(machine, "-")
+	return group, ok
 }
 
 func groups() wire.GroupList { return wire.GroupList{Items: []wire.GroupStatus{{Name: "farm"}}} }
@@ -107,22 +115,31 @@ func sessionPeaks(days int) []wire.SessionPeak {
 // serve returns the address of a console on a TCP port or a Unix socket.
 func serve(t testing.TB, network string, s *story) string {
 	t.Helper()
-	c, err := console.New(options(s))
+	address := "127.0.0.1:0"
+	if network == "unix" {
+		address = filepath.Join(t.TempDir(), "admin.sock")
+	}
+	return serveWith(t, network, address, func(o *console.Options) { o.Events = s.read })
+}
+
+// serveWith serves a console as a connector does.
+func serveWith(t testing.TB, network, address string, change func(*console.Options)) string {
+	t.Helper()
+	o := options(&story{})
+	change(&o)
+	c, err := console.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := chi.NewRouter()
 	c.Routes(r)
-	address := "127.0.0.1:0"
-	if network == "unix" {
-		address = filepath.Join(t.TempDir(), "admin.sock")
-	}
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: r}
-	go func() { _ = server.Serve(l) }()
+	bound := env.Bound(l, server, 1, func(int) {})
+	go func() { _ = server.Serve(bound) }()
 	t.Cleanup(func() { _ = server.Close() })
 	return l.Addr().String()
 }

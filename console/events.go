@@ -3,10 +3,13 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"understudy/events"
@@ -24,6 +27,8 @@ type Query struct {
 	After  int64
 	Limit  int
 	Newest bool
+	// Names are the kinds of events; empty means all.
+	Names []events.Name
 }
 
 func (c *Console) events(w http.ResponseWriter, r *http.Request) {
@@ -41,10 +46,11 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 		c.follow(w, r, query, page)
 		return
 	}
-	wire.WriteJSON(w, http.StatusOK, wire.List[events.Entry]{Items: notNil(page)})
+	wire.WriteJSON(w, http.StatusOK, wire.List[events.Entry]{Items: notNil(c.cutEvents(whoOf(r), page))})
 }
 
-// parse reads ?after=ID&limit=N&follow=BOOL; without after it means the latest.
+// parse reads ?after=ID&limit=N&follow=BOOL&kind=NAME,NAME; without after it means the
+// latest.
 func parse(values url.Values) (q Query, follow bool, err error) {
 	q = Query{Limit: DefaultLimit, Newest: !values.Has("after")}
 	for key := range values {
@@ -57,6 +63,8 @@ func parse(values url.Values) (q Query, follow bool, err error) {
 			q.Limit, bad = strconv.Atoi(text)
 		case "follow":
 			follow, bad = strconv.ParseBool(text)
+		case "kind":
+			q.Names, bad = kinds(text)
 		default:
 			return q, false, badQuery("there is no parameter %q", key)
 		}
@@ -73,6 +81,18 @@ func parse(values url.Values) (q Query, follow bool, err error) {
 	return q, follow, nil
 }
 
+// kinds reads the names of kinds of events, with commas between them.
+func kinds(text string) ([]events.Name, error) {
+	var names []events.Name
+	for name := range strings.SplitSeq(text, ",") {
+		if !slices.ContainsFunc(events.Catalogue(), func(k events.Kind) bool { return string(k.Name) == name }) {
+			return nil, fmt.Errorf("there is no kind of event %q", name)
+		}
+		names = append(names, events.Name(name))
+	}
+	return names, nil
+}
+
 func badQuery(format string, args ...any) error {
 	return wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, format, args...)
 }
@@ -82,11 +102,11 @@ func (c *Console) follow(w http.ResponseWriter, r *http.Request, q Query, page [
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	flush := http.NewResponseController(w).Flush
 	for {
-		last, err := writeLines(w, page)
-		if err != nil || flush() != nil {
+		if err := writeLines(w, c.cutEvents(whoOf(r), page)); err != nil || flush() != nil {
 			return
 		}
-		q = Query{After: max(q.After, last), Limit: MaxLimit}
+		q = Query{After: lastOf(page, q.After), Limit: MaxLimit, Names: q.Names}
+		var err error
 		if page, err = c.newer(r.Context(), q); err != nil {
 			return
 		}
@@ -110,15 +130,22 @@ func (c *Console) newer(ctx context.Context, q Query) ([]events.Entry, error) {
 	}
 }
 
-func writeLines(w io.Writer, page []events.Entry) (last int64, err error) {
+func writeLines(w io.Writer, page []events.Entry) error {
 	out := json.NewEncoder(w)
 	for _, e := range page {
 		if err := out.Encode(e); err != nil {
-			return 0, err
+			return err
 		}
+	}
+	return nil
+}
+
+// lastOf is the id to go on after.
+func lastOf(page []events.Entry, last int64) int64 {
+	for _, e := range page {
 		last = max(last, e.ID)
 	}
-	return last, nil
+	return last
 }
 
 func notNil[T any](s []T) []T {

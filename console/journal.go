@@ -35,5 +35,6 @@ func (c *Console) journal(w http.ResponseWriter, r *http.Request) {
 		wire.WriteError(w, err)
 		return
 	}
+	page.Items = kept(page.Items, func(i wire.JournalItem) bool { return c.shown(whoOf(r), i.Group, string(i.Machine)) })
 	wire.WriteJSON(w, http.StatusOK, page)
 }

@@ -29,5 +29,6 @@ func (c *Console) peaks(w http.ResponseWriter, r *http.Request) {
 		wire.WriteError(w, err)
 		return
 	}
+	found.Items = kept(found.Items, func(p wire.SessionPeak) bool { return c.shown(whoOf(r), p.Group, "") })
 	wire.WriteJSON(w, http.StatusOK, found)
 }

@@ -29,6 +29,8 @@ var catalogue = [...]Kind{
 	{120, DiskFailed, Error, "The data folder cannot be written. Free space or repair the disk; until then this connector cannot serve."},
 	{121, CannotServe, Warning, "This connector could not take over in an outage, for the reason given."},
 	{122, ConnectionsFull, Warning, "A listener has as many connections as it may have: for each new one the one that was idle for longest is closed."},
+	{125, AdminOrder, Info, "Somebody gave an order over the admin API. The fields say who, from where, what it was and what became of it."},
+	{126, AdminRefused, Warning, "Somebody asked the admin API for a change that is not theirs to make: without a token that is known, or beyond their role or limits."},
 	{130, RegistrationRefused, Warning, "A desktop's registration was refused."},
 	{131, MachineUsed, Info, "A user has connected to a pooled desktop in the outage. Unless reuse is allowed it gets no other user until it is reset."},
 	{140, SiteChanged, Info, "The cloud broker has a new version of the site."},

@@ -106,4 +106,6 @@ const (
 	RecordRejected      Name = "record_rejected"
 	RecordConflict      Name = "record_conflict"
 	TwoSessions         Name = "two_sessions"
+	AdminOrder          Name = "admin_order"
+	AdminRefused        Name = "admin_refused"
 )

@@ -58,6 +58,8 @@ type Status struct {
 	Hooks []HookStatus `json:"hooks,omitempty"`
 	// Missing names, in sentences, what would not work in an outage that began now.
 	Missing []string `json:"missing"`
+	// MissingOf says of a sentence of Missing which delivery group it is about, if one.
+	MissingOf map[string]string `json:"-"`
 	// Settings are those in force; SettingsDiffer names keys of the connector's file
 	// that the site overrides.
 	Settings       site.Settings `json:"settings"`

@@ -79,6 +79,11 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
+// Whoami returns who the connector takes the caller for.
+func (c *Client) Whoami(ctx context.Context) (wire.Account, error) {
+	return get[wire.Account](ctx, c, "whoami")
+}
+
 // Status returns the connector's view on one screen.
 func (c *Client) Status(ctx context.Context) (wire.Status, error) {
 	return get[wire.Status](ctx, c, "status")
@@ -132,16 +137,16 @@ func (c *Client) Journal(ctx context.Context, after uint64, limit int) (wire.Jou
 }
 
 // Events returns at most limit events after an id, or the latest ones where after
-// is negative.
-func (c *Client) Events(ctx context.Context, after int64, limit int) ([]events.Entry, error) {
-	list, err := get[wire.List[events.Entry]](ctx, c, "events?"+query(after, limit).Encode())
+// is negative; with kinds only those of them.
+func (c *Client) Events(ctx context.Context, after int64, limit int, kinds ...string) ([]events.Entry, error) {
+	list, err := get[wire.List[events.Entry]](ctx, c, "events?"+query(after, limit, kinds).Encode())
 	return list.Items, err
 }
 
 // Follow calls each for the same events and then for every new one, until ctx
 // ends or each returns an error.
-func (c *Client) Follow(ctx context.Context, after int64, limit int, each func(events.Entry) error) error {
-	values := query(after, limit)
+func (c *Client) Follow(ctx context.Context, after int64, limit int, each func(events.Entry) error, kinds ...string) error {
+	values := query(after, limit, kinds)
 	values.Set("follow", "true")
 	resp, err := c.do(ctx, http.MethodGet, "events?"+values.Encode(), nil)
 	if err != nil {
@@ -170,10 +175,13 @@ func (c *Client) ended(ctx context.Context, err error) error {
 	return fmt.Errorf("read events of %s: %w", c.address, err)
 }
 
-func query(after int64, limit int) url.Values {
+func query(after int64, limit int, kinds []string) url.Values {
 	values := url.Values{"limit": {strconv.Itoa(limit)}}
 	if after >= 0 {
 		values.Set("after", strconv.FormatInt(after, 10))
+	}
+	if len(kinds) > 0 {
+		values.Set("kind", strings.Join(kinds, ","))
 	}
 	return values
 }

@@ -82,7 +82,7 @@ func newRootCommand(a *app) *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.connector, "connector", "", "the connector to ask: URL or unix:PATH (else UNDERSTUDY_CONNECTOR, else "+client.DefaultAddress+")")
-	flags.StringVar(&a.tokenFile, "token-file", "", "file with the token: admin.token in the connector's data folder (else UNDERSTUDY_TOKEN_FILE)")
+	flags.StringVar(&a.tokenFile, "token-file", "", "file with the token: that of your account, or admin.token in the connector's data folder (else UNDERSTUDY_TOKEN_FILE)")
 	flags.StringVarP(&a.output, "output", "o", "table", "table or json")
 	flags.DurationVar(&a.timeout, "timeout", 10*time.Second, "how long to wait for an answer")
 	root.CompletionOptions.HiddenDefaultCmd = true

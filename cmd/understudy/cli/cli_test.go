@@ -80,6 +80,7 @@ func (c *connector) options() console.Options {
 			}
 			return wire.SnapshotAnswer{Version: site.Version{History: "h", Number: 3}, Items: []wire.SnapshotStatus{}}, nil
 		},
+		Zone: "berlin", GroupOf: func(string) (string, bool) { return "", false }, Tell: func(console.Deed) {},
 		Token: "secret", Poll: 5 * time.Millisecond,
 	}
 }
@@ -251,6 +252,7 @@ func TestExitCodes(t *testing.T) {
 		{"no subcommand", []string{"outage"}, 2, "clear, force"},
 		{"bad address", []string{"status", "--connector", "cc01"}, 2, "unix:PATH"},
 		{"bad limit", []string{"events", "--limit", "0"}, 2, "--limit"},
+		{"unknown kind of event", []string{"events", "--kind", "elected,lunch"}, 2, "--kind lunch"},
 		{"follow a folder", []string{"events", "--follow", "--data", "x"}, 2, "--data"},
 		{"not a folder", []string{"events", "--data", t.TempDir()}, 1, "not the data folder"},
 		{"not ready", []string{"outage", "force", "--connector", starting}, 3, "waits for its peers"},

@@ -23,6 +23,8 @@ func commands(a *app) []*cobra.Command {
 		newDesktopCommand(a),
 		newContractCommand(a),
 		newCredentialsCommand(a),
+		newAdminCommand(a),
+		newWhoamiCommand(a),
 		newDemoCommand(a),
 		newLoadCommand(a),
 		newSizeCommand(a),

@@ -56,6 +56,11 @@ func (a *app) connectorOptions(c *config.Connector) (agent.Options, error) {
 			return o, &configError{err}
 		}
 	}
+	if c.AdminUsersFile != "" {
+		if o.Accounts, err = openAccounts(c.AdminUsersFile, logger); err != nil {
+			return o, &configError{err}
+		}
+	}
 	if o.Files, err = c.Launch.Maker(); err != nil {
 		return o, &configError{err}
 	}

@@ -21,6 +21,7 @@ type eventFlags struct {
 	data   string
 	after  int64
 	limit  int
+	kinds  []string
 }
 
 func (f eventFlags) validate() error {
@@ -29,6 +30,11 @@ func (f eventFlags) validate() error {
 	}
 	if f.follow && f.data != "" {
 		return &usageError{errors.New("--follow asks a running connector, --data reads one that is stopped: give one of them")}
+	}
+	for _, kind := range f.kinds {
+		if !slices.ContainsFunc(events.Catalogue(), func(k events.Kind) bool { return string(k.Name) == kind }) {
+			return &usageError{fmt.Errorf("--kind %s: there is no such event; docs/events.md has them all", kind)}
+		}
 	}
 	return nil
 }
@@ -47,6 +53,7 @@ func newEventsCommand(a *app) *cobra.Command {
 	cmd.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on with new events as they come")
 	cmd.Flags().StringVar(&f.data, "data", "", "read the data folder of a connector that is not running")
 	cmd.Flags().Int64Var(&f.after, "after", -1, "show those after this id, instead of the latest")
+	cmd.Flags().StringSliceVar(&f.kinds, "kind", nil, "only events of these `NAMES`, with commas between them, such as admin_order")
 	cmd.Flags().IntVarP(&f.limit, "limit", "n", 100, "how many at most")
 	return cmd
 }
@@ -60,11 +67,11 @@ func (a *app) events(ctx context.Context, f eventFlags) error {
 		return err
 	}
 	if f.follow {
-		return c.Follow(ctx, f.after, f.limit, a.printEvent)
+		return c.Follow(ctx, f.after, f.limit, a.printEvent, f.kinds...)
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	list, err := c.Events(ctx, f.after, f.limit)
+	list, err := c.Events(ctx, f.after, f.limit, f.kinds...)
 	if err != nil {
 		return err
 	}

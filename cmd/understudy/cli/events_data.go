@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"understudy/events"
 	"understudy/localdb"
 )
 
@@ -19,7 +20,11 @@ func (a *app) storedEvents(ctx context.Context, f eventFlags) error {
 		return fmt.Errorf("read the data folder %s: %w", f.data, err)
 	}
 	defer func() { _ = state.Close() }()
-	list, err := state.Events(ctx, localdb.EventQuery{After: max(f.after, 0), Limit: f.limit, Newest: f.after < 0})
+	query := localdb.EventQuery{After: max(f.after, 0), Limit: f.limit, Newest: f.after < 0}
+	for _, kind := range f.kinds {
+		query.Names = append(query.Names, events.Name(kind))
+	}
+	list, err := state.Events(ctx, query)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ const (
 	exitNotReady = 3
 	exitTimeout  = 4
 	exitRefused  = 5
+	exitDenied   = 77
 	exitConfig   = 78
 )
 
@@ -73,6 +74,8 @@ func problemCode(p *wire.Problem) int {
 	case wire.CodeRefused, wire.CodeNoSnapshot, wire.CodeNotElected, wire.CodeHandover,
 		wire.CodeInHAMode, wire.CodeConflict, wire.CodePrecondition:
 		return exitRefused
+	case wire.CodeForbidden:
+		return exitDenied
 	case wire.CodeInvalidSite:
 		return exitConfig
 	}

@@ -1,0 +1,108 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"understudy/roles"
+	"understudy/wire"
+)
+
+// Deed is a change that somebody asked for.
+type Deed struct {
+	roles.Who
+	// What was asked for, as method, path and action.
+	What string
+	// Reason is the one that was given, or why it was refused.
+	Reason string
+	// Said is who the order says gives it, where that is another than who does.
+	Said string
+	// Result is done, or the code of the problem with which it was answered.
+	Result string
+	// Refused says that they may not ask for it.
+	Refused bool
+	// Untold counts refusals before this one that nobody was told of.
+	Untold int
+}
+
+// Done is the result of an order that was carried out.
+const Done = "done"
+
+// Bounds of the refusals that are told: who is not let in could fill the log else.
+const (
+	refusalsAtOnce = 20
+	refusalsWindow = time.Minute
+)
+
+// refusals bounds how many are told.
+type refusals struct {
+	mu     sync.Mutex // guards what follows
+	began  time.Time
+	told   int
+	untold int
+}
+
+// next says whether one more may be told, and how many were not before it.
+func (l *refusals) next(now time.Time) (untold int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.began.IsZero() || now.Sub(l.began) >= refusalsWindow {
+		l.began, l.told = now, 0
+	}
+	if l.told >= refusalsAtOnce {
+		l.untold++
+		return 0, false
+	}
+	l.told++
+	untold, l.untold = l.untold, 0
+	return untold, true
+}
+
+// refused tells of a change that somebody may not ask for.
+func (c *Console) refused(r *http.Request, who roles.Who, reason string) {
+	untold, ok := c.refusals.next(time.Now())
+	if !ok {
+		return
+	}
+	c.o.Tell(Deed{Who: who, What: wire.Clip(r.Method + " " + r.URL.Path), Reason: reason, Result: refusal(who), Refused: true, Untold: untold})
+}
+
+func refusal(who roles.Who) string {
+	if who.Name == roles.Unknown {
+		return wire.CodeUnauthorized
+	}
+	return wire.CodeForbidden
+}
+
+// order is what obey reads.
+type order[O any] interface {
+	*O
+	Deed() wire.Deed
+	Sign(by string)
+}
+
+// signed puts the name of who asks on an order. Who shares the token of the data
+// folder is known by what the order says.
+func signed(who roles.Who, said wire.Deed) (by string) {
+	if who.Name == roles.Local && said.By != "" {
+		return said.By
+	}
+	return who.Name
+}
+
+// account tells what became of an order.
+func (c *Console) account(r *http.Request, said wire.Deed, err error) {
+	d := Deed{Who: whoOf(r), What: wire.Clip(r.Method + " " + r.URL.Path + " " + said.Action), Reason: wire.Clip(said.Reason), Result: Done}
+	if said.By != d.Name {
+		d.Said = wire.Clip(said.By)
+	}
+	if err != nil {
+		d.Result = wire.CodeInternal
+		if p, ok := errors.AsType[*wire.Problem](err); ok {
+			d.Result = p.Code
+		}
+	}
+	c.o.Tell(d)
+}
