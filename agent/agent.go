@@ -155,7 +155,10 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 
 // openData locks the folder and loads what earlier runs left.
 func (a *Agent) openData(ctx context.Context) error {
-	var err error
+	err := localdb.CheckFolder(a.o.Data)
+	if err != nil {
+		return err
+	}
 	if a.lock, err = datadir.Lock(a.o.Data); err != nil {
 		return err
 	}

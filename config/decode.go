@@ -19,6 +19,7 @@ import (
 // stops at the first fault; this one gathers all of them.
 type decoder struct {
 	faults  []Fault
+	newer   *Fault         // the file is of a newer version: nothing else is said of it
 	lines   map[string]int // the line of each path
 	anchors map[string]ast.Node
 	bounds
@@ -38,6 +39,9 @@ func decode(data []byte, v any) *decoder {
 	}
 	if body := d.body(file); body != nil {
 		d.value(body, reflect.ValueOf(v).Elem(), "")
+	}
+	if d.newer != nil {
+		d.faults = []Fault{*d.newer}
 	}
 	return d
 }

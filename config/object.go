@@ -78,6 +78,10 @@ func (d *decoder) field(e *ast.MappingValueNode, v reflect.Value, path string) {
 	key := e.Key.GetToken().Value
 	place := join(path, key)
 	d.lines[place] = lineOf(e)
+	if place == versionKey {
+		d.version(e)
+		return
+	}
 	for i := range v.NumField() {
 		if tagOf(v.Type().Field(i)) == key {
 			d.value(e.Value, v.Field(i), place)

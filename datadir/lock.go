@@ -1,6 +1,6 @@
 // Package datadir is what every process needs of its data folder: that no other
-// process uses it, and that names in it survive a power failure. What lies in the
-// folder is the business of those who use it.
+// process uses it, that names in it survive a power failure, and how a newer version's
+// files are told. What lies in the folder is the business of those who use it.
 package datadir
 
 import (

@@ -50,6 +50,9 @@ func New(o Options) (*Agent, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
+	if err := o.readable(); err != nil {
+		return nil, err
+	}
 	folder, err := openFolder(o.Data)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package desktop
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -33,3 +34,19 @@ func (f *folder) machine(name string) (string, error) {
 
 // Close gives the folder back.
 func (f *folder) Close() error { return f.lock.Close() }
+
+// readable refuses a folder in which a newer version of this program has written. It
+// only reads; what else is wrong with a file is said where that is loaded.
+func (o Options) readable() error {
+	for _, m := range o.Machines {
+		dir := o.Data
+		if o.Simulate {
+			dir = filepath.Join(dir, string(m.Name))
+		}
+		_, err := Store{Dir: dir}.Load(m.Name)
+		if newer, ok := errors.AsType[*datadir.NewerError](err); ok {
+			return newer
+		}
+	}
+	return nil
+}

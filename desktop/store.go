@@ -16,10 +16,10 @@ import (
 	"understudy/wire"
 )
 
-const (
-	stateFile   = "desktop.json"
-	stateFormat = 1
-)
+// StateFormat is the version of the file of a desktop's state.
+const StateFormat = 1
+
+const stateFile = "desktop.json"
 
 // Store keeps the state of one machine in a file that is replaced as a whole: after
 // a crash at any moment it holds the old state or the new one.
@@ -40,6 +40,7 @@ func (e *DamagedError) Error() string {
 	return fmt.Sprintf("state file %s is damaged: %s; end the machine's sessions and remove the file to start anew", e.File, e.Reason)
 }
 
+// stateDocument has the same form in every version; what State holds may differ.
 type stateDocument struct {
 	Format int             `json:"format"`
 	SHA256 string          `json:"sha256"`
@@ -57,6 +58,10 @@ func (s Store) Load(machine site.FQDN) (State, error) {
 		return State{}, fmt.Errorf("read the desktop's state: %w", err)
 	}
 	state, err := decodeState(b)
+	if newer, ok := errors.AsType[*datadir.NewerError](err); ok {
+		newer.File = file
+		return State{}, newer
+	}
 	if err != nil {
 		return State{}, &DamagedError{File: file, Reason: err.Error()}
 	}
@@ -71,11 +76,14 @@ func decodeState(b []byte) (State, error) {
 	if err := json.Unmarshal(b, &doc); err != nil {
 		return State{}, err
 	}
-	if doc.Format != stateFormat {
-		return State{}, fmt.Errorf("format %d is not %d", doc.Format, stateFormat)
+	if doc.Format < 1 {
+		return State{}, fmt.Errorf("format %d is none", doc.Format)
 	}
 	if digest(doc.State) != doc.SHA256 {
 		return State{}, errors.New("its checksum is wrong")
+	}
+	if doc.Format > StateFormat {
+		return State{}, &datadir.NewerError{Version: doc.Format, Known: StateFormat, Remedy: "end the machine's sessions and remove the file"}
 	}
 	var state State
 	if err := json.Unmarshal(doc.State, &state); err != nil {
@@ -117,7 +125,7 @@ func encodeState(state State) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(stateDocument{Format: stateFormat, SHA256: digest(inner), State: inner})
+	return json.Marshal(stateDocument{Format: StateFormat, SHA256: digest(inner), State: inner})
 }
 
 func digest(b []byte) string {

@@ -57,7 +57,7 @@ func TestStoreRefusesDamage(t *testing.T) {
 	for name, content := range map[string]string{
 		"empty": "", "cut": string(whole[:len(whole)/2]), "not JSON": "<html>",
 		"changed": strings.Replace(string(whole), `"term":71`, `"term":11`, 1),
-		"newer":   strings.Replace(string(whole), `"format":1`, `"format":2`, 1),
+		"format":  strings.Replace(string(whole), `"format":1`, `"format":0`, 1),
 	} {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)

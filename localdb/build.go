@@ -46,7 +46,7 @@ func (b *Built) Discard() {
 // durable. Nothing of it is visible before Swap; from says where it came from.
 // Objects that are not valid, and what refers to them, are kept but not used.
 func (s *Snapshots) Build(ctx context.Context, r *wire.ConfigReader, from string) (*Built, error) {
-	m := meta{Header: r.Header(), Imported: s.env.Now().UTC(), From: from, schema: snapshotSchema}
+	m := meta{Header: r.Header(), Imported: s.env.Now().UTC(), From: from, schema: SnapshotSchema}
 	c := newComing(m.Header.Counts)
 	d := s.startDraft(ctx, c)
 	full, err := r.ReadSite(ctx, c.show)

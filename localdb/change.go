@@ -13,7 +13,7 @@ import (
 
 // rowsAreObjects reports whether each row of the file is the object at its place in the
 // site, in today's schema: what changed of the one can be changed in the other.
-func (s *Snapshot) rowsAreObjects() bool { return len(s.out) == 0 && s.schema == snapshotSchema }
+func (s *Snapshot) rowsAreObjects() bool { return len(s.out) == 0 && s.schema == SnapshotSchema }
 
 // startCopy begins a scratch file as a copy of the one in use, in which what a step touches
 // is changed as soon as it is read. It ends as every draft.

@@ -48,8 +48,8 @@ func fillState(path, journal string) error {
 	if err != nil {
 		return err
 	}
-	settings := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", stateAppID, stateSchema)
-	_, err = db.ExecContext(ctx, settings+stateCreates+mirroredCreates)
+	settings := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", stateAppID, StateSchema)
+	_, err = db.ExecContext(ctx, settings+stateCreates+mirroredCreates+peaksCreates+desktopsCreates)
 	if err == nil {
 		err = insertJournal(ctx, db, journal)
 	}

@@ -29,14 +29,19 @@ type generation struct {
 	Size   int64  `json:"size,omitempty"`
 }
 
+// CurrentFormat is the version of what CURRENT holds. A file that names none is older
+// and holds the same.
+const CurrentFormat = 1
+
 // currentContent is the first line of the file CURRENT: the generations, newest
 // first. The second line is the first one's SHA-256.
 type currentContent struct {
+	Format      int          `json:"format"`
 	Generations []generation `json:"generations"`
 }
 
 func writeCurrent(d disk, dir string, generations []generation) error {
-	line, err := json.Marshal(currentContent{Generations: generations})
+	line, err := json.Marshal(currentContent{Format: CurrentFormat, Generations: generations})
 	if err != nil {
 		return err
 	}

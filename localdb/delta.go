@@ -57,7 +57,7 @@ func (s *Snapshot) step(r *wire.ConfigReader) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	st := step{base: s, before: s.Site(), meta: meta{Header: r.Header(), Digest: r.Digest(), schema: snapshotSchema}}
+	st := step{base: s, before: s.Site(), meta: meta{Header: r.Header(), Digest: r.Digest(), schema: SnapshotSchema}}
 	st.meta.Header.Base = site.Version{}
 	st.next, st.touched = wire.ApplyChanges(st.before, st.meta.Header, changes)
 	return st, nil

@@ -21,7 +21,7 @@ func openScratch(path string) (*sql.DB, error) {
 }
 
 func createTables(ctx context.Context, db *sql.DB) error {
-	settings := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", snapshotAppID, snapshotSchema)
+	settings := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", snapshotAppID, SnapshotSchema)
 	if _, err := db.ExecContext(ctx, settings+snapshotCreates); err != nil {
 		return fmt.Errorf("create the tables: %w", err)
 	}

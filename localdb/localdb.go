@@ -15,8 +15,6 @@ import (
 var (
 	// ErrDamaged says that the state database is not what we wrote.
 	ErrDamaged = errors.New("damaged")
-	// ErrNewerSchema says that a newer version of this program wrote the file.
-	ErrNewerSchema = errors.New("written by a newer version")
 	// ErrReadOnly says that the state database was opened for reading.
 	ErrReadOnly = errors.New("opened for reading only")
 	// ErrClosed says that the database or the snapshots have been closed.

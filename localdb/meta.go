@@ -56,18 +56,6 @@ func checkSnapshotSchema(ctx context.Context, db *sql.DB) error {
 	if id != strconv.Itoa(snapshotAppID) {
 		return fmt.Errorf("the file is no snapshot")
 	}
-	return checkVersion(ctx, db, snapshotSchema)
-}
-
-// checkVersion refuses a database of a newer schema than this version knows.
-func checkVersion(ctx context.Context, db *sql.DB, known int) error {
-	version, err := schemaOf(ctx, db)
-	if err != nil {
-		return err
-	}
-	if version > known {
-		return fmt.Errorf("%w of understudy (schema %d; this one knows %d)", ErrNewerSchema, version, known)
-	}
 	return nil
 }
 

@@ -26,6 +26,9 @@ func OpenSnapshots(dir string, e env.Env) (*Snapshots, []Finding, error) {
 }
 
 func openSnapshots(s *Snapshots) (*Snapshots, []Finding, error) {
+	if err := checkSnapshots(s.dir); err != nil {
+		return nil, nil, err
+	}
 	scratch, err := scratchFiles(s.dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the snapshots: %w", err)

@@ -1,13 +1,15 @@
 package localdb
 
-// The schema of a snapshot. Schema 1 knew no standbys, schema 2 no balancing, failover
-// modes and session limits, schema 3 no quarantine, schema 4 had a table for the groups
-// of users, schema 5 did not say how launches are answered; their files are read still.
+// SnapshotSchema is the schema of a snapshot. Schema 1 knew no standbys, schema 2 no
+// balancing, failover modes and session limits, schema 3 no quarantine, schema 4 had a
+// table for the groups of users, schema 5 did not say how launches are answered; their
+// files are read still, and the next import writes the present schema.
 // Rows are numbered from 1 without gaps, in the order of the stream. There are no indexes
 // but those that the references need: look-ups are answered from memory, and sorting
 // indexes would take two thirds of an import.
+const SnapshotSchema = 6
+
 const (
-	snapshotSchema  = 6
 	snapshotAppID   = 0x756e6473 // "unds"
 	snapshotCreates = `
 CREATE TABLE meta (

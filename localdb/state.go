@@ -19,9 +19,12 @@ import (
 	"understudy/site"
 )
 
+// StateSchema is the schema of the state database. Schema 1 had the tables for mirrored
+// records, peaks and desktops or not, by its age.
+const StateSchema = 2
+
 const (
 	stateFile    = "state.db"
-	stateSchema  = 1
 	stateAppID   = 0x756e6474 // "undt"
 	stateCreates = `
 CREATE TABLE saved (
@@ -89,6 +92,9 @@ func OpenState(dir string, o StateOptions) (*State, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, stateFile)
+	if err := checkStamp(path, stateAppID, StateSchema, remedyState); err != nil {
+		return nil, err
+	}
 	if err := createState(path, o.Env); err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
@@ -113,6 +119,9 @@ func OpenStateReadOnly(dir string) (*State, error) {
 	path := filepath.Join(dir, stateFile)
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open the state database: %w", err)
+	}
+	if err := checkStamp(path, stateAppID, StateSchema, remedyState); err != nil {
+		return nil, err
 	}
 	s := &State{path: path}
 	if err := s.openReads(context.Background()); err != nil {
@@ -147,7 +156,7 @@ func (s *State) open(ctx context.Context) error {
 	if err := checkDurable(ctx, s.writes); err != nil {
 		return fmt.Errorf("open %s: %w", s.path, err)
 	}
-	if _, err := s.writes.ExecContext(ctx, mirroredCreates+peaksCreates+desktopsCreates); err != nil {
+	if err := migrate(ctx, s.writes); err != nil {
 		return fmt.Errorf("open %s: %w", s.path, err)
 	}
 	return s.learnReach(ctx)
@@ -165,8 +174,6 @@ func (s *State) check(ctx context.Context, db *sql.DB) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ErrNewerSchema):
-		return fmt.Errorf("state database %s was %w", s.path, err)
 	case !isDamage(err):
 		return fmt.Errorf("open state database %s: %w", s.path, err)
 	}
@@ -194,9 +201,6 @@ func checkState(ctx context.Context, db *sql.DB) error {
 	}
 	if id != fmt.Sprint(stateAppID) {
 		return errors.New("it is not a state database")
-	}
-	if err := checkVersion(ctx, db, stateSchema); err != nil {
-		return err
 	}
 	return quickCheck(ctx, db)
 }

@@ -180,7 +180,7 @@ func TestStateSettings(t *testing.T) {
 	dir := t.TempDir()
 	s := openState(t, dir)
 	got, err := localdb.SettingsOf(s, "journal_mode", "synchronous", "busy_timeout", "user_version")
-	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "2000", "user_version": "1"}
+	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "2000", "user_version": "2"}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}
@@ -198,7 +198,7 @@ func TestStateSettings(t *testing.T) {
 	}
 }
 
-// A database that is not ours, cut, or newer is refused, and left as it is.
+// A database that is not ours or cut is refused, and left as it is.
 func TestStateRefused(t *testing.T) {
 	good := t.TempDir()
 	s := openState(t, good)
@@ -220,7 +220,6 @@ func TestStateRefused(t *testing.T) {
 		"header only":     {whole[:100], localdb.ErrDamaged},
 		"cut":             {whole[:len(whole)/2], localdb.ErrDamaged},
 		"a hole":          {hole, localdb.ErrDamaged},
-		"newer":           {newer(t, whole), localdb.ErrNewerSchema},
 		"another program": {otherProgram(t), localdb.ErrDamaged},
 	}
 	for name, c := range cases {
@@ -244,11 +243,6 @@ func TestStateRefused(t *testing.T) {
 			}
 		})
 	}
-}
-
-func newer(t *testing.T, whole []byte) []byte {
-	t.Helper()
-	return edited(t, whole, "PRAGMA user_version = 2")
 }
 
 func otherProgram(t *testing.T) []byte {

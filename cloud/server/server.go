@@ -137,6 +137,9 @@ func New(o Options) (*Server, error) {
 }
 
 func (s *Server) open(ctx context.Context) (err error) {
+	if err := readable(s.o.Data); err != nil {
+		return err
+	}
 	if s.lock, err = datadir.Lock(s.o.Data); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -16,14 +17,18 @@ import (
 	_ "modernc.org/sqlite" // the driver named sqlite
 
 	"understudy/broker"
+	"understudy/datadir"
 	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
 
+// StoreSchema is the schema of the cloud broker's database. Schema 1 took no records of
+// outages back.
+const StoreSchema = 2
+
 const (
-	storeFile   = "cloud.db"
-	storeSchema = 2
+	storeFile = "cloud.db"
 	// keepVersions and keepRecords bound what the store holds of the past.
 	keepVersions = 20
 	keepRecords  = 100_000
@@ -93,6 +98,25 @@ func openStore(ctx context.Context, o Options) (*store, error) {
 	return st, nil
 }
 
+// readable refuses a store that a newer version of this program has written. It only
+// reads.
+func readable(dir string) error {
+	path := filepath.Join(dir, storeFile)
+	stamp, err := datadir.ReadStamp(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, datadir.ErrNoStamp):
+		return nil // a new one, or one that is said to be damaged when it is opened
+	case err != nil:
+		return fmt.Errorf("open the store: %w", err)
+	case stamp.Version > StoreSchema:
+		return &datadir.NewerError{
+			File: path, Version: stamp.Version, Known: StoreSchema,
+			Remedy: "put the copy of the folder back that was made before the upgrade and start once with --restored",
+		}
+	}
+	return nil
+}
+
 // private makes the file readable for nobody else; SQLite gives the files beside
 // it the same mode.
 func private(path string) error {
@@ -126,14 +150,12 @@ func (st *store) prepare(ctx context.Context, e env.Env) error {
 	if err := st.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
 		return err
 	}
-	switch {
-	case version > storeSchema:
-		return fmt.Errorf("its schema %d is newer than %d, which this program knows", version, storeSchema)
-	case version == 0:
+	switch version {
+	case 0:
 		if err := st.create(ctx, e); err != nil {
 			return fmt.Errorf("create: %w", err)
 		}
-	case version == 1:
+	case 1:
 		if err := st.upgrade(ctx); err != nil {
 			return fmt.Errorf("upgrade: %w", err)
 		}
@@ -158,7 +180,7 @@ func (st *store) create(ctx context.Context, e env.Env) error {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES ('site', ?), ('history', ?)", st.site, history); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", storeSchema))
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", StoreSchema))
 		return err
 	})
 }
@@ -166,7 +188,7 @@ func (st *store) create(ctx context.Context, e env.Env) error {
 // upgrade adds what schema 2 has beyond schema 1.
 func (st *store) upgrade(ctx context.Context) error {
 	return st.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, recordTables+fmt.Sprintf("PRAGMA user_version = %d", storeSchema))
+		_, err := tx.ExecContext(ctx, recordTables+fmt.Sprintf("PRAGMA user_version = %d", StoreSchema))
 		return err
 	})
 }

@@ -52,6 +52,9 @@ func exitCode(ctx context.Context, err error) int {
 	if _, ok := errors.AsType[*config.FileError](err); ok {
 		return exitConfig
 	}
+	if _, ok := errors.AsType[*datadir.NewerError](err); ok {
+		return exitConfig
+	}
 	if errors.Is(err, load.ErrNoAnswer) {
 		return exitNotReady
 	}
