@@ -25,6 +25,8 @@ type Connector struct {
 	SiteSource SiteSource      `json:"site_source"`
 	Listen     ConnectorListen `json:"listen"`
 	TLS        TLS             `json:"tls"`
+	// PKI is the authority that the certificate comes from, if it is one of understudy's.
+	PKI PKI `json:"pki"`
 	// Insecure does without TLS, on loopback addresses only.
 	Insecure bool `json:"insecure"`
 	// StorefrontKeysFile holds the keys that StoreFronts and gateways may show.
@@ -203,7 +205,7 @@ func (f *Connector) setDefaults() {
 }
 
 func (f *Connector) files() []fileName {
-	names := append(slices.Concat(f.TLS.files(), f.Launch.files(), f.Credentials.files()),
+	names := append(slices.Concat(f.PKI.files(f.TLS.files()), f.Launch.files(), f.Credentials.files()),
 		fileName{"data", &f.Data, false},
 		fileName{"cloud.token_file", &f.Cloud.TokenFile, true},
 		fileName{"cloud.ca_file", &f.Cloud.CAFile, true},
@@ -237,6 +239,7 @@ func (f *Connector) check(c *checker) {
 	if f.Journal.Limit < minJournalLimit {
 		c.fault("journal.limit", "%d is less than %d", f.Journal.Limit, minJournalLimit)
 	}
+	f.PKI.check(c, s)
 	f.checkPeers(c, s)
 	f.checkSettings(c)
 	f.Launch.check(c)

@@ -31,8 +31,10 @@ type Desktop struct {
 	Capacity int      `json:"capacity"`
 	Provider Provider `json:"provider"`
 	// Simulate is how many machines the process plays; 0 means that it is one.
-	Simulate int  `json:"simulate"`
-	TLS      TLS  `json:"tls"`
+	Simulate int `json:"simulate"`
+	TLS      TLS `json:"tls"`
+	// PKI is the authority that the certificate comes from, if it is one of understudy's.
+	PKI      PKI  `json:"pki"`
 	Insecure bool `json:"insecure"`
 	Log      Log  `json:"log"`
 }
@@ -140,7 +142,7 @@ func (f *Desktop) setDefaults() {
 }
 
 func (f *Desktop) files() []fileName {
-	return append(f.TLS.files(),
+	return append(f.PKI.files(f.TLS.files()),
 		fileName{"data", &f.Data, false},
 		fileName{"log.file", &f.Log.File, false},
 	)
@@ -159,6 +161,10 @@ func (f *Desktop) check(c *checker) {
 	f.checkConnectors(c, s)
 	c.capacity("capacity", f.Capacity)
 	f.checkProvider(c)
+	f.PKI.check(c, s)
+	if f.PKI.Enabled() && f.Simulate > 0 {
+		c.fault("pki", "is for one real machine: leave simulate out")
+	}
 	f.Log.check(c)
 }
 

@@ -50,6 +50,8 @@ var catalogue = [...]Kind{
 	{181, HookFailed, Warning, "A command of on_elected or on_deposed failed or took too long. Who follows the office by it may be led to the wrong connector."},
 	{182, NameMoved, Info, "The name in DNS leads to this connector, which is elected."},
 	{183, NameFailed, Warning, "The name in DNS could not be led to this connector, which is elected; it is tried again."},
+	{195, CertificateRenewed, Info, "The authority of the site has issued the first or the next certificate of this host."},
+	{196, CertificateNotRenewed, Warning, "The authority of the site has issued no certificate to this host, for the reason given; it is tried again. The present certificate counts until its end."},
 	{503, SyncStarted, Info, "A changed configuration is being imported."},
 	{504, SyncImported, Info, "The changed configuration was imported and is in use."},
 	{505, SyncFailed, Error, "The configuration could not be imported; the last good snapshot stays in use and the next sync tries again."},

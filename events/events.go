@@ -108,4 +108,7 @@ const (
 	TwoSessions         Name = "two_sessions"
 	AdminOrder          Name = "admin_order"
 	AdminRefused        Name = "admin_refused"
+
+	CertificateRenewed    Name = "certificate_renewed"
+	CertificateNotRenewed Name = "certificate_not_renewed"
 )

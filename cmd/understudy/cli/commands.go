@@ -21,6 +21,7 @@ func commands(a *app) []*cobra.Command {
 		newConnectorCommand(a),
 		newCloudCommand(a),
 		newDesktopCommand(a),
+		newPKICommand(a),
 		newContractCommand(a),
 		newCredentialsCommand(a),
 		newAdminCommand(a),

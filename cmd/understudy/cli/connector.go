@@ -23,11 +23,19 @@ func newConnectorCommand(a *app) *cobra.Command {
 			if err != nil {
 				return nil, err
 			}
+			keeper, err := a.keeper(ctx, c.PKI, c.TLS, c.FQDN, c.Log)
+			if err != nil {
+				return nil, err
+			}
 			o, err := a.connectorOptions(c)
 			if err != nil {
 				return nil, err
 			}
-			return agent.New(ctx, o)
+			s, err := agent.New(ctx, o)
+			if err != nil {
+				return nil, err
+			}
+			return keeping(s, keeper), nil
 		})
 }
 

@@ -15,8 +15,12 @@ func newDesktopCommand(a *app) *cobra.Command {
 	return newServiceCommand(a, "desktop --config FILE", "Run the desktop agent of a host, or simulated ones",
 		"Runs the agent of a desktop host until it is stopped (SIGINT or SIGTERM): it registers with a connector of\n"+
 			"the zone, keeps its lease and decides who may use the desktop. With `simulate: N` it plays N hosts.",
-		func(_ context.Context, file string) (runner, error) {
+		func(ctx context.Context, file string) (runner, error) {
 			c, err := loaded(config.LoadDesktop, file)
+			if err != nil {
+				return nil, err
+			}
+			keeper, err := a.keeper(ctx, c.PKI, c.TLS, c.Hosts()[0].Name, c.Log)
 			if err != nil {
 				return nil, err
 			}
@@ -24,7 +28,11 @@ func newDesktopCommand(a *app) *cobra.Command {
 			if err != nil {
 				return nil, err
 			}
-			return desktop.New(o)
+			s, err := desktop.New(o)
+			if err != nil {
+				return nil, err
+			}
+			return keeping(s, keeper), nil
 		})
 }
 
