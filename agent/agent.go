@@ -343,26 +343,37 @@ func (a *Agent) bind(ctx context.Context) error {
 			return fmt.Errorf("listen for %s on %s: %w", l.name, l.address, err)
 		}
 		server := a.newServer(l.name, l.handler)
-		crowd := env.Bound(bound, server, l.share, func(room int) {
-			a.log.raise(events.ConnectionsFull, fmt.Sprintf("the %s listener has %d connections, as many as it may have", l.name, room), logrus.Fields{})
-		})
+		crowd := env.Bound(bound, server, a.roomOf(l.name, l.share))
 		a.listeners = append(a.listeners, &listener{name: l.name, net: crowd, server: server})
 	}
 	return nil
 }
 
+// How long clients may take: for a TLS handshake and a request's head each, for a
+// whole request, and from its head until they have read the answer, which a relayed
+// request has to wait for first.
+const (
+	headerTime = 10 * time.Second
+	readTime   = 30 * time.Second
+	writeTime  = time.Minute
+	maxHeader  = 64 << 10
+)
+
 // newServer makes the server of a listener. Requests of the admin API may last,
 // as those that follow the events do, so they end with the service.
 func (a *Agent) newServer(name string, h http.Handler) *http.Server {
 	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeader,
 		ErrorLog: stdlog.New(debugLines{a.o.Logger}, "", 0),
 	}
 	if name == "client" {
-		s.TLSConfig, s.ReadTimeout = a.o.TLS.Client, 30*time.Second
+		s.TLSConfig, s.ReadTimeout, s.WriteTimeout = a.o.TLS.Client, readTime, writeTime
 	}
 	if name == "peer" {
 		s.TLSConfig = a.o.TLS.Peer
+		if s.TLSConfig != nil {
+			s.ReadTimeout, s.WriteTimeout = readTime, writeTime // of those who turn out to be no peers
+		}
 		// A peer's call stream needs HTTP/2, also where there is no TLS.
 		s.Protocols = new(http.Protocols)
 		s.Protocols.SetHTTP1(true)

@@ -120,9 +120,8 @@ func newRouter() chi.Router {
 // is TLS. Their requests make the connector take part in HA detection (LHC-06).
 func (a *Agent) frontEnds(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !a.frontKnown(r) {
-			wire.WriteError(w, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized,
-				"show a client certificate or one of the keys in storefront_keys_file"))
+		if err := a.frontKnown(r); err != nil {
+			wire.WriteError(w, err)
 			return
 		}
 		a.front.touch(time.Now())
@@ -130,14 +129,21 @@ func (a *Agent) frontEnds(next http.Handler) http.Handler {
 	})
 }
 
-func (a *Agent) frontKnown(r *http.Request) bool {
+func (a *Agent) frontKnown(r *http.Request) error {
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && !a.namesHost(r.TLS.PeerCertificates[0]) {
-		return true
+		return nil
 	}
 	if a.o.TLS.Client == nil && len(a.o.FrontKeys) == 0 {
-		return true // plain, on loopback
+		return nil // plain, on loopback
 	}
-	shown := sha256.Sum256([]byte(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")))
+	key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return wire.Shown(r, key != "", func() bool { return a.keyKnown(key) }, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized,
+		"show a client certificate or one of the keys in storefront_keys_file"))
+}
+
+// keyKnown compares with every key, always for the same time.
+func (a *Agent) keyKnown(key string) bool {
+	shown := sha256.Sum256([]byte(key))
 	known := 0
 	for _, key := range a.o.FrontKeys {
 		sum := sha256.Sum256([]byte(key))

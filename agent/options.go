@@ -40,7 +40,10 @@ type Options struct {
 	// site has a Source, and neither peer relay nor hand-back.
 	Upstream Upstream
 	Listen   Listen
-	TLS      TLS
+	Limits   Limits
+	// Exposed are files with secrets that other users of the host may read.
+	Exposed []string
+	TLS     TLS
 	// Insecure allows callbacks on loopback addresses instead of a machine's own name.
 	Insecure bool
 	// FrontKeys are the keys that StoreFronts and gateways may show; empty together

@@ -28,6 +28,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.spawn = func(f func(context.Context)) { running.Go(func() { f(background) }) }
 	failed := make(chan error, len(a.listeners)+1)
 	a.log.raise(events.Started, "version "+a.o.Version, logrus.Fields{"boot": a.boot})
+	a.tellExposed()
 	for _, l := range a.listeners {
 		running.Go(func() {
 			if err := a.serveListener(l); err != nil {

@@ -48,6 +48,7 @@ func (a *Agent) upToDate(s wire.Status) bool {
 func (a *Agent) Status() wire.Status {
 	s := a.view.Load().status
 	s.Election.Serving = s.Election.Serving && a.stance.Load().judge(time.Now()).engine != nil
+	s.Listeners = a.listenerStatus()
 	return s
 }
 

@@ -19,6 +19,7 @@ type Cloud struct {
 	// Credentials and XML are of the XML Service in Normal.
 	Credentials Credentials `json:"credentials"`
 	XML         XML         `json:"xml"`
+	Limits      Limits      `json:"limits"`
 	Log         Log         `json:"log"`
 }
 
@@ -45,6 +46,7 @@ func (f *Cloud) setDefaults() {
 	setDefault(&f.RegistrationRate, DefaultRegistrationRate)
 	f.Credentials.setDefaults()
 	f.XML.setDefaults()
+	f.Limits.setDefaults()
 	f.Log.setDefaults()
 }
 
@@ -69,5 +71,6 @@ func (f *Cloud) check(c *checker) {
 	f.Launch.check(c)
 	f.Credentials.check(c)
 	f.XML.check(c)
+	f.Limits.check(c)
 	f.Log.check(c)
 }

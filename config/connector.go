@@ -44,6 +44,7 @@ type Connector struct {
 	Credentials Credentials `json:"credentials"`
 	XML         XML         `json:"xml"`
 
+	Limits   Limits   `json:"limits"`
 	Sync     Sync     `json:"sync"`
 	Journal  Journal  `json:"journal"`
 	Outage   Outage   `json:"outage"`
@@ -201,6 +202,7 @@ func (f *Connector) setDefaults() {
 	f.DNS.setDefaults()
 	f.Credentials.setDefaults()
 	f.XML.setDefaults()
+	f.Limits.setDefaults()
 	f.Log.setDefaults()
 }
 
@@ -247,6 +249,7 @@ func (f *Connector) check(c *checker) {
 	f.DNS.check(c)
 	f.Credentials.check(c)
 	f.XML.check(c)
+	f.Limits.check(c)
 	f.Log.check(c)
 }
 

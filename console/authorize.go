@@ -28,19 +28,29 @@ func whoOf(r *http.Request) roles.Who {
 // identify lets requests through of which it is known whose they are.
 func (c *Console) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, ok := c.who(r)
-		if !ok {
-			p := wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized,
-				"a token is needed: that of an account in admin_users_file, or that of this connector in admin.token in its data folder")
+		who, err := c.judge(r)
+		if err != nil {
 			if r.Method != http.MethodGet && r.Method != http.MethodHead {
-				c.refused(r, roles.Who{Name: roles.Unknown, From: r.RemoteAddr}, p.Detail)
+				c.refused(r, roles.Who{Name: roles.Unknown, From: r.RemoteAddr}, err.Error())
 			}
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			wire.WriteError(w, p)
+			wire.WriteError(w, err)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), whoKey{}, who)))
 	})
+}
+
+// judge says why a request is not let in: nobody knows whose its token is, or its
+// source has shown too many that nobody knows.
+func (c *Console) judge(r *http.Request) (who roles.Who, err error) {
+	known := func() (ok bool) { who, ok = c.who(r); return ok }
+	if _, bySocket := socketCaller(r); bySocket && known() {
+		return who, nil
+	}
+	err = wire.Shown(r, r.Header.Get("Authorization") != "", known, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized,
+		"a token is needed: that of an account in admin_users_file, or that of this connector in admin.token in its data folder"))
+	return who, err
 }
 
 // who finds out who asks: whose token it is, else who came by the Unix socket, whose

@@ -138,7 +138,7 @@ func serveWith(t testing.TB, network, address string, change func(*console.Optio
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: r}
-	bound := env.Bound(l, server, 1, func(int) {})
+	bound := env.Bound(l, server, env.Room{Share: 1})
 	go func() { _ = server.Serve(bound) }()
 	t.Cleanup(func() { _ = server.Close() })
 	return l.Addr().String()

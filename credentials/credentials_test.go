@@ -14,8 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"understudy/xmlservice"
 )
 
@@ -253,7 +251,7 @@ func TestSpellingsAreOneUser(t *testing.T) {
 				t.Errorf("%q: got %v", name, err)
 			}
 		}
-		<-time.After(2 * longestWait)
+		<-time.After(2 * time.Minute)
 		if _, err := c.Check(t.Context(), claim(`D\ alice`, "secret")); err != nil {
 			t.Errorf("later: got %v", err)
 		}
@@ -281,45 +279,8 @@ func TestOutagesAreNoGuesses(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 		}
-		if n := len(c.throttle.users.tries) + len(c.throttle.sources.tries); n != 0 {
-			t.Errorf("%d are remembered", n)
-		}
-	})
-}
-
-// What is remembered of guessers is bounded, and both halves of the book agree.
-func TestBookIsBounded(t *testing.T) {
-	now := time.Now()
-	b := newBook(1)
-	for i := range throttled + 100 {
-		b.note(now, string(rune(i)))
-	}
-	if len(b.tries) != throttled || b.order.Len() != throttled {
-		t.Errorf("%d and %d are remembered", len(b.tries), b.order.Len())
-	}
-	b.note(now.Add(2*longestWait), "x")
-	if len(b.tries) != 1 {
-		t.Errorf("%d are remembered for too long", len(b.tries))
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		b, at := newBook(2), now
-		for range rapid.IntRange(0, 50).Draw(t, "n") {
-			name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name")
-			switch rapid.IntRange(0, 3).Draw(t, "what") {
-			case 0, 1:
-				b.note(at, name)
-			case 2:
-				b.forgive(name)
-			default:
-				b.forget(name)
-			}
-			at = at.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "s")) * time.Second)
-			if len(b.tries) != b.order.Len() {
-				t.Fatalf("%d names, %d in order", len(b.tries), b.order.Len())
-			}
-			if wait := b.wait(at, name); wait > longestWait {
-				t.Fatalf("wait %s", wait)
-			}
+		if c.throttle.users.Has("alice") || c.throttle.sources.Has(sourceOf(claim("alice", "x"))) {
+			t.Error("a failure is remembered")
 		}
 	})
 }

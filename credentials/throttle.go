@@ -1,22 +1,17 @@
 package credentials
 
 import (
-	"container/list"
 	"sync"
 	"time"
 
+	"understudy/env"
 	"understudy/xmlservice"
 )
 
-// How many failures in a row cost nothing, and how long each further one keeps the
-// next try waiting: at first, and at the most. A StoreFront is the source of many users.
+// How many failures in a row cost nothing. A StoreFront is the source of many users.
 const (
 	freeOfUser   = 5
 	freeOfSource = 50
-	firstWait    = time.Second
-	longestWait  = time.Minute
-	// throttled bounds how many users and sources are remembered.
-	throttled = 50_000
 	// knownFor is for how long a source is one that a user comes from.
 	knownFor = 30 * 24 * time.Hour
 )
@@ -25,13 +20,11 @@ const (
 // counted apart there, so that nobody keeps out by guessing who is known.
 type throttle struct {
 	mu                    sync.Mutex // guards what follows
-	users, sources, known book
+	users, sources, known *env.Failures
 }
 
 func newThrottle() *throttle {
-	t := &throttle{users: newBook(freeOfUser), sources: newBook(freeOfSource), known: newBook(0)}
-	t.known.keep = knownFor
-	return t
+	return &throttle{users: env.NewFailures(freeOfUser, 0), sources: env.NewFailures(freeOfSource, 0), known: env.NewFailures(0, knownFor)}
 }
 
 // try is one that has begun. It counts as a failure until it is known to be none, so
@@ -48,15 +41,15 @@ func (t *throttle) begin(now time.Time, user, from string) (try, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := try{throttle: t, user: user, name: user, from: from, source: from}
-	if pair := b.pair(); t.known.find(pair) != nil {
+	if pair := b.pair(); t.known.Has(pair) {
 		b.name, b.source = pair, ""
 	}
-	if wait := max(t.users.wait(now, b.name), t.sources.wait(now, b.source)); wait > 0 {
+	if wait := max(t.users.Wait(now, b.name), t.sources.Wait(now, b.source)); wait > 0 {
 		return try{}, keptWaiting(user, from, wait)
 	}
-	t.users.note(now, b.name)
+	t.users.Note(now, b.name)
 	if b.source != "" {
-		t.sources.note(now, b.source)
+		t.sources.Note(now, b.source)
 	}
 	return b, nil
 }
@@ -79,14 +72,14 @@ func (t try) letIn(now time.Time, entry string) error {
 	t.throttle.mu.Lock()
 	defer t.throttle.mu.Unlock()
 	if t.otherwise(entry) {
-		if wait := t.throttle.users.wait(now, entry); wait > 0 {
+		if wait := t.throttle.users.Wait(now, entry); wait > 0 {
 			return keptWaiting(entry, t.from, wait)
 		}
-		t.throttle.users.forget(entry)
+		t.throttle.users.Forget(entry)
 	}
-	t.throttle.users.forget(t.name)
-	t.throttle.sources.forgive(t.source)
-	t.throttle.known.note(now, t.pair())
+	t.throttle.users.Forget(t.name)
+	t.throttle.sources.Forgive(t.source)
+	t.throttle.known.Note(now, t.pair())
 	return nil
 }
 
@@ -95,7 +88,7 @@ func (t try) refused(now time.Time, entry string) {
 	t.throttle.mu.Lock()
 	defer t.throttle.mu.Unlock()
 	if t.otherwise(entry) {
-		t.throttle.users.note(now, entry)
+		t.throttle.users.Note(now, entry)
 	}
 }
 
@@ -103,83 +96,6 @@ func (t try) refused(now time.Time, entry string) {
 func (t try) undo() {
 	t.throttle.mu.Lock()
 	defer t.throttle.mu.Unlock()
-	t.throttle.users.forgive(t.name)
-	t.throttle.sources.forgive(t.source)
-}
-
-// book has the latest failures, by a name.
-type book struct {
-	free  int
-	keep  time.Duration // for how long
-	tries map[string]*list.Element
-	order *list.List // of *tries, the latest last
-}
-
-type tries struct {
-	name     string
-	failures int
-	last     time.Time
-}
-
-func newBook(free int) book {
-	return book{free: free, keep: 2 * longestWait, tries: map[string]*list.Element{}, order: list.New()}
-}
-
-func (b *book) find(name string) *tries {
-	if e := b.tries[name]; e != nil {
-		t, _ := e.Value.(*tries)
-		return t
-	}
-	return nil
-}
-
-// wait is how long the next try has to wait.
-func (b *book) wait(now time.Time, name string) time.Duration {
-	t := b.find(name)
-	if t == nil || t.failures < b.free {
-		return 0
-	}
-	return t.last.Add(waitAfter(t.failures - b.free)).Sub(now)
-}
-
-// waitAfter doubles with each failure beyond those that are free.
-func waitAfter(more int) time.Duration {
-	return min(longestWait, firstWait<<min(more, 16))
-}
-
-func (b *book) note(now time.Time, name string) {
-	b.sweep(now)
-	if e := b.tries[name]; e != nil {
-		b.order.MoveToBack(e)
-		t := b.find(name)
-		t.failures, t.last = t.failures+1, now
-		return
-	}
-	b.tries[name] = b.order.PushBack(&tries{name, 1, now})
-}
-
-// sweep forgets those of long ago, and the oldest where there are too many.
-func (b *book) sweep(now time.Time) {
-	for e := b.order.Front(); e != nil; e = b.order.Front() {
-		t, _ := e.Value.(*tries)
-		if now.Sub(t.last) < b.keep && b.order.Len() < throttled {
-			return
-		}
-		b.forget(t.name)
-	}
-}
-
-func (b *book) forget(name string) {
-	if e := b.tries[name]; e != nil {
-		b.order.Remove(e)
-		delete(b.tries, name)
-	}
-}
-
-func (b *book) forgive(name string) {
-	if t := b.find(name); t != nil {
-		if t.failures--; t.failures <= 0 {
-			b.forget(name)
-		}
-	}
+	t.throttle.users.Forgive(t.name)
+	t.throttle.sources.Forgive(t.source)
 }

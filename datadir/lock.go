@@ -28,11 +28,14 @@ const probePrefix = "building-probe-"
 // FolderLock keeps other processes out of a data folder until it is closed, or
 // until the process ends in whatever way.
 type FolderLock struct {
+	// Mended are files and folders that other users of the host could get at until now.
+	Mended []string
+
 	file *os.File
 }
 
-// Lock takes the data folder for this process, and makes it where it does not
-// exist. It wraps ErrNotWritable or ErrInUse.
+// Lock takes the data folder for this process, makes it where it does not exist, and
+// has it and all that is in it for its owner alone. It wraps ErrNotWritable or ErrInUse.
 func Lock(dir string) (*FolderLock, error) {
 	if err := Make(dir); err != nil {
 		return nil, notWritable(dir, err)
@@ -48,7 +51,12 @@ func Lock(dir string) (*FolderLock, error) {
 		file.Close()
 		return nil, err
 	}
-	return &FolderLock{file: file}, nil
+	mended, err := tighten(dir)
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("data folder %s: %w", dir, err)
+	}
+	return &FolderLock{Mended: mended, file: file}, nil
 }
 
 func takeLock(file *os.File, dir string) error {

@@ -57,6 +57,9 @@ func New(o Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, file := range folder.lock.Mended {
+		o.Logger.Warnf("other users of this host could get at %s in the data folder; from now on they cannot", file)
+	}
 	a := &Agent{o: o, folder: folder, listening: make(chan struct{})}
 	a.client = &http.Client{Transport: o.Transport, CheckRedirect: noRedirect}
 	for _, m := range o.Machines {
@@ -111,9 +114,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer cancel(nil)
 	var serving sync.WaitGroup
 	server := a.server(ctx)
-	crowd := env.Bound(listener, server, listenerShare, func(room int) {
-		a.o.Logger.Warnf("the listener has %d connections, as many as it may have: for each new one the one that was idle for longest is closed", room)
-	})
+	crowd := env.Bound(listener, server, env.Room{Share: listenerShare, Full: func(reason string) {
+		a.o.Logger.Warnf("the listener: %s: for each new one the one that was idle for longest is closed", reason)
+	}})
 	serving.Go(func() { cancel(a.serve(server, crowd)) })
 	close(a.listening)
 	a.work(ctx)
@@ -129,7 +132,7 @@ func (a *Agent) server(ctx context.Context) *http.Server {
 	return &http.Server{
 		Handler: router(a.machines, a.o.Simulate, below(a.o.Callback)), TLSConfig: a.o.ServerTLS,
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: wire.MaxRegistration,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: wire.MaxRegistration,
 	}
 }
 

@@ -23,7 +23,7 @@ func called(t *testing.T, network, address string) (string, bool) {
 	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		name, known = Caller(r.Context())
 	})}
-	crowd := Bound(l, server, 8, func(int) {})
+	crowd := Bound(l, server, Room{Share: 8})
 	go func() { _ = server.Serve(crowd) }()
 	t.Cleanup(func() { _ = server.Close() })
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -44,7 +44,7 @@ func drain(t *testing.T, handling, patience time.Duration) (took time.Duration, 
 			_, _ = io.WriteString(w, "done")
 		})}
 		l := pipes{make(chan net.Conn), make(chan struct{})}
-		d := env.Bound(l, server, 2, func(int) {})
+		d := env.Bound(l, server, env.Room{Share: 2})
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(d) }()
 		mine, theirs := net.Pipe()

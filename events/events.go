@@ -75,6 +75,8 @@ const (
 	NobodyElected       Name = "nobody_elected"
 	CannotServe         Name = "cannot_serve"
 	ConnectionsFull     Name = "connections_full"
+	SourceHeldBack      Name = "source_held_back"
+	SecretExposed       Name = "secret_exposed"
 	PeerHeard           Name = "peer_heard"
 	PeerLost            Name = "peer_lost"
 	ConnectorsTaken     Name = "connectors_taken"

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"time"
 
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -17,8 +19,19 @@ func (m *Mesh) Members(next http.Handler) http.Handler {
 			wire.WriteError(w, err)
 			return
 		}
+		stay(w, r)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// stay has a peer keep its connection, and lets it take its time.
+func stay(w http.ResponseWriter, r *http.Request) {
+	env.Stays(r)
+	if r.TLS != nil { // else there is no limit
+		line := http.NewResponseController(w)
+		_ = line.SetReadDeadline(time.Time{})
+		_ = line.SetWriteDeadline(time.Time{})
+	}
 }
 
 // welcomes says why a stream of facts is refused before anything of it is read.

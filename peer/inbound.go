@@ -44,6 +44,7 @@ func (m *Mesh) takeFacts(w http.ResponseWriter, r *http.Request) {
 		wire.WriteError(w, err)
 		return
 	}
+	stay(w, r)
 	_ = control.SetReadDeadline(time.Time{})
 	err := in.follow(r)
 	in.finish()

@@ -72,7 +72,7 @@ func NewServer(ctx context.Context, o ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", o.Listen, err)
 	}
-	s.net = env.Bound(listener, s.server, 2, func(int) {})
+	s.net = env.Bound(listener, s.server, env.Room{Share: 2})
 	return s, nil
 }
 

@@ -56,6 +56,8 @@ type Status struct {
 	Pools []PoolStatus `json:"pools,omitempty"`
 	// Hooks are how each hook of this connector went the last time (REP-03).
 	Hooks []HookStatus `json:"hooks,omitempty"`
+	// Listeners are how the listeners of this connector are used.
+	Listeners []ListenerStatus `json:"listeners,omitempty"`
 	// Missing names, in sentences, what would not work in an outage that began now.
 	Missing []string `json:"missing"`
 	// MissingOf says of a sentence of Missing which delivery group it is about, if one.
@@ -64,6 +66,25 @@ type Status struct {
 	// that the site overrides.
 	Settings       site.Settings `json:"settings"`
 	SettingsDiffer []string      `json:"settings_differ,omitempty"`
+}
+
+// ListenerStatus is how a listener is used: client, peer or admin.
+type ListenerStatus struct {
+	Listener string `json:"listener"`
+	// Connections are those now, of so many Sources, and bounded by the limits. The
+	// source that has most, Largest, has OfLargest.
+	Connections    int    `json:"connections"`
+	Limit          int    `json:"limit"`
+	Sources        int    `json:"sources"`
+	LimitPerSource int    `json:"limit_per_source"`
+	Largest        string `json:"largest,omitempty"`
+	OfLargest      int    `json:"of_largest,omitempty"`
+	// Closed counts idle connections that had to go for new ones, Refused new ones that
+	// found all others at work, and HeldBack keys and tokens that were not looked at
+	// because their source had shown too many wrong ones.
+	Closed   uint64 `json:"closed"`
+	Refused  uint64 `json:"refused"`
+	HeldBack uint64 `json:"held_back"`
 }
 
 // HookStatus is how a hook went the last time: on_elected, on_deposed or dns.

@@ -117,6 +117,9 @@ func WriteError(w http.ResponseWriter, err error) {
 	if !ok {
 		p = NewProblem(http.StatusInternalServerError, CodeInternal, "")
 	}
+	if p.Status == http.StatusUnauthorized {
+		hurry(w)
+	}
 	if p.RetryAfter > 0 {
 		seconds := int((p.RetryAfter + time.Second - 1) / time.Second)
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))

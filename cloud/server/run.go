@@ -47,6 +47,12 @@ func (s *Server) newHTTP(handler http.Handler) *http.Server {
 func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
 	s.event(events.Started, logrus.Fields{"address": s.Addr().String(), "version": s.sites.Current().version.String()})
+	for _, file := range s.o.Exposed {
+		s.event(events.SecretExposed, logrus.Fields{"file": file, "reason": file + " holds a secret and can be read by every user of this host: chmod 600 it"})
+	}
+	for _, file := range s.lock.Mended {
+		s.event(events.SecretExposed, logrus.Fields{"file": file, "reason": "other users of this host could get at " + file + " in the data folder; from now on they cannot"})
+	}
 	if s.o.Restored {
 		s.event(events.SiteChanged, logrus.Fields{"version": s.sites.Current().version.String(), "reason": "the store was put back from a backup"})
 	}

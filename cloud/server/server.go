@@ -59,6 +59,11 @@ type Options struct {
 	// RegistrationRate is how many registrations are taken a second; 0 means
 	// DefaultRegistrationRate.
 	RegistrationRate int
+	// Connections and OfSource bound the connections, of all and of one source; 0 means
+	// the defaults of env.
+	Connections, OfSource int
+	// Exposed are files with secrets that other users of the host may read.
+	Exposed []string
 	// Files makes answers of launches in other forms than our own.
 	Files launchfile.Maker
 	// XML is of the XML Service and of the STA.
@@ -162,8 +167,12 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", s.o.Listen, err)
 	}
-	s.net = env.Bound(bound, s.http, listenerShare, func(room int) {
-		s.event(events.ConnectionsFull, logrus.Fields{"reason": fmt.Sprintf("the listener has %d connections, as many as it may have", room)})
+	s.net = env.Bound(bound, s.http, env.Room{
+		Share: listenerShare, Connections: s.o.Connections, OfSource: s.o.OfSource,
+		Full: func(reason string) {
+			s.event(events.ConnectionsFull, logrus.Fields{"reason": "the listener: " + reason})
+		},
+		Guessed: func(reason string) { s.event(events.SourceHeldBack, logrus.Fields{"reason": reason}) },
 	})
 	return nil
 }

@@ -105,7 +105,7 @@ func holder(ctx context.Context) Token {
 func (s *Server) authenticated(roles ...Role) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			t, err := identify(s.o.Tokens, r.Header.Get("Authorization"), roles)
+			t, err := identify(r, s.o.Tokens, roles)
 			if err != nil {
 				wire.WriteError(w, err)
 				return
@@ -115,11 +115,11 @@ func (s *Server) authenticated(roles ...Role) func(http.Handler) http.Handler {
 	}
 }
 
-func identify(tokens []Token, authorization string, roles []Role) (Token, error) {
-	secret, _ := strings.CutPrefix(authorization, "Bearer ")
-	t, ok := match(tokens, secret)
-	if !ok {
-		return t, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized, "a valid token is needed")
+func identify(r *http.Request, tokens []Token, roles []Role) (t Token, err error) {
+	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	known := func() (ok bool) { t, ok = match(tokens, secret); return ok }
+	if err := wire.Shown(r, secret != "", known, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized, "a valid token is needed")); err != nil {
+		return t, err
 	}
 	if slices.Contains(roles, t.Role) {
 		return t, nil

@@ -35,7 +35,10 @@ func (a *app) cloudOptions(c *config.Cloud) (server.Options, error) {
 	if err != nil {
 		return server.Options{}, err
 	}
-	o := server.Options{Env: a.env, Data: c.Data, Site: c.Site, Listen: c.Listen, Insecure: c.Insecure, RegistrationRate: c.RegistrationRate, Logger: logger}
+	o := server.Options{
+		Env: a.env, Data: c.Data, Site: c.Site, Listen: c.Listen, Insecure: c.Insecure, RegistrationRate: c.RegistrationRate, Logger: logger,
+		Exposed: exposedFiles(c.Exposed()), Connections: c.Limits.Connections, OfSource: c.Limits.ConnectionsPerSource,
+	}
 	if o.Tokens, err = server.LoadTokens(c.TokensFile); err != nil {
 		return o, &configError{err}
 	}

@@ -50,6 +50,7 @@ func (a *app) connectorOptions(c *config.Connector) (agent.Options, error) {
 		Listen:   agent.Listen{Client: c.Listen.Client, Peer: c.Listen.Peer, Admin: c.Listen.Admin},
 		Insecure: c.Insecure, STA: c.STAID, SyncInterval: c.Sync.Interval.D(), Settings: c.Settings(), Peers: c.Connectors(),
 		PeerRelay: *c.PeerRelay, JournalLimit: c.Journal.Limit, Logger: logger,
+		Exposed: exposedFiles(c.Exposed()), Limits: agent.Limits{Connections: c.Limits.Connections, OfSource: c.Limits.ConnectionsPerSource},
 	}
 	if c.Upstream == config.UpstreamXMLService {
 		if err := a.besideControllers(c, &o); err != nil {

@@ -51,6 +51,9 @@ func (a *app) desktopOptions(c *config.Desktop) (desktop.Options, error) {
 	if c.Provider.Kind == config.CommandProvider {
 		o.Provider = func(name site.FQDN) desktop.Provider { return commandProvider(name, c.Provider, logger) }
 	}
+	for _, file := range exposedFiles(c.Exposed()) {
+		logger.Warn(file + " holds a secret and can be read by every user of this host: chmod 600 it")
+	}
 	if o.ServerTLS, err = c.TLS.Server(true); err != nil {
 		return o, &configError{err}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,6 +88,17 @@ func loaded[T any](load func(file string) (T, error), file string) (T, error) {
 		return c, &configError{err}
 	}
 	return c, nil
+}
+
+// exposedFiles names each file once: several keys may name one.
+func exposedFiles(all []config.Exposed) []string {
+	var files []string
+	for _, e := range all {
+		if !slices.Contains(files, e.File) {
+			files = append(files, e.File)
+		}
+	}
+	return files
 }
 
 // optional reads a secret where the file names one.

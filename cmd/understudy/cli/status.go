@@ -78,6 +78,17 @@ func electionRows(s *screen, r *rows, st wire.Status) {
 	mirrorRows(s, r, st.Mirror)
 	callInRows(s, r, st)
 	hookRows(s, r, st.Hooks)
+	listenerRows(s, r, st.Listeners)
+}
+
+// listenerRows name the listeners at which somebody was turned away.
+func listenerRows(s *screen, r *rows, all []wire.ListenerStatus) {
+	for _, l := range all {
+		if l.Closed+l.Refused+l.HeldBack > 0 {
+			r.add("Listener", s.warn(fmt.Sprintf("%s: %d of %d connections, %d of them from %s; since the start %d idle ones closed, %d refused, %d secrets not looked at",
+				l.Listener, l.Connections, l.Limit, l.OfLargest, orDash(l.Largest), l.Closed, l.Refused, l.HeldBack)))
+		}
+	}
 }
 
 // hookRows say how each hook went the last time.
