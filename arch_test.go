@@ -16,8 +16,8 @@ var layers = map[string]int{
 	"sitesource": 2, "controllers": 2, "storefront": 2, "storefront/client": 2, "console": 2, "console/client": 2, "accounts": 2, "pki": 2,
 	"agent": 3, "cloud/server": 3, "cloud/contract": 3,
 	"config": 4,
-	"world":  5,
-	"demo":   6, "sim": 6, "load": 6,
+	"world":  5, "doctor": 5,
+	"demo": 6, "sim": 6, "load": 6,
 	"cmd/understudy": 7,
 	"e2e":            8, "e2e/clock": 8, "bench": 8,
 }
@@ -54,7 +54,7 @@ var homes = map[string][]string{
 	"github.com/sirupsen/logrus":    {"agent", "desktop", "cloud/server", "world", "demo", "sim", "load", "cmd/understudy"},
 	"github.com/spf13/cobra":        {"cmd/understudy"},
 	"github.com/spf13/pflag":        {"cmd/understudy"},
-	"golang.org/x/sys":              {"datadir"},
+	"golang.org/x/sys":              {"datadir", "doctor"},
 	"modernc.org/sqlite":            {"localdb", "cloud/server"},
 	"pgregory.net/rapid":            {},
 }

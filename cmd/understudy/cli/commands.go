@@ -29,6 +29,7 @@ func commands(a *app) []*cobra.Command {
 		newDemoCommand(a),
 		newLoadCommand(a),
 		newSizeCommand(a),
+		newDoctorCommand(a),
 		newVersionCommand(a),
 	}
 }
