@@ -28,7 +28,7 @@ build:
 demo: build
 	./$(BIN) demo
 
-test: setup lint cross fuzz unit simulated e2e
+test: setup lint cross fuzz unit simulated e2e test-windows
 
 check: lint unit
 
@@ -67,7 +67,12 @@ variants:
 
 # The scenarios mostly wait, so several run side by side.
 e2e:
-	sh .ci/tests go test -count=1 -timeout=30m -parallel=6 ./e2e
+	sh .ci/tests go test -count=1 -timeout=30m -parallel=6 -skip='^TestWine' ./e2e
+
+# The binary for Windows under wine: as services, installed by hand and by the MSI, and the
+# tests of the packages that know Windows. What wine cannot show is in docs/install.md.
+test-windows:
+	sh .ci/tests go test -count=1 -timeout=15m -run='^TestWine' ./e2e
 
 # The same crashes as in e2e, as many as KILLS says, and every power failure.
 crash:

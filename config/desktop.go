@@ -50,14 +50,14 @@ func (m *SimulatedMachine) short() encoding.TextUnmarshaler { return &m.Name }
 
 // Provider is what runs the sessions.
 type Provider struct {
-	// Kind is simulate or command.
+	// Kind is simulate, command or windows.
 	Kind string `json:"kind"`
 	// Connect lets simulated users connect so long after a launch; zero leaves it to
 	// the simulation paths.
 	Connect site.Duration `json:"connect"`
 
 	// List, End, Disconnect, Prepare and Reset are programs with their arguments, of
-	// kind command.
+	// kind command; Prepare and Reset also of kind windows.
 	List       []string `json:"list"`
 	End        []string `json:"end"`
 	Disconnect []string `json:"disconnect"`
@@ -81,6 +81,7 @@ const (
 	DefaultDesktopAddress = ":7485"
 	SimulateProvider      = "simulate"
 	CommandProvider       = "command"
+	WindowsProvider       = "windows"
 )
 
 // maxSimulated bounds the machines of one process.
@@ -179,9 +180,13 @@ func (f *Desktop) checkProvider(c *checker) {
 	case SimulateProvider:
 		c.atLeast("provider.connect", p.Connect, 0)
 	case CommandProvider:
+		f.checkNamed(c, map[string][]string{"list": p.List, "end": p.End})
+		f.checkCommands(c)
+	case WindowsProvider:
+		f.checkWindows(c)
 		f.checkCommands(c)
 	default:
-		c.fault("provider.kind", "%q is not %s or %s", p.Kind, SimulateProvider, CommandProvider)
+		c.fault("provider.kind", "%q is not %s, %s or %s", p.Kind, SimulateProvider, CommandProvider, WindowsProvider)
 	}
 }
 
@@ -189,11 +194,6 @@ func (f *Desktop) checkCommands(c *checker) {
 	p := f.Provider
 	if f.Simulate > 0 {
 		c.fault("provider.kind", "%s is for one real machine: leave simulate out", p.Kind)
-	}
-	for name, argv := range map[string][]string{"list": p.List, "end": p.End} {
-		if len(argv) == 0 {
-			c.fault("provider."+name, "is missing")
-		}
 	}
 	for name, argv := range map[string][]string{"list": p.List, "end": p.End, "disconnect": p.Disconnect, "prepare": p.Prepare, "reset": p.Reset} {
 		if len(argv) > 0 && argv[0] == "" {
@@ -204,6 +204,27 @@ func (f *Desktop) checkCommands(c *checker) {
 	c.atLeast("provider.timeout", p.Timeout, minCommandInterval)
 	if p.Port < 1 || p.Port > 65535 {
 		c.fault("provider.port", "%d is not within 1 to 65535", p.Port)
+	}
+}
+
+func (f *Desktop) checkNamed(c *checker, commands map[string][]string) {
+	for name, argv := range commands {
+		if len(argv) == 0 {
+			c.fault("provider."+name, "is missing")
+		}
+	}
+}
+
+// checkWindows: Windows lists, ends and disconnects sessions itself.
+func (f *Desktop) checkWindows(c *checker) {
+	p := f.Provider
+	for _, named := range []struct {
+		key  string
+		argv []string
+	}{{"end", p.End}, {"list", p.List}, {"disconnect", p.Disconnect}} {
+		if len(named.argv) > 0 {
+			c.fault("provider."+named.key, "Windows does that itself: leave it out")
+		}
 	}
 }
 

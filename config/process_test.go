@@ -282,11 +282,14 @@ func TestDesktopFaults(t *testing.T) {
 		{"capacity of one", "machines:\n- {name: a.test, capacity: -1}", []string{"f:9: machines[0].capacity: -1 is not within 1 to 10000"}},
 		{"unknown key of one", "machines:\n- {name: a.test, cores: 4}", []string{"f:9: machines[0].cores: unknown key; known here: capacity, name"}},
 		{"a number for a name", "machines: [5]", []string{"f:8: machines[0]: is a number, want a mapping"}},
-		{"provider", "machine: a.test\nprovider: {kind: rdp}", []string{`f:9: provider.kind: "rdp" is not simulate or command`}},
+		{"provider", "machine: a.test\nprovider: {kind: rdp}", []string{`f:9: provider.kind: "rdp" is not simulate, command or windows`}},
 		{"simulated commands", "machine: a.test\nsimulate: 1\nprovider: {kind: command, list: [a], end: [b]}", []string{"f:10: provider.kind: command is for one real machine: leave simulate out"}},
 		{"commands left out", "machine: a.test\nprovider: {kind: command, list: [a]}", []string{"f:9: provider.end: is missing"}},
 		{"an empty command", "machine: a.test\nprovider: {kind: command, list: [''], end: [b], interval: 1ms, port: 70000}", []string{
 			"f:9: provider.list[0]: names no program", "f:9: provider.interval: 1ms is less than 100ms", "f:9: provider.port: 70000 is not within 1 to 65535",
+		}},
+		{"commands of Windows", "machine: a.test\nprovider: {kind: windows, list: [a], end: [b], prepare: [c], reset: [d]}", []string{
+			"f:9: provider.end: Windows does that itself: leave it out", "f:9: provider.list: Windows does that itself: leave it out",
 		}},
 		{"callback", "machine: a.test\ncallback: http://10.0.0.1:7485", []string{
 			`f:9: callback: "http://10.0.0.1:7485" is not on a loopback address; insecure: true is accepted on loopback addresses only`,

@@ -129,12 +129,17 @@ func (c *Command) present(ctx context.Context, session wire.Session) (Presence, 
 	if err != nil {
 		return Presence{}, err
 	}
-	of := State{Sessions: []Held{{Session: session}}}
-	i := slices.IndexFunc(list, func(p Presence) bool { return of.ofHostUser(p.User) >= 0 })
+	i := slices.IndexFunc(list, whose(session))
 	if i < 0 {
 		return Presence{}, nil
 	}
 	return list[i], nil
+}
+
+// whose tells those of a session's user, as the host knows them, from others.
+func whose(session wire.Session) func(Presence) bool {
+	of := State{Sessions: []Held{{Session: session}}}
+	return func(p Presence) bool { return of.ofHostUser(p.User) >= 0 }
 }
 
 // Reset runs the command. The host is reset when it has booted.
@@ -155,11 +160,16 @@ func (c *Command) Watch(ctx context.Context, tell func(Event) error) error {
 	if err := tell(Event{Boot: strings.TrimSpace(string(boot))}); err != nil {
 		return fmt.Errorf("tell of the host's boot: %w", err)
 	}
+	return c.looking(ctx, c.list, tell)
+}
+
+// looking tells of all sessions again and again, as list has them.
+func (c *Command) looking(ctx context.Context, list func(context.Context) ([]Presence, error), tell func(Event) error) error {
 	failing := false
 	for {
-		list, err := c.list(ctx)
+		seen, err := list(ctx)
 		if err == nil {
-			err = tell(Event{Seen: list})
+			err = tell(Event{Seen: seen})
 		}
 		if err != nil && ctx.Err() == nil && !failing {
 			c.o.Logger.WithError(err).Error("what runs on the host is not known; the last that was stays")

@@ -59,7 +59,7 @@ var spoiledDesktops = []spoiled{
 	{"not on loopback", "127.0.0.20:7485", "192.0.2.9:7485", []string{`:{line}: listen: `, hint}},
 	{"connector not on loopback", "http://127.0.0.12:7480", "http://192.0.2.9:7480", []string{`:{line}: connectors[0][1]: `, hint}},
 	{"no connectors", `  - ["http://127.0.0.11:7480", "http://127.0.0.12:7480", "http://127.0.0.13:7480"]`, "  []", []string{`: connectors: is missing`}},
-	{"no provider", "kind: simulate", "kind: hyperv", []string{`:{line}: provider.kind: "hyperv" is not simulate or command`}},
+	{"no provider", "kind: simulate", "kind: hyperv", []string{`:{line}: provider.kind: "hyperv" is not simulate, command or windows`}},
 }
 
 // "Unknown keys, wrong types, …: named, with line or path; the process does not

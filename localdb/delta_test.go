@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -194,6 +195,9 @@ func TestDeltaOfADamagedFile(t *testing.T) {
 			dir := t.TempDir()
 			s := start(t, dir, now)
 			path := fileOf(t, dir, version(1))
+			if damage.do == nil && runtime.GOOS == "windows" {
+				t.Skip("Windows removes no file that is open")
+			}
 			if damage.do != nil {
 				writeFile(t, path, damage.do(readFile(t, path)))
 			} else if err := os.Remove(path); err != nil {

@@ -153,6 +153,7 @@ func TestHostileHistoryStaysInTheFolder(t *testing.T) {
 	if c, ok := again.Current(); !ok || c.Version != v {
 		t.Errorf("after a restart: %v %v", ok, findings)
 	}
+	shut(t, again)
 }
 
 // Issue 4: a connector with a site of 100,000 machines takes no more than 150 MB. The site of

@@ -4,11 +4,13 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"understudy/cmd/understudy/cli"
+	"understudy/service"
 )
 
 func main() { os.Exit(run()) }
@@ -19,5 +21,7 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	return service.Main(ctx, os.Stderr, func(ctx context.Context, stderr io.Writer) int {
+		return cli.Run(ctx, os.Args[1:], os.Stdout, stderr)
+	})
 }

@@ -22,6 +22,7 @@ func commands(a *app) []*cobra.Command {
 		newCloudCommand(a),
 		newDesktopCommand(a),
 		newPKICommand(a),
+		newManageCommand(a),
 		newContractCommand(a),
 		newCredentialsCommand(a),
 		newAdminCommand(a),

@@ -48,8 +48,8 @@ func (a *app) desktopOptions(c *config.Desktop) (desktop.Options, error) {
 	for _, m := range c.Hosts() {
 		o.Machines = append(o.Machines, desktop.Machine{Name: m.Name, Capacity: m.Capacity})
 	}
-	if c.Provider.Kind == config.CommandProvider {
-		o.Provider = func(name site.FQDN) desktop.Provider { return commandProvider(name, c.Provider, logger) }
+	if o.Provider, err = provider(c.Provider, logger); err != nil {
+		return o, err
 	}
 	for _, file := range exposedFiles(c.Exposed()) {
 		logger.Warn(file + " holds a secret and can be read by every user of this host: chmod 600 it")
@@ -63,9 +63,21 @@ func (a *app) desktopOptions(c *config.Desktop) (desktop.Options, error) {
 	return o, nil
 }
 
-func commandProvider(name site.FQDN, p config.Provider, logger logrus.FieldLogger) desktop.Provider {
-	return desktop.NewCommand(name, desktop.CommandOptions{
+// provider makes the provider of the kind that is named; none stands for simulated ones.
+func provider(p config.Provider, logger logrus.FieldLogger) (func(site.FQDN) desktop.Provider, error) {
+	o := desktop.CommandOptions{
 		List: p.List, End: p.End, Disconnect: p.Disconnect, Prepare: p.Prepare, Reset: p.Reset, Every: p.Interval.D(), Timeout: p.Timeout.D(),
 		Address: p.Address, Port: p.Port, Protocol: p.Protocol, Ignore: p.Ignore, Logger: logger,
-	})
+	}
+	switch p.Kind {
+	case config.CommandProvider:
+		return func(name site.FQDN) desktop.Provider { return desktop.NewCommand(name, o) }, nil
+	case config.WindowsProvider:
+		open, err := desktop.NewTerminals(o)
+		if err != nil {
+			return nil, &configError{err}
+		}
+		return func(name site.FQDN) desktop.Provider { return open(name) }, nil
+	}
+	return nil, nil
 }

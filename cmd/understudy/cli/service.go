@@ -67,7 +67,11 @@ func (a *app) logger(l config.Log) (*logrus.Logger, error) {
 			return nil, &configError{fmt.Errorf("open the log: %w", err)}
 		}
 	}
-	return newLogger(out, level, l.Format), nil
+	logger := newLogger(out, level, l.Format)
+	if journal := service.FindJournal(); journal != nil {
+		logger.AddHook(journalHook{journal})
+	}
+	return logger, nil
 }
 
 func newLogger(out io.Writer, level logrus.Level, format string) *logrus.Logger {

@@ -1,0 +1,35 @@
+package service
+
+import (
+	"strings"
+	"testing"
+)
+
+// The identity of a service is known before it is installed: Windows documents that of
+// its own installer.
+func TestIdentity(t *testing.T) {
+	const want = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
+	if got := identity("TrustedInstaller"); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Issue 6: "ACLs on ProgramData": only the system, administrators and the service.
+func TestProtected(t *testing.T) {
+	got := protected(Connector, mayRead)
+	want := "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;" + identity("UnderstudyConnector") + ")"
+	if got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestParseRole(t *testing.T) {
+	for name, want := range map[string]Role{"": Connector, "connector": Connector, "desktop": Desktop} {
+		if got, err := ParseRole(name); got != want || err != nil {
+			t.Errorf("%q: got %q, %v, want %q", name, got, err, want)
+		}
+	}
+	if _, err := ParseRole("cloud"); err == nil || !strings.Contains(err.Error(), "install connector or desktop") {
+		t.Errorf("got %v, want what there is", err)
+	}
+}
