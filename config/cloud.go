@@ -13,6 +13,8 @@ type Cloud struct {
 	Insecure bool `json:"insecure"`
 	// TokensFile holds the tokens that it accepts.
 	TokensFile string `json:"tokens_file"`
+	// AdminUsersFile holds the accounts of administrators.
+	AdminUsersFile string `json:"admin_users_file"`
 	// RegistrationRate is how many registrations it takes a second.
 	RegistrationRate int    `json:"registration_rate"`
 	Launch           Launch `json:"launch"`
@@ -54,6 +56,7 @@ func (f *Cloud) files() []fileName {
 	return append(slices.Concat(f.TLS.files(), f.Launch.files(), f.Credentials.files()),
 		fileName{"data", &f.Data, false},
 		fileName{"tokens_file", &f.TokensFile, true},
+		fileName{"admin_users_file", &f.AdminUsersFile, true},
 		fileName{"log.file", &f.Log.File, false},
 	)
 }

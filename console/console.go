@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"understudy/events"
+	"understudy/roles"
 	"understudy/wire"
 )
 
@@ -86,7 +87,7 @@ func (o Options) validate() error {
 // Console serves the admin API.
 type Console struct {
 	o        Options
-	refusals refusals
+	refusals roles.Refusals
 }
 
 // New returns a Console.

@@ -3,7 +3,6 @@ package console
 import (
 	"errors"
 	"net/http"
-	"sync"
 	"time"
 
 	"understudy/roles"
@@ -30,39 +29,9 @@ type Deed struct {
 // Done is the result of an order that was carried out.
 const Done = "done"
 
-// Bounds of the refusals that are told: who is not let in could fill the log else.
-const (
-	refusalsAtOnce = 20
-	refusalsWindow = time.Minute
-)
-
-// refusals bounds how many are told.
-type refusals struct {
-	mu     sync.Mutex // guards what follows
-	began  time.Time
-	told   int
-	untold int
-}
-
-// next says whether one more may be told, and how many were not before it.
-func (l *refusals) next(now time.Time) (untold int, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.began.IsZero() || now.Sub(l.began) >= refusalsWindow {
-		l.began, l.told = now, 0
-	}
-	if l.told >= refusalsAtOnce {
-		l.untold++
-		return 0, false
-	}
-	l.told++
-	untold, l.untold = l.untold, 0
-	return untold, true
-}
-
 // refused tells of a change that somebody may not ask for.
 func (c *Console) refused(r *http.Request, who roles.Who, reason string) {
-	untold, ok := c.refusals.next(time.Now())
+	untold, ok := c.refusals.Next(time.Now())
 	if !ok {
 		return
 	}

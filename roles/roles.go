@@ -94,10 +94,13 @@ const (
 	SeeWhole Action = "see-whole"
 	// Change is to change the target.
 	Change Action = "change"
+	// ChangePart is to change of the target what is within the limits; what that is,
+	// Merge decides.
+	ChangePart Action = "change-part"
 )
 
 // Changes reports whether the action changes something.
-func (a Action) Changes() bool { return a == Change }
+func (a Action) Changes() bool { return a == Change || a == ChangePart }
 
 // Target is what an action is about. A whole zone has no group, the whole site neither.
 type Target struct {
@@ -137,7 +140,9 @@ func May(w Who, a Action, t Target) (ok bool, reason string) {
 		return false, fmt.Sprintf("you are %s: role %q is not known", w.Name, w.Role)
 	case a == Greet:
 		return true, w.String()
-	case a == See && w.touches(t), a == SeeWhole && w.within(t), a == Change && w.Role == Operator && w.within(t):
+	case a == See && w.touches(t), a == SeeWhole && w.within(t):
+		return true, w.String()
+	case a == Change && w.Role == Operator && w.within(t), a == ChangePart && w.Role == Operator && w.touches(t):
 		return true, w.String()
 	}
 	return false, fmt.Sprintf("you are %s: this needs %s", w, needed(w, a, t))
@@ -146,11 +151,13 @@ func May(w Who, a Action, t Target) (ok bool, reason string) {
 // needed says who may do it.
 func needed(w Who, a Action, t Target) string {
 	role := "a viewer or an operator"
-	if a == Change {
+	if a.Changes() {
 		role = "an operator"
 	}
 	switch {
-	case a == See:
+	case a == ChangePart && w.Role != Operator:
+		return role
+	case a == See, a == ChangePart:
 		return fmt.Sprintf("%s whose limits include %s", role, t)
 	case a == Change && w.Role != Operator && w.within(t):
 		return role

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"understudy/broker"
 	"understudy/cloud"
+	"understudy/roles"
 	"understudy/site"
 	"understudy/storefront"
 	"understudy/vda"
@@ -59,13 +61,13 @@ func (s *Server) routes() (http.Handler, error) {
 }
 
 func (s *Server) siteRoutes(r chi.Router) {
-	r.With(s.authenticated(Connector, Admin)).Get("/cloud/v1/health", s.getHealth)
+	r.With(s.authenticated(Connector, Admin), s.permit(roles.Greet)).Get("/cloud/v1/health", s.getHealth)
 	r.Route("/cloud/v1/sites/{site}", func(r chi.Router) {
-		r.With(s.authenticated(Connector, Admin), s.ourSite, within(siteTime)).Get("/configuration", s.getConfiguration)
-		r.With(s.authenticated(Admin), s.ourSite, within(siteTime)).Get("/", s.getSite)
-		r.With(s.authenticated(Admin), s.ourSite, within(siteTime)).Put("/", s.putSite)
+		r.With(s.authenticated(Connector, Admin), s.permit(roles.SeeWhole), s.ourSite, within(siteTime)).Get("/configuration", s.getConfiguration)
+		r.With(s.authenticated(Admin), s.permit(roles.See), s.ourSite, within(siteTime)).Get("/", s.getSite)
+		r.With(s.authenticated(Admin), s.permit(roles.ChangePart), s.ourSite, within(siteTime)).Put("/", s.putSite)
 		r.With(s.authenticated(Connector), s.ourSite, within(bodyTime)).Post("/records", s.postRecords)
-		r.With(s.authenticated(Admin), s.ourSite, within(bodyTime)).Get("/findings", s.getFindings)
+		r.With(s.authenticated(Admin), s.permit(roles.See), s.ourSite, within(bodyTime)).Get("/findings", s.getFindings)
 		r.With(s.authenticated(Connector), s.ourSite).Post("/connectors/{fqdn}/calls", s.takeCalls)
 	})
 }
@@ -219,26 +221,31 @@ func matches(list, tag string) bool {
 	return false
 }
 
-func (s *Server) getSite(w http.ResponseWriter, _ *http.Request) {
+// getSite answers what of the site the administrator sees.
+func (s *Server) getSite(w http.ResponseWriter, r *http.Request) {
 	p := s.sites.Current()
 	if p.document == nil {
 		wire.WriteError(w, notFound("no site has been published yet"))
 		return
 	}
 	w.Header().Set("ETag", quoted(p.version.String()))
-	wire.WriteJSON(w, http.StatusOK, cloud.Published{Version: p.version, Digest: p.digest, Site: p.index.Site()})
+	wire.WriteJSON(w, http.StatusOK, cloud.Published{Version: p.version, Digest: p.digest, Site: roles.Part(whoOf(r), p.index.Site())})
 }
 
-// putSite publishes a site that has arrived, whether or not who sent it still waits.
+// putSite publishes a site, or the part of it that the administrator sees, that has
+// arrived, whether or not who sent it still waits.
 func (s *Server) putSite(w http.ResponseWriter, r *http.Request) {
 	var in site.Site
-	if err := wire.Read(w, r, wire.MaxStream, wire.Refuse, &in); err != nil {
-		wire.WriteError(w, err)
-		return
+	err := wire.Read(w, r, wire.MaxStream, wire.Refuse, &in)
+	var p *published
+	if err == nil {
+		if p, err = s.sites.Put(context.WithoutCancel(r.Context()), &in, r.Header.Get("If-Match"), whoOf(r)); err != nil {
+			err = s.unpublished(err)
+		}
 	}
-	p, err := s.sites.Put(context.WithoutCancel(r.Context()), &in, r.Header.Get("If-Match"), holder(r.Context()).Name)
+	s.account(r, p, err)
 	if err != nil {
-		wire.WriteError(w, s.unpublished(err))
+		wire.WriteError(w, err)
 		return
 	}
 	w.Header().Set("ETag", quoted(p.version.String()))
@@ -250,6 +257,9 @@ func (s *Server) putSite(w http.ResponseWriter, r *http.Request) {
 func (s *Server) unpublished(err error) error {
 	if _, ok := asProblem(err); ok {
 		return err
+	}
+	if denied, ok := errors.AsType[*roles.Denied](err); ok {
+		return wire.NewProblem(http.StatusForbidden, wire.CodeForbidden, denied.Reason)
 	}
 	s.log.WithError(err).Error("the site cannot be saved")
 	return diskFailed("the cloud broker cannot save the site; the one before it stays")

@@ -4,12 +4,25 @@ import (
 	"io"
 	"net/http"
 
+	"understudy/roles"
 	"understudy/site"
 	"understudy/wire"
 )
 
 // Handler is what the listener serves.
 func (s *Server) Handler() http.Handler { return s.http.Handler }
+
+// Router is all that is served, for who walks it.
+func (s *Server) Router() http.Handler {
+	h, err := s.routes()
+	if err != nil {
+		panic(err)
+	}
+	return h
+}
+
+// Seen are the findings that somebody sees.
+func Seen(s *Server, who roles.Who, list []wire.Finding) []wire.Finding { return s.seen(who, list) }
 
 // Answers reads a connector's side of a call stream, on which one call waits, and
 // returns what was delivered to it, the zone's term then, and why the reading ended.

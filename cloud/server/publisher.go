@@ -13,6 +13,7 @@ import (
 
 	"understudy/broker"
 	"understudy/events"
+	"understudy/roles"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -93,9 +94,10 @@ func (p *publisher) rest(ctx context.Context) {
 	}
 }
 
-// Put publishes a site that an administrator sends; ifMatch, if not empty, is the
-// version that it is to replace. Nothing changes unless all of it is right.
-func (p *publisher) Put(ctx context.Context, s *site.Site, ifMatch, author string) (*published, error) {
+// Put publishes a site that an administrator sends, or the part of it that is theirs;
+// ifMatch, if not empty, is the version that it is to replace. Nothing changes unless
+// all of it is right.
+func (p *publisher) Put(ctx context.Context, s *site.Site, ifMatch string, author roles.Who) (*published, error) {
 	p.making <- struct{}{}
 	defer func() { <-p.making }()
 	current := p.Current()
@@ -104,6 +106,10 @@ func (p *publisher) Put(ctx context.Context, s *site.Site, ifMatch, author strin
 	}
 	if s.Name != p.store.site {
 		return nil, invalid([]site.Fault{{Path: "name", Text: fmt.Sprintf("is %q; this cloud broker serves site %q", s.Name, p.store.site)}})
+	}
+	s, err := roles.Merge(author, current.index.Site(), s)
+	if err != nil {
+		return nil, err
 	}
 	contained, err := p.store.Contained(ctx)
 	if err != nil {
@@ -120,7 +126,7 @@ func (p *publisher) Put(ctx context.Context, s *site.Site, ifMatch, author strin
 	if current.document != nil && wire.Digest(merged, current.contained...) == current.digest {
 		return current, nil // what was handed back meanwhile makes a version of its own
 	}
-	return p.publish(ctx, merged, change{author: author, contained: contained, stale: stale})
+	return p.publish(ctx, merged, change{author: author.Name, contained: contained, stale: stale})
 }
 
 func invalid(faults []site.Fault) error {

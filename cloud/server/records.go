@@ -11,6 +11,7 @@ import (
 
 	"understudy/broker"
 	"understudy/events"
+	"understudy/roles"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -145,7 +146,26 @@ func (s *Server) getFindings(w http.ResponseWriter, r *http.Request) {
 	if len(list) == limit {
 		answer.Next = list[limit-1].ID
 	}
+	answer.Items = s.seen(whoOf(r), list)
 	wire.WriteJSON(w, http.StatusOK, answer)
+}
+
+// seen are the findings within the limits of an administrator: a page may have fewer.
+func (s *Server) seen(who roles.Who, list []wire.Finding) []wire.Finding {
+	if who.Unlimited() {
+		return list
+	}
+	index, out := s.sites.Current().index, []wire.Finding{}
+	for _, f := range list {
+		zone, group := f.Record.Zone, f.Record.Group
+		if m, ok := index.Machine(f.Record.Machine); ok {
+			zone, group = m.Zone, m.Group
+		}
+		if ok, _ := roles.May(who, roles.SeeWhole, roles.Target{Zone: zone, Group: group}); ok {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // page reads ?after=ID&limit=N.

@@ -23,6 +23,7 @@ import (
 	"understudy/env"
 	"understudy/events"
 	"understudy/launchfile"
+	"understudy/roles"
 	"understudy/site"
 	"understudy/storefront"
 )
@@ -48,6 +49,8 @@ type Options struct {
 	TLS *tls.Config
 	// Tokens say who may ask for what.
 	Tokens []Token
+	// Accounts, if set, know administrators beside those of Tokens.
+	Accounts Accounts
 	// Restored says that the store was put back from a backup: its versions get a
 	// new history, so that connectors with newer ones of the old history take them.
 	Restored bool
@@ -118,6 +121,7 @@ type Server struct {
 	hub    *hub
 	resets chan broker.Reset
 	turns  *turns
+	denied roles.Refusals
 	net    *env.Crowd
 	http   *http.Server
 	closed sync.Once

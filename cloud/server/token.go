@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"understudy/roles"
 	"understudy/wire"
 )
 
@@ -93,20 +94,37 @@ func parseToken(fields []string) (Token, error) {
 	return t, nil
 }
 
+// Accounts knows whose token it is.
+type Accounts interface {
+	Who(token string) (roles.Who, bool)
+}
+
 type holderKey struct{}
 
 // holder is whose token the request carries.
 func holder(ctx context.Context) Token {
-	t, _ := ctx.Value(holderKey{}).(Token)
-	return t
+	h, _ := ctx.Value(holderKey{}).(held)
+	return h.Token
+}
+
+// held is a token that a request carries, and who it makes of an administrator.
+type held struct {
+	Token
+	who roles.Who
+}
+
+func whoOf(r *http.Request) roles.Who {
+	h, _ := r.Context().Value(holderKey{}).(held)
+	return h.who
 }
 
 // authenticated lets pass who holds a token of one of the roles.
-func (s *Server) authenticated(roles ...Role) func(http.Handler) http.Handler {
+func (s *Server) authenticated(allowed ...Role) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			t, err := identify(r, s.o.Tokens, roles)
+			t, err := s.identify(r, allowed)
 			if err != nil {
+				s.unidentified(r, err)
 				wire.WriteError(w, err)
 				return
 			}
@@ -115,16 +133,30 @@ func (s *Server) authenticated(roles ...Role) func(http.Handler) http.Handler {
 	}
 }
 
-func identify(r *http.Request, tokens []Token, roles []Role) (t Token, err error) {
+func (s *Server) identify(r *http.Request, allowed []Role) (h held, err error) {
 	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	known := func() (ok bool) { t, ok = match(tokens, secret); return ok }
+	known := func() (ok bool) { h, ok = s.holds(secret); return ok }
 	if err := wire.Shown(r, secret != "", known, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized, "a valid token is needed")); err != nil {
-		return t, err
+		return h, err
 	}
-	if slices.Contains(roles, t.Role) {
-		return t, nil
+	h.who.From = r.RemoteAddr
+	if slices.Contains(allowed, h.Role) {
+		return h, nil
 	}
-	return t, wire.Problemf(http.StatusForbidden, wire.CodeForbidden, "a token of role %s may not do this", t.Role)
+	return h, wire.Problemf(http.StatusForbidden, wire.CodeForbidden, "a token of role %s may not do this", h.Role)
+}
+
+// holds says whose a secret is: the token of a file, or that of an account.
+func (s *Server) holds(secret string) (h held, ok bool) {
+	if t, ok := match(s.o.Tokens, secret); ok {
+		return held{t, roles.Who{Name: t.Name, Role: roles.Operator}}, true
+	}
+	if s.o.Accounts == nil {
+		return h, false
+	}
+	h.who, ok = s.o.Accounts.Who(secret)
+	h.Token = Token{Name: h.who.Name, Role: Admin}
+	return h, ok
 }
 
 // match compares with every token, always for the same time.

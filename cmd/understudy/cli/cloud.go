@@ -42,6 +42,11 @@ func (a *app) cloudOptions(c *config.Cloud) (server.Options, error) {
 	if o.Tokens, err = server.LoadTokens(c.TokensFile); err != nil {
 		return o, &configError{err}
 	}
+	if c.AdminUsersFile != "" {
+		if o.Accounts, err = openAccounts(c.AdminUsersFile, logger); err != nil {
+			return o, &configError{err}
+		}
+	}
 	if o.Files, err = c.Launch.Maker(); err != nil {
 		return o, &configError{err}
 	}
