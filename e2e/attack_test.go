@@ -20,8 +20,8 @@ import (
 
 // Machines of the attacked zone: the first is alice's, the second the attacker's.
 const (
-	attacked   = "ws001.example.test"
-	stolen = "ws002.example.test"
+	attacked = "ws001.example.test"
+	stolen   = "ws002.example.test"
 )
 
 // TestAttacks is the attack suite of docs/threat-model.md: a zone of real processes with
