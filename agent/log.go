@@ -35,6 +35,9 @@ func (l *log) raise(name events.Name, reason string, fields logrus.Fields) {
 	}
 }
 
+// Tell raises an event of what runs beside the connector.
+func (a *Agent) Tell(name events.Name, reason string) { a.log.raise(name, reason, logrus.Fields{}) }
+
 func level(s events.Severity) logrus.Level {
 	switch s {
 	case events.Error:

@@ -34,7 +34,7 @@ type KeeperOptions struct {
 	Fingerprint string
 	// Token reads the one-time token for the first certificate; nil where there is none.
 	Token func() (string, error)
-	// Report tells operators.
+	// Report is the Keeper's own, until somebody sets another.
 	Report func(name events.Name, reason string)
 }
 
@@ -42,6 +42,8 @@ type KeeperOptions struct {
 type Keeper struct {
 	// Renewed is told when new files are in place; nil where nobody needs to know.
 	Renewed func(ctx context.Context)
+	// Report tells operators.
+	Report func(name events.Name, reason string)
 
 	o        KeeperOptions
 	disk     disk
@@ -51,7 +53,7 @@ type Keeper struct {
 
 // NewKeeper returns a Keeper that has not done anything.
 func NewKeeper(o KeeperOptions) *Keeper {
-	k := &Keeper{o: o, disk: realDisk{}}
+	k := &Keeper{o: o, Report: o.Report, disk: realDisk{}}
 	k.draw()
 	return k
 }
@@ -157,7 +159,7 @@ func (k *Keeper) failed(err error) {
 	if pair, readErr := k.present(); readErr == nil {
 		reason += "; the present certificate ends at " + pair.Leaf.NotAfter.UTC().Format(time.RFC3339)
 	}
-	k.o.Report(events.CertificateNotRenewed, reason)
+	k.Report(events.CertificateNotRenewed, reason)
 }
 
 // final reports a refusal that the next try cannot change.
@@ -255,7 +257,7 @@ func (k *Keeper) take(ctx context.Context, c Client, key *ecdsa.PrivateKey, answ
 	}
 	k.failures = 0
 	k.draw()
-	k.o.Report(events.CertificateRenewed, fmt.Sprintf("%s; it ends at %s", how, cert.NotAfter.UTC().Format(time.RFC3339)))
+	k.Report(events.CertificateRenewed, fmt.Sprintf("%s; it ends at %s", how, cert.NotAfter.UTC().Format(time.RFC3339)))
 	if k.Renewed != nil {
 		k.Renewed(ctx)
 	}

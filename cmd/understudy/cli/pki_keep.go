@@ -38,10 +38,14 @@ func certificates(logger logrus.FieldLogger) func(events.Name, string) {
 	}
 }
 
-// keeping returns the service with a Keeper beside it, if there is one.
+// keeping returns the service with a Keeper beside it, if there is one. What becomes of the
+// certificate is then among the events of the service, if it keeps any.
 func keeping(s runner, k *pki.Keeper) runner {
 	if k == nil {
 		return s
+	}
+	if teller, ok := s.(interface{ Tell(events.Name, string) }); ok {
+		k.Report = teller.Tell
 	}
 	return kept{runner: s, keeper: k}
 }
