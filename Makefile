@@ -20,7 +20,7 @@ ROUNDS   ?= 5
 DESKTOPS ?= 10000
 SEED     ?= 1
 
-.PHONY: build demo test check format lint unit simulated sim variants bench load e2e crash cross fuzz setup clean
+.PHONY: packages test-packages build demo test check format lint unit simulated sim variants bench load e2e crash cross fuzz setup clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/understudy
@@ -28,7 +28,7 @@ build:
 demo: build
 	./$(BIN) demo
 
-test: setup lint cross fuzz unit simulated e2e test-windows
+test: setup lint cross fuzz unit simulated test-packages e2e test-windows
 
 check: lint unit
 
@@ -46,7 +46,7 @@ lint:
 # Every package but the scenarios that run the real binary; of the simulation a few seeds. The
 # race detector shuffles the scheduler, so what compares two runs is left to simulated.
 unit:
-	sh .ci/tests go test -race -shuffle=on -timeout=20m $$(go list ./... | grep -v -e '/e2e$$' -e '/sim$$')
+	sh .ci/tests go test -race -shuffle=on -timeout=20m $$(go list ./... | grep -v -e '/e2e$$' -e '/sim$$' -e '/packaging$$')
 	sh .ci/tests go test -race -short -timeout=20m -skip='^TestSame' ./sim
 
 # Hundreds of simulated sites, and each variant of the product that must not pass.
@@ -64,6 +64,16 @@ variants:
 	@mkdir -p bin
 	@go test -c -o bin/sim.test ./sim
 	@cd sim && ../bin/sim.test -test.run='^TestVariants$$' -test.timeout=0 -variants $(if $(ONLY),-only=$(ONLY))
+
+# Packages, archives, parts lists and checksums of this commit: bin/packages, docs/install.md.
+packages:
+	@rm -rf bin/packages
+	go run ./packaging -out bin/packages $(if $(VERSION),-version $(VERSION))
+	@cd bin/packages && cat SHA256SUMS
+
+# The packages as their users get them: clean, the same twice, installed in a fresh tree.
+test-packages:
+	sh .ci/tests go test -count=1 -timeout=15m ./packaging
 
 # The scenarios mostly wait, so several run side by side.
 e2e:

@@ -19,7 +19,7 @@ var layers = map[string]int{
 	"world":  5, "doctor": 5,
 	"demo": 6, "sim": 6, "load": 6,
 	"cmd/understudy": 7,
-	"e2e":            8, "e2e/clock": 8, "bench": 8,
+	"e2e":            8, "e2e/clock": 8, "bench": 8, "packaging": 8,
 }
 
 // ground is the order within layer 0, whose packages may import earlier ones.
@@ -52,7 +52,7 @@ var homes = map[string][]string{
 	"github.com/miekg/dns":          {"hooks"},
 	"github.com/robfig/cron":        {"agent"},
 	"github.com/sirupsen/logrus":    {"agent", "desktop", "cloud/server", "world", "demo", "sim", "load", "cmd/understudy"},
-	"github.com/spf13/cobra":        {"cmd/understudy"},
+	"github.com/spf13/cobra":        {"cmd/understudy", "packaging"},
 	"github.com/spf13/pflag":        {"cmd/understudy"},
 	"golang.org/x/sys":              {"datadir", "doctor", "service", "desktop"},
 	"modernc.org/sqlite":            {"localdb", "cloud/server"},

@@ -117,6 +117,10 @@ func (c *checker) resolveFiles(folder string, names []fileName) {
 		if *f.name == "" {
 			continue
 		}
+		if f.exist && strings.HasPrefix(*f.name, credentialPrefix) {
+			c.resolveCredential(f)
+			continue
+		}
 		*f.name = inFolder(folder, *f.name)
 		if f.exist {
 			c.readable(f.path, *f.name)
