@@ -11,7 +11,7 @@ import (
 // never to a neighbour. Whoever adds a folder adds it here and to ARCHITECTURE.md.
 var layers = map[string]int{
 	"env": 0, "site": 0, "zone": 0,
-	"datadir": 1, "wire": 1, "statemachine": 1, "election": 1, "broker": 1, "events": 1, "callin": 1, "xmlservice": 1, "sizing": 1, "launchfile": 1, "program": 1, "service": 1, "roles": 1,
+	"datadir": 1, "wire": 1, "statemachine": 1, "election": 1, "broker": 1, "events": 1, "callin": 1, "xmlservice": 1, "sizing": 1, "launchfile": 1, "program": 1, "service": 1, "roles": 1, "trust": 1,
 	"localdb": 2, "cloud": 2, "sync": 2, "relay": 2, "peer": 2, "vda": 2, "credentials": 2, "hooks": 2, "desktop": 2,
 	"sitesource": 2, "controllers": 2, "storefront": 2, "storefront/client": 2, "console": 2, "console/client": 2, "accounts": 2, "pki": 2,
 	"agent": 3, "cloud/server": 3, "cloud/contract": 3,

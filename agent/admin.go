@@ -33,7 +33,7 @@ func (a *Agent) adminRoutes() (http.Handler, error) {
 		Peers:         func() wire.List[wire.PeerStatus] { return wire.List[wire.PeerStatus]{Items: a.Peers()} },
 		Snapshots:     func() wire.List[wire.SnapshotStatus] { return wire.List[wire.SnapshotStatus]{Items: a.Snapshots()} },
 		Registrations: a.Registrations, Sessions: a.Sessions, Groups: a.Groups, Outage: a.Outage, Election: a.Election,
-		SnapshotDiff: a.SnapshotDiff, SnapshotOrder: a.OrderSnapshots,
+		SnapshotDiff: a.SnapshotDiff, SnapshotOrder: a.OrderSnapshots, Reload: a.OrderReload,
 		Zone: a.o.Zone, Token: token, Accounts: a.o.Accounts, GroupOf: a.groupOf, Tell: a.tellDeed,
 
 		SessionPeaks: func(ctx context.Context, days int) (wire.List[wire.SessionPeak], error) {

@@ -250,7 +250,7 @@ func (a *Agent) reachBroker() error {
 	var err error
 	a.cloud, err = cloud.New(cloud.Options{
 		Env: a.o.Env, URL: a.o.Cloud.URL, Site: a.o.Site, Connector: a.o.FQDN, Zone: a.o.Zone,
-		Token: a.o.Cloud.Token, TLS: a.o.Cloud.TLS, Timeout: a.o.Cloud.Timeout,
+		Token: a.o.Cloud.Token, TokenNow: a.o.Cloud.TokenNow, TLS: a.o.Cloud.TLS, Timeout: a.o.Cloud.Timeout,
 	})
 	return err
 }

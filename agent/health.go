@@ -41,6 +41,7 @@ func (a *Agent) readyz(w http.ResponseWriter, _ *http.Request) {
 	if h := a.relay.Health(); !h.Checked && !s.state.HA() {
 		out.NotReady = append(out.NotReady, "relay: no health check has finished")
 	}
+	out.NotReady = append(out.NotReady, a.overCertificates()...)
 	if why := a.disk.why(time.Now()); why != "" {
 		out.NotReady = append(out.NotReady, "disk: "+why)
 	}

@@ -2,11 +2,10 @@ package agent
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"crypto/x509"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,26 +129,32 @@ func (a *Agent) frontEnds(next http.Handler) http.Handler {
 }
 
 func (a *Agent) frontKnown(r *http.Request) error {
-	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && !a.namesHost(r.TLS.PeerCertificates[0]) {
-		return nil
-	}
-	if a.o.TLS.Client == nil && len(a.o.FrontKeys) == 0 {
-		return nil // plain, on loopback
+	if a.frontCertified(r) || a.o.TLS.Client == nil && a.o.FrontKeys == nil {
+		return nil // the latter is plain, on loopback
 	}
 	key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	return wire.Shown(r, key != "", func() bool { return a.keyKnown(key) }, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized,
-		"show a client certificate or one of the keys in storefront_keys_file"))
+		"show a client certificate that front_ends names, or one of the keys in storefront_keys_file"))
 }
 
-// keyKnown compares with every key, always for the same time.
 func (a *Agent) keyKnown(key string) bool {
-	shown := sha256.Sum256([]byte(key))
-	known := 0
-	for _, key := range a.o.FrontKeys {
-		sum := sha256.Sum256([]byte(key))
-		known |= subtle.ConstantTimeCompare(shown[:], sum[:])
+	if a.o.FrontKeys == nil {
+		return false
 	}
-	return known == 1
+	_, known := a.o.FrontKeys().Holder(key)
+	return known
+}
+
+// frontCertified reports whether the certificate that is shown is a front end's. One that
+// also names a desktop or a connector is none.
+func (a *Agent) frontCertified(r *http.Request) bool {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return false
+	}
+	certificate := r.TLS.PeerCertificates[0]
+	return slices.ContainsFunc(certificate.DNSNames, func(name string) bool {
+		return slices.Contains(a.o.FrontEnds, site.Canonical(name))
+	}) && !a.namesHost(certificate)
 }
 
 // namesHost reports whether a certificate is a desktop's or a connector's: those

@@ -22,13 +22,14 @@ import (
 	"understudy/env"
 	"understudy/events"
 	"understudy/site"
+	"understudy/trust"
 	"understudy/wire"
 )
 
 // shown is the TLS of a request whose client showed a certificate of that name,
 // which the listener verified.
-func shown(name string) *tls.ConnectionState {
-	c := &x509.Certificate{DNSNames: []string{name}}
+func shown(names ...string) *tls.ConnectionState {
+	c := &x509.Certificate{DNSNames: names}
 	return &tls.ConnectionState{PeerCertificates: []*x509.Certificate{c}, VerifiedChains: [][]*x509.Certificate{{c}}}
 }
 
@@ -210,11 +211,11 @@ func TestRefusalsAreRateLimited(t *testing.T) {
 func TestWhoIsAFrontEnd(t *testing.T) {
 	known := withSnapshot(t, false)
 	known.learnSite(t)
-	keys := []string{"first-key", "second-key"}
+	keys := trust.Keys{{Name: "first", Hash: trust.HashOf("first-key")}, {Name: "second", Hash: trust.HashOf("second-key")}}
 	for _, c := range []struct {
 		name          string
 		tls           bool
-		keys          []string
+		keys          trust.Keys
 		shown         *tls.ConnectionState
 		authorization string
 		want          int
@@ -222,7 +223,10 @@ func TestWhoIsAFrontEnd(t *testing.T) {
 		{"plain, on loopback", false, nil, nil, "", 200},
 		{"plain with keys, none shown", false, keys, nil, "", 401},
 		{"plain with keys, one shown", false, keys, nil, "Bearer second-key", 200},
-		{"a verified certificate", true, nil, shown("sf1.example.test"), "", 200},
+		{"a certificate that front_ends names", true, nil, shown("sf1.example.test"), "", 200},
+		{"in another case", true, nil, shown("SF1.Example.Test."), "", 200},
+		{"a certificate that front_ends does not name", true, nil, shown("sf2.example.test"), "", 401},
+		{"one that also names a desktop", true, nil, shown("sf1.example.test", "ws1.example.test"), "", 401},
 		{"a desktop's certificate", true, nil, shown("ws1.example.test"), "", 401},
 		{"a connector's certificate", true, nil, shown("d0.example.test"), "", 401},
 		{"no certificate", true, nil, &tls.ConnectionState{}, "", 401},
@@ -233,7 +237,10 @@ func TestWhoIsAFrontEnd(t *testing.T) {
 		{"an empty key and no keys", true, nil, &tls.ConnectionState{}, "Bearer ", 401},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a := muted(Options{FrontKeys: c.keys})
+			a := muted(Options{FrontEnds: []site.FQDN{"sf1.example.test", "ws1.example.test", "d0.example.test"}})
+			if c.keys != nil {
+				a.o.FrontKeys = func() trust.Keys { return c.keys }
+			}
 			a.snapshots = known.snapshots
 			a.front = newFront(simNow, 0, false)
 			if c.tls {

@@ -22,6 +22,7 @@ import (
 
 	"understudy/env"
 	"understudy/events"
+	"understudy/trust"
 	"understudy/wire"
 )
 
@@ -270,7 +271,7 @@ func TestGuessersWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := muted(Options{FrontKeys: []string{"the key of the gateway"}})
+	a := muted(Options{FrontKeys: func() trust.Keys { return trust.Keys{{Name: "gateway", Hash: trust.HashOf("the key of the gateway")}} }})
 	a.front = newFront(time.Now(), 0, false)
 	e := &exposed{t: t, agent: a}
 	server := a.newServer("client", a.frontEnds(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))

@@ -20,6 +20,7 @@ import (
 	"understudy/launchfile"
 	"understudy/site"
 	"understudy/storefront"
+	"understudy/trust"
 )
 
 // DefaultSyncInterval is how often the cloud broker is asked for changes (LHC-01).
@@ -46,9 +47,14 @@ type Options struct {
 	TLS     TLS
 	// Insecure allows callbacks on loopback addresses instead of a machine's own name.
 	Insecure bool
-	// FrontKeys are the keys that StoreFronts and gateways may show; empty together
-	// with no TLS means that they need none.
-	FrontKeys []string
+	// Trust holds what of the above and below comes from files that may change; nil where
+	// nothing does.
+	Trust *trust.Store
+	// FrontKeys are the keys that StoreFronts and gateways may show, as of now; nil
+	// together with no TLS means that they need none. FrontEnds are the names of their
+	// certificates.
+	FrontKeys func() trust.Keys
+	FrontEnds []site.FQDN
 	// Accounts, if set, know who may use the admin API beside those who may read the data
 	// folder.
 	Accounts console.Accounts
@@ -87,10 +93,12 @@ type SiteSource interface {
 
 // Cloud is how the cloud broker is reached.
 type Cloud struct {
-	URL     string
-	Token   string
-	Timeout time.Duration
-	TLS     *tls.Config
+	URL string
+	// Token is shown; TokenNow, if set, gives the one of the moment instead.
+	Token    string
+	TokenNow func() string
+	Timeout  time.Duration
+	TLS      env.TLS
 }
 
 // Listen are the addresses of the three listeners. Admin is host:port on
@@ -106,8 +114,8 @@ type Listen struct {
 type TLS struct {
 	Client     *tls.Config // the client listener
 	Peer       *tls.Config // the peer listener, mutual
-	PeerClient *tls.Config // towards peers
-	Callbacks  *tls.Config // towards desktops
+	PeerClient env.TLS     // towards peers
+	Callbacks  env.TLS     // towards desktops
 }
 
 func (o *Options) validate() error {

@@ -34,7 +34,7 @@ type passage struct {
 // through returns the cloud broker as it is asked through a peer; nil where that is
 // none any more.
 func (a *Agent) through(peer site.FQDN) *cloud.Client {
-	url, config, known := a.mesh.Way(peer)
+	url, secure, known := a.mesh.Way(peer)
 	if !known {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (a *Agent) through(peer site.FQDN) *cloud.Client {
 		return p.client
 	}
 	client, err := cloud.New(cloud.Options{
-		Env: a.o.Env, URL: url + passPath, Site: a.o.Site, Connector: a.o.FQDN, Zone: a.o.Zone, TLS: config, Timeout: a.o.Cloud.Timeout, Via: peer,
+		Env: a.o.Env, URL: url + passPath, Site: a.o.Site, Connector: a.o.FQDN, Zone: a.o.Zone, TLS: secure, Timeout: a.o.Cloud.Timeout, Via: peer,
 	})
 	if err != nil {
 		a.o.Logger.WithError(err).WithField("peer", string(peer)).Error("requests cannot go through the peer")

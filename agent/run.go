@@ -51,6 +51,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	})
 	running.Go(func() { a.handback.run(background) })
 	running.Go(func() { a.peaks.run(background) })
+	if a.o.Trust.Watches() {
+		running.Go(func() { a.o.Trust.Run(background, a.tellTrust) })
+	}
 	if a.room != nil {
 		running.Go(func() { a.room.run(background) })
 	}

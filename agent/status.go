@@ -47,6 +47,7 @@ func (a *Agent) upToDate(s wire.Status) bool {
 // looked around, so the view is not to say so.
 func (a *Agent) Status() wire.Status {
 	s := a.view.Load().status
+	s.Certificates = a.certificates()
 	s.Election.Serving = s.Election.Serving && a.stance.Load().judge(time.Now()).engine != nil
 	s.Listeners = a.listenerStatus()
 	return s

@@ -26,6 +26,7 @@ import (
 	"understudy/env"
 	"understudy/load"
 	"understudy/site"
+	"understudy/trust"
 )
 
 // measureCallInTLS is the beginning of an outage with mutual TLS: each desktop has a
@@ -90,7 +91,7 @@ func (l *lab) newSecureStand(connectors, desktops int) *secure {
 	s := &secure{stand: &stand{l: l, dir: l.folder()}, ca: newAuthority(), desktopIP: l.loopback(), desktops: map[site.FQDN]*tls.Certificate{}, ips: map[string]string{}}
 	s.write("tokens", "zone connector connectors-of-the-bench-0001\nadmin admin administrator-of-the-bench-0001\n")
 	s.write("connector.token", "connectors-of-the-bench-0001\n")
-	s.write("front.keys", secureKey+"\n")
+	s.write("front.keys", "bench "+trust.HashOf(secureKey).String()+"\n")
 	s.write("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.ca.cert.Raw})))
 	s.cloud = &host{kind: "cloud", ip: l.loopback(), name: "cloud.bench.test"}
 	var list []site.Connector
@@ -120,14 +121,14 @@ func (l *lab) newSecureStand(connectors, desktops int) *secure {
 	}
 	c := need(cloud.New(cloud.Options{
 		Env: s.env(), URL: "https://cloud.bench.test:7443", Site: "bench", Token: "administrator-of-the-bench-0001", Timeout: time.Minute,
-		TLS: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: s.ca.pool},
+		TLS: env.Fixed(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: s.ca.pool}),
 	}))
 	defer c.Close()
 	need(c.PutSite(l.ctx, all, site.Version{}))
 	for _, h := range s.zone {
 		s.beginNamed(h)
 	}
-	client := &http.Client{Timeout: 5 * time.Second, Transport: s.env().Transport(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: s.ca.pool})}
+	client := &http.Client{Timeout: 5 * time.Second, Transport: s.env().Transport(env.Fixed(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: s.ca.pool}))}
 	for _, h := range s.zone {
 		until(string(h.name)+" is ready", 3*time.Minute, func() bool {
 			resp, err := client.Get("https://" + string(h.name) + ":7480/readyz")

@@ -34,9 +34,11 @@ type Options struct {
 	// Connector and Zone name who asks; both are empty for an operator.
 	Connector site.FQDN
 	Zone      string
-	Token     string
+	// Token is shown; TokenNow, if set, gives the one of the moment instead.
+	Token    string
+	TokenNow func() string
 	// TLS is nil where the cloud broker is reached in the clear on this host.
-	TLS     *tls.Config
+	TLS     env.TLS
 	Timeout time.Duration
 	// Via is the peer of which URL and TLS are: it passes on what is asked (NEW-03).
 	// An answer of its own is an error then. No token is sent: the peer has its own.
@@ -72,16 +74,16 @@ func New(o Options) (*Client, error) {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
-	config := o.TLS
-	if strings.HasPrefix(o.URL, "https:") && config == nil {
-		config = &tls.Config{MinVersion: tls.VersionTLS13}
+	secure := o.TLS
+	if strings.HasPrefix(o.URL, "https:") && secure == nil {
+		secure = env.Fixed(&tls.Config{MinVersion: tls.VersionTLS13})
 	}
 	if strings.HasPrefix(o.URL, "http:") {
-		config = nil
+		secure = nil
 	}
 	return &Client{
 		o: o, base: strings.TrimSuffix(o.URL, "/"),
-		requests: env.Alive(o.Env.Transport(config)), streams: env.Alive(o.Env.StreamTransport(config)),
+		requests: env.Alive(o.Env.Transport(secure)), streams: env.Alive(o.Env.StreamTransport(secure)),
 	}, nil
 }
 
@@ -109,14 +111,21 @@ func (c *Client) request(ctx context.Context, method, target string, body io.Rea
 	if err != nil {
 		return nil, fmt.Errorf("make a request to the cloud broker: %w", err)
 	}
-	if c.o.Token != "" && c.o.Via == "" {
-		r.Header.Set("Authorization", "Bearer "+c.o.Token)
+	if token := c.token(); token != "" && c.o.Via == "" {
+		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	if c.o.Connector != "" {
 		r.Header.Set(wire.HeaderConnector, string(c.o.Connector))
 		r.Header.Set(wire.HeaderZone, c.o.Zone)
 	}
 	return r, nil
+}
+
+func (c *Client) token() string {
+	if c.o.TokenNow != nil {
+		return c.o.TokenNow()
+	}
+	return c.o.Token
 }
 
 func (c *Client) sitePath() string { return "/cloud/v1/sites/" + url.PathEscape(c.o.Site) }

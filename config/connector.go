@@ -1,13 +1,14 @@
 package config
 
 import (
-	"crypto/tls"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"understudy/env"
 	"understudy/site"
+	"understudy/trust"
 )
 
 // Connector is the file of a connector.
@@ -33,6 +34,8 @@ type Connector struct {
 	StorefrontKeysFile string `json:"storefront_keys_file"`
 	// AdminUsersFile holds the accounts of the admin API.
 	AdminUsersFile string `json:"admin_users_file"`
+	// FrontEnds are the DNS names of the certificates that they may show instead.
+	FrontEnds []string `json:"front_ends"`
 	// STAID replaces the authority id that is made of the FQDN, for a zone behind
 	// one address.
 	STAID string `json:"sta_id"`
@@ -179,7 +182,7 @@ func (f *Connector) Connectors() []site.Connector {
 // CloudTLS are the settings of connections to the cloud broker: its own CA file,
 // else that of the connector, else the roots of the system. It is nil, for plain
 // TCP, if the URL is not https.
-func (f *Connector) CloudTLS() (*tls.Config, error) {
+func (f *Connector) CloudTLS(s *trust.Store) (env.TLS, error) {
 	if !strings.HasPrefix(f.Cloud.URL, "https:") {
 		return nil, nil
 	}
@@ -187,7 +190,7 @@ func (f *Connector) CloudTLS() (*tls.Config, error) {
 	if f.Cloud.CAFile != "" {
 		t.CAFile = f.Cloud.CAFile
 	}
-	return t.client()
+	return s.Client(t.trusted())
 }
 
 func (f *Connector) setDefaults() {
@@ -243,6 +246,7 @@ func (f *Connector) check(c *checker) {
 	}
 	f.PKI.check(c, s)
 	f.checkPeers(c, s)
+	f.checkFrontEnds(c)
 	f.checkSettings(c)
 	f.Launch.check(c)
 	f.Hooks.check(c)
@@ -272,6 +276,28 @@ func (f *Connector) checkPeers(c *checker, s security) {
 		first[p.FQDN] = i
 		c.service(path+".client_url", p.ClientURL, s)
 		c.service(path+".peer_url", p.PeerURL, s)
+	}
+}
+
+// FrontEndNames are those in front_ends, as they are compared.
+func (f *Connector) FrontEndNames() []site.FQDN {
+	var names []site.FQDN
+	for _, name := range f.FrontEnds {
+		names = append(names, site.Canonical(name))
+	}
+	return names
+}
+
+// checkFrontEnds: a connector speaks for itself only, never for users.
+func (f *Connector) checkFrontEnds(c *checker) {
+	for i, name := range f.FrontEndNames() {
+		path := fmt.Sprintf("front_ends[%d]", i)
+		if _, err := site.ParseFQDN(string(name)); err != nil {
+			c.fault(path, "%v", err)
+		}
+		if name == site.Canonical(string(f.FQDN)) || slices.ContainsFunc(f.Peers, func(p Peer) bool { return p.FQDN == name }) {
+			c.fault(path, "%s is a connector of the zone: those are no front ends", name)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"understudy/config"
 	"understudy/site"
+	"understudy/trust"
 )
 
 const insecureConnector = `site: example
@@ -45,7 +46,7 @@ func TestConnectorDefaults(t *testing.T) {
 	if c.Settings() != (site.Settings{}) {
 		t.Errorf("got settings %+v, want none", c.Settings())
 	}
-	if tls, err := c.CloudTLS(); tls != nil || err != nil {
+	if tls, err := c.CloudTLS(trust.New(time.Now)); tls != nil || err != nil {
 		t.Errorf("CloudTLS: got %v, %v; want plain TCP", tls, err)
 	}
 }
@@ -103,7 +104,7 @@ func TestConnectorFaults(t *testing.T) {
 			"f: cloud.url: is missing", "f: cloud.token_file: is missing",
 		}},
 		{"unknown key", insecureConnector + "elections: {}", []string{
-			"f:8: elections: unknown key; known here: admin_users_file, cloud, credentials, data, dns, election, fqdn, hooks, insecure, journal, launch, limits, listen, log, outage, peer_relay, peers, pki, site, site_source, sta_id, standby, storefront_keys_file, sync, tls, upstream, xml, xml_service, zone",
+			"f:8: elections: unknown key; known here: admin_users_file, cloud, credentials, data, dns, election, fqdn, front_ends, hooks, insecure, journal, launch, limits, listen, log, outage, peer_relay, peers, pki, site, site_source, sta_id, standby, storefront_keys_file, sync, tls, upstream, xml, xml_service, zone",
 		}},
 		{"beside controllers, all wrong", replace(insecureConnector, "cloud: {", "upstream: xml-service\npeer_relay: true\nxml_service: {user: monitor}\nsite_source: {timeout: 1ms, format: xml}\ncloud: {"), []string{
 			"f:7: peer_relay: peers pass nothing on to controllers that speak XML Service",

@@ -5,6 +5,9 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+
+	"understudy/env"
+	"understudy/trust"
 )
 
 // TLS names PEM files.
@@ -22,65 +25,30 @@ func (t *TLS) files() []fileName {
 	}
 }
 
-// Server returns the settings of a listener; nil, for plain TCP, where there are
-// no files. Mutual listeners refuse clients without a certificate of the CA; the
-// others verify one where a client shows it, if there is a CA.
-func (t TLS) Server(mutual bool) (*tls.Config, error) {
+func (t TLS) trusted() trust.Files {
+	return trust.Files{Cert: t.CertFile, Key: t.KeyFile, CA: t.CAFile}
+}
+
+// Server returns the settings of a listener, which follow the files; nil, for plain TCP,
+// where there are none. Mutual listeners refuse clients without a certificate of the CA;
+// the others verify one where a client shows it, if there is a CA.
+func (t TLS) Server(s *trust.Store, mutual bool) (*tls.Config, error) {
 	if t == (TLS{}) {
 		return nil, nil
 	}
-	c := &tls.Config{MinVersion: tls.VersionTLS13}
-	if err := t.addCertificate(c); err != nil {
-		return nil, err
+	if mutual && t.CAFile == "" {
+		return nil, fmt.Errorf("mutual TLS needs a ca_file")
 	}
-	if t.CAFile == "" {
-		if mutual {
-			return nil, fmt.Errorf("mutual TLS needs a ca_file")
-		}
-		return c, nil
-	}
-	pool, err := readCA(t.CAFile)
-	if err != nil {
-		return nil, err
-	}
-	c.ClientCAs, c.ClientAuth = pool, tls.VerifyClientCertIfGiven
-	if mutual {
-		c.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	return c, nil
+	return s.Server(t.trusted(), mutual)
 }
 
-// Client returns the settings of outgoing connections; nil, for plain TCP, where
-// there are no files. Without a CA file the roots of the system count.
-func (t TLS) Client() (*tls.Config, error) {
+// Client returns the settings of outgoing connections, which follow the files; nil, for
+// plain TCP, where there are none. Without a CA file the roots of the system count.
+func (t TLS) Client(s *trust.Store) (env.TLS, error) {
 	if t == (TLS{}) {
 		return nil, nil
 	}
-	return t.client()
-}
-
-func (t TLS) client() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS13}
-	if t.CertFile != "" || t.KeyFile != "" {
-		if err := t.addCertificate(c); err != nil {
-			return nil, err
-		}
-	}
-	if t.CAFile == "" {
-		return c, nil
-	}
-	pool, err := readCA(t.CAFile)
-	c.RootCAs = pool
-	return c, err
-}
-
-func (t TLS) addCertificate(c *tls.Config) error {
-	certificate, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-	if err != nil {
-		return fmt.Errorf("load the certificate %s: %w", t.CertFile, err)
-	}
-	c.Certificates = []tls.Certificate{certificate}
-	return nil
+	return s.Client(t.trusted())
 }
 
 func readCA(file string) (*x509.CertPool, error) {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"understudy/config"
+	"understudy/trust"
 )
 
 // "TLS 1.3 on every listener and client from PEM files."
@@ -41,14 +42,15 @@ func TestTLSFromFiles(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			server, err := files.Server(tt.mutual)
+			server, err := files.Server(trust.New(time.Now), tt.mutual)
 			if err != nil {
 				t.Fatal(err)
 			}
-			client, err := tt.client.Client()
+			now, err := tt.client.Client(trust.New(time.Now))
 			if err != nil {
 				t.Fatal(err)
 			}
+			client := now()
 			client.ServerName = "cc01.example.test"
 			if tt.max != 0 {
 				client.MinVersion, client.MaxVersion = tt.max, tt.max
@@ -61,13 +63,13 @@ func TestTLSFromFiles(t *testing.T) {
 }
 
 func TestTLSWithoutFilesIsPlain(t *testing.T) {
-	server, err := config.TLS{}.Server(true)
+	server, err := config.TLS{}.Server(trust.New(time.Now), true)
 	if server != nil || err != nil {
 		t.Errorf("Server: got %v, %v", server, err)
 	}
-	client, err := config.TLS{}.Client()
+	client, err := config.TLS{}.Client(trust.New(time.Now))
 	if client != nil || err != nil {
-		t.Errorf("Client: got %v, %v", client, err)
+		t.Errorf("Client: got %t, %v", client != nil, err)
 	}
 }
 
@@ -79,14 +81,14 @@ func TestTLSWithBadFiles(t *testing.T) {
 		files  config.TLS
 		want   string
 	}{
-		{"no certificate", false, config.TLS{CAFile: good.CAFile}, "load the certificate"},
-		{"key of another", false, config.TLS{CertFile: good.CertFile, KeyFile: certificate(t).KeyFile}, "load the certificate"},
+		{"no certificate", false, config.TLS{CAFile: good.CAFile}, "read the certificate"},
+		{"key of another", false, config.TLS{CertFile: good.CertFile, KeyFile: certificate(t).KeyFile}, "read the certificate"},
 		{"CA that is no certificate", true, config.TLS{CertFile: good.CertFile, KeyFile: good.KeyFile, CAFile: good.KeyFile}, "holds no PEM certificate"},
 		{"mutual without a CA", true, config.TLS{CertFile: good.CertFile, KeyFile: good.KeyFile}, "needs a ca_file"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := tt.files.Server(tt.mutual); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := tt.files.Server(trust.New(time.Now), tt.mutual); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want …%s…", err, tt.want)
 			}
 		})

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"understudy/env"
 	"understudy/site"
+	"understudy/trust"
 )
 
 // Upstream says who brokers in Normal.
@@ -62,16 +64,17 @@ func ReadSite(name string, data []byte) (*site.Site, error) {
 
 // ControllersTLS are the settings of connections to the controllers: their own CA file,
 // else that of the connector, else the roots of the system.
-func (f *Connector) ControllersTLS() (*tls.Config, error) {
+func (f *Connector) ControllersTLS(s *trust.Store) (env.TLS, error) {
 	t := TLS{CAFile: f.TLS.CAFile}
 	if f.XMLService.CAFile != "" {
 		t.CAFile = f.XMLService.CAFile
 	}
-	c, err := t.client()
-	if err == nil {
+	secure, err := s.Client(t.trusted())
+	return func() *tls.Config {
+		c := secure()
 		c.MinVersion = tls.VersionTLS12 // controllers are older than their connectors
-	}
-	return c, err
+		return c
+	}, err
 }
 
 func (f *Connector) setUpstreamDefaults() {

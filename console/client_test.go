@@ -98,6 +98,9 @@ func TestClientGetsEveryAnswer(t *testing.T) {
 			if _, err = c.OrderSnapshots(ctx, wire.SnapshotOrder{Action: wire.RollbackSnapshot}); !wire.IsCode(err, wire.CodeRefused) {
 				t.Errorf("refusal %v", err)
 			}
+			if o, err := c.Reload(ctx, wire.ReloadOrder{}); err != nil || len(o.Changed) != 1 || len(o.Unreadable) != 0 {
+				t.Errorf("reload %+v, %v", o, err)
+			}
 			if _, err = c.OrderSnapshots(ctx, wire.SnapshotOrder{Action: "eat"}); err == nil {
 				t.Error("an order of no kind was taken")
 			}

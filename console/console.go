@@ -41,6 +41,8 @@ type Options struct {
 	// snapshots; what they return as *wire.Problem is answered as such.
 	SnapshotDiff  func(context.Context) (wire.SnapshotDiff, error)
 	SnapshotOrder func(context.Context, wire.SnapshotOrder) (wire.SnapshotAnswer, error)
+	// Reload reads certificates, keys and tokens from their files again.
+	Reload func(context.Context, wire.ReloadOrder) (wire.ReloadAnswer, error)
 	// Zone is that of the connector: all that can be changed here concerns it.
 	Zone string
 	// Token is that of the operator who may read the data folder. Over TCP it, or that of
@@ -73,6 +75,7 @@ func (o Options) validate() error {
 		{"Election", o.Election == nil},
 		{"SnapshotDiff", o.SnapshotDiff == nil},
 		{"SnapshotOrder", o.SnapshotOrder == nil},
+		{"Reload", o.Reload == nil},
 		{"Zone", o.Zone == ""},
 		{"GroupOf", o.GroupOf == nil},
 		{"Tell", o.Tell == nil},

@@ -96,6 +96,9 @@ func options(s *story) console.Options {
 			return wire.SnapshotAnswer{Version: site.Version{History: o.Action, Number: 3}}, nil
 		},
 		Zone: "berlin", GroupOf: groupOf, Tell: func(console.Deed) {},
+		Reload: func(context.Context, wire.ReloadOrder) (wire.ReloadAnswer, error) {
+			return wire.ReloadAnswer{Changed: []string{"the certificate of cc01.pem"}, Unreadable: []string{}}, nil
+		},
 		Token: token, Poll: 5 * time.Millisecond,
 	}
 }

@@ -75,6 +75,7 @@ var permissions = map[string]struct {
 	"GET /admin/v1/journal":        {part, ""},
 	"POST /admin/v1/outage":        {whole, `{"action":"force"}`},
 	"POST /admin/v1/election":      {whole, `{"action":"drain"}`},
+	"POST /admin/v1/reload":        {whole, `{}`},
 }
 
 // stage is a console, and the deeds that it told of.

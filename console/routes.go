@@ -36,6 +36,7 @@ func (c *Console) routes() []route {
 		{"GET", "/events", roles.See, zone, c.events},
 		{"GET", "/journal", roles.See, zone, c.journal},
 		{"POST", "/outage", roles.Change, zone, obey(c, c.o.Outage)},
+		{"POST", "/reload", roles.Change, zone, obey(c, c.o.Reload)},
 		{"POST", "/election", roles.Change, zone, obey(c, c.o.Election)},
 	}
 }

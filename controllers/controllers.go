@@ -5,7 +5,6 @@
 package controllers
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,7 +29,7 @@ type Options struct {
 	// User, Password and Domain, if set, are checked by each health request.
 	User, Password, Domain string
 	// TLS is for servers with https URLs.
-	TLS *tls.Config
+	TLS env.TLS
 	// Bypass is for how long one that failed comes last; 0 means DefaultBypass.
 	Bypass time.Duration
 	// OnServer hears when another controller answers than before, and why; OnRefused,

@@ -118,6 +118,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.o.Logger.Warnf("the listener: %s: for each new one the one that was idle for longest is closed", reason)
 	}})
 	serving.Go(func() { cancel(a.serve(server, crowd)) })
+	if a.o.Trust.Watches() {
+		serving.Go(func() { a.o.Trust.Run(ctx, a.tellTrust) })
+	}
 	close(a.listening)
 	a.work(ctx)
 	err = stop(ctx, crowd)

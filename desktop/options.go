@@ -11,6 +11,7 @@ import (
 
 	"understudy/env"
 	"understudy/site"
+	"understudy/trust"
 )
 
 // Machine is one desktop host that the process is the agent of.
@@ -48,9 +49,12 @@ type Options struct {
 	// Timeout bounds one request to a connector.
 	Timeout time.Duration
 	// NoSync leaves out the fsyncs of the state.
-	NoSync    bool
+	NoSync bool
+	// Trust holds what of the two below comes from files that may change; nil where
+	// nothing does.
+	Trust     *trust.Store
 	ServerTLS *tls.Config
-	ClientTLS *tls.Config
+	ClientTLS env.TLS
 	// Transport replaces the one made of Env and ClientTLS.
 	Transport http.RoundTripper
 	Logger    logrus.FieldLogger

@@ -3,9 +3,11 @@ package doctor
 import (
 	"context"
 	"maps"
+	"os"
 	"slices"
 
 	"understudy/config"
+	"understudy/trust"
 )
 
 // content is what a key names, and how the process reads it at its start.
@@ -37,9 +39,17 @@ func ofConnector(d *doctor, f *config.Connector) map[string]content {
 	return map[string]content{
 		"cloud.token_file":          {f.Cloud.TokenFile, func() error { _, err := config.ReadSecret(f.Cloud.TokenFile); return err }},
 		"xml_service.password_file": {f.XMLService.PasswordFile, func() error { _, err := config.ReadSecret(f.XMLService.PasswordFile); return err }},
-		"storefront_keys_file":      {f.StorefrontKeysFile, func() error { _, err := config.ReadSecrets(f.StorefrontKeysFile); return err }},
+		"storefront_keys_file":      {f.StorefrontKeysFile, func() error { return frontKeys(f.StorefrontKeysFile) }},
 		"dns.key_file":              {f.DNS.KeyFile, func() error { _, err := f.DNS.Options(); return err }},
 		"launch":                    {"the files of launch", func() error { _, err := f.Launch.Maker(); return err }},
 		"credentials":               {"the files of credentials", func() error { _, err := f.Credentials.Checker(d.Env, ignore); return err }},
 	}
+}
+
+func frontKeys(file string) error {
+	text, err := os.ReadFile(file)
+	if err == nil {
+		_, err = trust.ParseKeys(text)
+	}
+	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"understudy/cloud/server"
 	"understudy/config"
+	"understudy/trust"
 )
 
 // patient is a process whose host is looked at.
@@ -151,11 +152,14 @@ func portOf(address string) string {
 
 // client is what this host shows and trusts; nil for plain text.
 func (p *patient) client(name string) (*tls.Config, error) {
-	c, err := p.tls.Client()
-	if c != nil && name != "" {
-		c.ServerName = name
+	now, err := p.tls.Client(trust.New(p.Env.Now))
+	if now == nil || err != nil {
+		return nil, err
 	}
-	return c, err
+	if name != "" {
+		now = now.For(name)
+	}
+	return now(), nil
 }
 
 func (p *patient) inData(name string) string { return filepath.Join(p.data, name) }

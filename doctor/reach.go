@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"understudy/config"
+	"understudy/env"
 	"understudy/site"
+	"understudy/trust"
 	"understudy/wire"
 )
 
@@ -17,12 +19,12 @@ import (
 func (p *patient) cloudBroker(ctx context.Context) []Finding {
 	f := p.connector
 	about := "cloud broker " + f.Cloud.URL
-	secure, err := f.CloudTLS()
+	secure, err := f.CloudTLS(trust.New(p.Env.Now))
 	if err != nil {
 		return []Finding{skipped(checkReach, about, "our own certificate cannot be used")}
 	}
 	t := target{
-		about: about, url: f.Cloud.URL, key: "cloud.url", path: "/cloud/v1/health", tls: secure,
+		about: about, url: f.Cloud.URL, key: "cloud.url", path: "/cloud/v1/health", tls: present(secure),
 		name: hostOf(f.Cloud.URL), ca: authority("cloud.ca_file", f.Cloud.CAFile, f.TLS.CAFile), token: f.Cloud.TokenFile, header: p.asConnector(),
 	}
 	if f.Cloud.TokenFile != "" {
@@ -34,6 +36,14 @@ func (p *patient) cloudBroker(ctx context.Context) []Finding {
 	}
 	a := p.question(ctx, t)
 	return p.judgeCloud(ctx, &a)
+}
+
+// present is what the settings are now; nil for plain text.
+func present(now env.TLS) *tls.Config {
+	if now == nil {
+		return nil
+	}
+	return now()
 }
 
 func (p *patient) asConnector() http.Header {
@@ -186,10 +196,11 @@ func (p *patient) controller(i int, server string) look {
 		about := "controller " + server
 		var secure *tls.Config
 		if strings.HasPrefix(server, "https:") {
-			var err error
-			if secure, err = p.connector.ControllersTLS(); err != nil {
+			now, err := p.connector.ControllersTLS(trust.New(p.Env.Now))
+			if err != nil {
 				return []Finding{skipped(checkReach, about, "the authority of the controllers cannot be read")}
 			}
+			secure = now()
 		}
 		key := fmt.Sprintf("xml_service.servers[%d]", i)
 		a := p.question(ctx, target{about: about, url: server, key: key, tls: secure, name: hostOf(server), ca: authority("xml_service.ca_file", p.connector.XMLService.CAFile, p.tls.CAFile)})

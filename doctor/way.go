@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"understudy/env"
 	"understudy/wire"
 )
 
@@ -52,7 +53,7 @@ func (d *doctor) question(ctx context.Context, t target) answer {
 	defer cancel()
 	a := answer{target: t}
 	var connected atomic.Bool
-	transport := d.Env.Transport(t.tls)
+	transport := d.Env.Transport(env.Fixed(t.tls))
 	transport.DisableKeepAlives = true
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := d.Env.Dial(ctx, network, address)

@@ -263,7 +263,7 @@ func (u *unit) connectorText() string {
 	for _, c := range u.stand.zone {
 		text += fmt.Sprintf("  - {fqdn: %s, client_url: %q, peer_url: %q}\n", c.name, c.url(7480), c.url(7489))
 	}
-	return text
+	return text + fmt.Sprintf("front_ends: [%s, %s]\n", frontName, farName)
 }
 
 func (s *stand) clientURLs() string {

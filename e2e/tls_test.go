@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"understudy/site"
+	"understudy/trust"
 	"understudy/wire"
 	"understudy/zone"
 )
@@ -53,8 +54,9 @@ func TestTLS(t *testing.T) {
 	t.Parallel()
 	s := newSecuredStand(t, 3)
 	key := s.write("front.key", "a-key-that-a-gateway-shows\n")
+	s.write("front.keys", "gateway "+trust.HashOf("a-key-that-a-gateway-shows").String()+"\n")
 	for _, c := range s.zone {
-		c.more = "storefront_keys_file: front.key"
+		c.more = "storefront_keys_file: front.keys"
 	}
 	s.up()
 
@@ -102,7 +104,7 @@ func (s *secured) testOldAndPlain(t *testing.T) {
 
 // testFrontEnds: "StoreFront clients show a certificate or a key from a file."
 func (s *secured) testFrontEnds(t *testing.T) {
-	id := s.ids[frontName]
+	id, unnamed, desktop := s.ids[frontName], s.zoneCA.Issue("anybody.example.test"), s.ids["ws001.example.test"]
 	cases := []struct {
 		name string
 		id   *identity
@@ -111,6 +113,8 @@ func (s *secured) testFrontEnds(t *testing.T) {
 	}{
 		{"certificate", &id, "", http.StatusOK},
 		{"key", nil, "a-key-that-a-gateway-shows", http.StatusOK},
+		{"certificate that front_ends does not name", &unnamed, "", http.StatusUnauthorized},
+		{"a desktop's certificate", &desktop, "", http.StatusUnauthorized},
 		{"neither", nil, "", http.StatusUnauthorized},
 		{"wrong key", nil, "a-key-that-a-gateway-show", http.StatusUnauthorized},
 		{"the cloud's token", nil, "connectors-of-berlin-0001", http.StatusUnauthorized},

@@ -2,7 +2,6 @@ package env
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -11,18 +10,19 @@ import (
 )
 
 // Transport returns an HTTP transport that dials through the Env: HTTP/1.1 and,
-// over TLS, HTTP/2. A nil config means plain TCP only. The config is copied: a
-// transport writes the protocols that it offers into its own, at its first use.
-func (e Env) Transport(config *tls.Config) *http.Transport {
-	return &http.Transport{
+// over TLS, HTTP/2. A nil TLS means plain TCP only.
+func (e Env) Transport(secure TLS) *http.Transport {
+	t := &http.Transport{
 		DialContext:           e.dial,
-		TLSClientConfig:       config.Clone(),
-		ForceAttemptHTTP2:     config != nil,
+		ForceAttemptHTTP2:     secure != nil,
 		MaxIdleConnsPerHost:   64,
 		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   6 * time.Second,
 		ExpectContinueTimeout: time.Second,
 	}
+	if secure != nil {
+		dialTLS(t, secure)
+	}
+	return t
 }
 
 // Alive makes a transport notice within some seconds that the other end of an
@@ -36,11 +36,11 @@ func Alive(t *http.Transport) *http.Transport {
 
 // StreamTransport returns a transport that speaks only HTTP/2, with prior
 // knowledge where there is no TLS: what a stream with both directions open needs.
-func (e Env) StreamTransport(config *tls.Config) *http.Transport {
-	t := e.Transport(config)
+func (e Env) StreamTransport(secure TLS) *http.Transport {
+	t := e.Transport(secure)
 	t.Protocols = new(http.Protocols)
-	t.Protocols.SetHTTP2(config != nil)
-	t.Protocols.SetUnencryptedHTTP2(config == nil)
+	t.Protocols.SetHTTP2(secure != nil)
+	t.Protocols.SetUnencryptedHTTP2(secure == nil)
 	return t
 }
 

@@ -23,7 +23,7 @@ func TestTransportsShareNoConfig(t *testing.T) {
 	defer server.Close()
 	config := server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 	config.NextProtos = nil
-	old, both := oldTransport(config), env.Real().Transport(config)
+	old, both := oldTransport(config), env.Real().Transport(env.Fixed(config))
 	for range 2 {
 		for want, transport := range map[int]*http.Transport{1: old, 2: both} {
 			resp, err := (&http.Client{Transport: transport}).Get(server.URL)
@@ -40,7 +40,7 @@ func TestTransportsShareNoConfig(t *testing.T) {
 
 // oldTransport dials anew for each request and speaks HTTP/1.1 only.
 func oldTransport(config *tls.Config) *http.Transport {
-	transport := env.Real().Transport(config)
+	transport := env.Real().Transport(env.Fixed(config))
 	transport.DisableKeepAlives, transport.ForceAttemptHTTP2 = true, false
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)

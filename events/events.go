@@ -110,6 +110,10 @@ const (
 	TwoSessions         Name = "two_sessions"
 	AdminOrder          Name = "admin_order"
 	AdminRefused        Name = "admin_refused"
+	TrustReloaded       Name = "trust_reloaded"
+	TrustUnreadable     Name = "certificate_unreadable"
+	CertificateExpires  Name = "certificate_expires"
+	CertificateExpired  Name = "certificate_expired"
 
 	CertificateRenewed    Name = "certificate_renewed"
 	CertificateNotRenewed Name = "certificate_not_renewed"

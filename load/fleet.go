@@ -26,7 +26,7 @@ type fleet struct {
 }
 
 func newFleet(o Options, base string, t *tally, l *ledger) *fleet {
-	transport := o.Env.Transport(o.TLS)
+	transport := o.Env.Transport(env.Fixed(o.TLS))
 	transport.MaxIdleConnsPerHost = o.Workers
 	f := &fleet{
 		o: o, client: &http.Client{Transport: transport, Timeout: requestTime}, tally: t, ledger: l, dice: newDice(o.Seed, 1),

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"understudy/env"
 	"understudy/site"
 )
 
@@ -16,7 +17,7 @@ func (o Options) ownClient(name site.FQDN) *http.Client {
 	config := o.TLS.Clone()
 	own := o.Identity(name)
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
-	transport := o.Env.Transport(config)
+	transport := o.Env.Transport(env.Fixed(config))
 	transport.DisableKeepAlives = true
 	return &http.Client{Transport: transport, Timeout: requestTime}
 }

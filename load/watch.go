@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"understudy/env"
 	"understudy/wire"
 )
 
@@ -33,7 +34,7 @@ const (
 
 func newWatch(o Options, l *ledger) *watch {
 	return &watch{
-		o: o, client: &http.Client{Transport: o.Env.Transport(o.TLS), Timeout: watchTime}, ledger: l,
+		o: o, client: &http.Client{Transport: o.Env.Transport(env.Fixed(o.TLS)), Timeout: watchTime}, ledger: l,
 		epochs: make(chan Epoch, 64), tracker: newTracker(),
 	}
 }

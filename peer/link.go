@@ -51,11 +51,12 @@ type link struct {
 }
 
 func newLink(m *Mesh, name site.FQDN, url string) *link {
-	config := clientTLS(m.o.TLS, name)
+	// The peer's certificate counts for its name, whatever address the URL has.
+	secure := m.o.TLS.For(string(name))
 	l := &link{mesh: m, name: name, url: url, fresh: make(chan struct{}, 1), again: make(chan struct{}, 1)}
 	l.delay = env.Jitter(m.o.Env.Rand("peer/watch/"+string(name)), m.o.Interval/2, 1)
-	l.requests = m.o.Env.Transport(config)
-	l.facts = m.o.Env.Transport(config)
+	l.requests = m.o.Env.Transport(secure)
+	l.facts = m.o.Env.Transport(secure)
 	l.facts.DialContext = l.dial
 	l.facts.DisableKeepAlives = true
 	l.facts.ForceAttemptHTTP2 = false
@@ -65,17 +66,6 @@ func newLink(m *Mesh, name site.FQDN, url string) *link {
 	// sent after that, also where the connection waited while the peer was paused.
 	l.facts.ExpectContinueTimeout = 24 * time.Hour
 	return l
-}
-
-// clientTLS makes the peer's certificate count for its name, whatever address the
-// URL has.
-func clientTLS(base *tls.Config, name site.FQDN) *tls.Config {
-	if base == nil {
-		return nil
-	}
-	config := base.Clone()
-	config.ServerName = string(name)
-	return config
 }
 
 // close is called with the lock held.

@@ -7,7 +7,6 @@ package peer
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -37,7 +36,7 @@ type Options struct {
 	Zone string
 	// TLS is the client side, with this connector's certificate; nil means plain
 	// HTTP on loopback addresses. The listener is the caller's.
-	TLS *tls.Config
+	TLS env.TLS
 	// Interval is how often facts are repeated.
 	Interval time.Duration
 	// Deadline is how long a silent peer counts as heard; it may change.
@@ -77,9 +76,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnDue == nil {
 		o.OnDue = func() bool { return false }
-	}
-	if o.TLS != nil {
-		o.TLS = o.TLS.Clone() // a server may still complete its own
 	}
 	return o
 }

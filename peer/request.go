@@ -3,12 +3,12 @@ package peer
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -80,10 +80,10 @@ func encode(in any) (io.Reader, error) {
 
 // Way is how a peer is reached with requests: its URL, and the TLS that is good for
 // its name alone. known says that it is a peer.
-func (m *Mesh) Way(to site.FQDN) (url string, config *tls.Config, known bool) {
+func (m *Mesh) Way(to site.FQDN) (url string, secure env.TLS, known bool) {
 	l := m.link(to)
 	if l == nil {
 		return "", nil, false
 	}
-	return l.url, clientTLS(m.o.TLS, to), true
+	return l.url, m.o.TLS.For(string(to)), true
 }

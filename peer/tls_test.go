@@ -80,7 +80,7 @@ func newSecureNode(t testing.TB, name site.FQDN, config *tls.Config) *node {
 	l := listen(t)
 	n := &node{name: name, url: "https://" + l.Addr().String()}
 	mesh, err := peer.New(peer.Options{
-		Env: env.Real(), Self: name, Site: "example", Zone: "west", TLS: config, Interval: 20 * time.Millisecond,
+		Env: env.Real(), Self: name, Site: "example", Zone: "west", TLS: env.Fixed(config.Clone()), Interval: 20 * time.Millisecond,
 		Deadline: func() time.Duration { return time.Minute },
 	})
 	if err != nil {

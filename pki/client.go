@@ -54,7 +54,7 @@ func (c Client) post(ctx context.Context, path string, show *tls.Certificate, bo
 	if err != nil {
 		return answer, err
 	}
-	transport := c.Env.Transport(config)
+	transport := c.Env.Transport(env.Fixed(config))
 	defer transport.CloseIdleConnections()
 	text, err := json.Marshal(body)
 	if err != nil {

@@ -54,7 +54,7 @@ func serve(t testing.TB, e env.Env) *served {
 // post sends a body as it is.
 func (s *served) post(t testing.TB, path, body string, show ...tls.Certificate) (int, wire.Problem) {
 	t.Helper()
-	transport := env.Real().Transport(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: s.roots, Certificates: show})
+	transport := env.Real().Transport(env.Fixed(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: s.roots, Certificates: show}))
 	defer transport.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: transport}).Post(s.url+path, "application/json", strings.NewReader(body))
 	if err != nil {

@@ -58,6 +58,8 @@ type Status struct {
 	Hooks []HookStatus `json:"hooks,omitempty"`
 	// Listeners are how the listeners of this connector are used.
 	Listeners []ListenerStatus `json:"listeners,omitempty"`
+	// Certificates are those in use from files.
+	Certificates []CertificateStatus `json:"certificates,omitempty"`
 	// Missing names, in sentences, what would not work in an outage that began now.
 	Missing []string `json:"missing"`
 	// MissingOf says of a sentence of Missing which delivery group it is about, if one.
@@ -85,6 +87,31 @@ type ListenerStatus struct {
 	Closed   uint64 `json:"closed"`
 	Refused  uint64 `json:"refused"`
 	HeldBack uint64 `json:"held_back"`
+}
+
+// CertificateStatus is a certificate in use: this process's own, or that of an authority
+// which it trusts.
+type CertificateStatus struct {
+	Kind     string    `json:"kind"`
+	File     string    `json:"file"`
+	Names    []string  `json:"names"`
+	NotAfter time.Time `json:"not_after"`
+	// DaysLeft are whole days by this host's wall clock; -1 when it has expired.
+	DaysLeft int `json:"days_left"`
+	// Expires says that it is time to replace it.
+	Expires bool `json:"expires"`
+}
+
+// ReloadOrder has certificates, keys and tokens read again (POST /admin/v1/reload).
+type ReloadOrder struct {
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by,omitempty"`
+}
+
+// ReloadAnswer says what is in use now that was not before, and what cannot be used.
+type ReloadAnswer struct {
+	Changed    []string `json:"changed"`
+	Unreadable []string `json:"unreadable"`
 }
 
 // HookStatus is how a hook went the last time: on_elected, on_deposed or dns.

@@ -25,6 +25,12 @@ func (o *SnapshotOrder) Deed() Deed { return Deed{o.Action, o.Reason, o.By} }
 // Sign puts who gives the order in the place of who it says gives it.
 func (o *SnapshotOrder) Sign(by string) { o.By = by }
 
+// Deed says what the order is.
+func (o *ReloadOrder) Deed() Deed { return Deed{"reload", o.Reason, o.By} }
+
+// Sign puts who gives the order in the place of who it says gives it.
+func (o *ReloadOrder) Sign(by string) { o.By = by }
+
 // Account is who asks, as the admin API knows them (GET /admin/v1/whoami).
 type Account struct {
 	Name string `json:"name"`

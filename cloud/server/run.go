@@ -62,6 +62,9 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.sites.run(ctx, s.o.Env.Gate) })
 	running.Go(func() { s.expire(ctx) })
 	running.Go(func() { s.sendResets(ctx) })
+	if s.o.Trust.Watches() {
+		running.Go(func() { s.o.Trust.Run(ctx, s.tellTrust) })
+	}
 	served := make(chan error, 1)
 	running.Go(func() { served <- s.serve() })
 	err := s.wait(ctx, served)

@@ -26,6 +26,7 @@ import (
 	"understudy/roles"
 	"understudy/site"
 	"understudy/storefront"
+	"understudy/trust"
 )
 
 // Defaults of the server.
@@ -47,6 +48,9 @@ type Options struct {
 	Listen string
 	// TLS is nil for a loopback address without TLS.
 	TLS *tls.Config
+	// Trust holds what of TLS and tokens comes from files that may change; nil where
+	// nothing does.
+	Trust *trust.Store
 	// Tokens say who may ask for what.
 	Tokens []Token
 	// Accounts, if set, know administrators beside those of Tokens.

@@ -110,6 +110,11 @@ func (c *Client) OrderSnapshots(ctx context.Context, order wire.SnapshotOrder) (
 	return post[wire.SnapshotAnswer](ctx, c, "snapshots", order)
 }
 
+// Reload has the connector read certificates, keys and tokens again.
+func (c *Client) Reload(ctx context.Context, order wire.ReloadOrder) (wire.ReloadAnswer, error) {
+	return post[wire.ReloadAnswer](ctx, c, "reload", order)
+}
+
 // Registrations returns the machines that are registered with the connector.
 func (c *Client) Registrations(ctx context.Context) (wire.List[wire.RegistrationStatus], error) {
 	return get[wire.List[wire.RegistrationStatus]](ctx, c, "registrations")

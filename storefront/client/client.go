@@ -77,7 +77,7 @@ func (o Options) withDefaults() Options {
 }
 
 func transport(o Options) http.RoundTripper {
-	t := env.Alive(o.Env.Transport(o.TLS))
+	t := env.Alive(o.Env.Transport(env.Fixed(o.TLS)))
 	dial := t.DialContext
 	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, o.ConnectTimeout)

@@ -7,11 +7,12 @@ import (
 	"understudy/config"
 	"understudy/controllers"
 	"understudy/sitesource"
+	"understudy/trust"
 )
 
 // besideControllers lets a connector work beside the site's own controllers.
 func (a *app) besideControllers(c *config.Connector, o *agent.Options) error {
-	pool, err := a.pool(c, o.Logger)
+	pool, err := a.pool(c, o.Trust, o.Logger)
 	if err != nil {
 		return err
 	}
@@ -27,13 +28,13 @@ func (a *app) besideControllers(c *config.Connector, o *agent.Options) error {
 	return nil
 }
 
-func (a *app) pool(c *config.Connector, logger *logrus.Logger) (*controllers.Pool, error) {
+func (a *app) pool(c *config.Connector, files *trust.Store, logger *logrus.Logger) (*controllers.Pool, error) {
 	x := c.XMLService
 	password, err := optional(x.PasswordFile)
 	if err != nil {
 		return nil, err
 	}
-	tls, err := c.ControllersTLS()
+	tls, err := c.ControllersTLS(files)
 	if err != nil {
 		return nil, err
 	}

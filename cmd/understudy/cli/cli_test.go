@@ -74,6 +74,9 @@ func (c *connector) options() console.Options {
 		Journal: journalPage,
 		Outage:  c.outage, Election: c.election,
 		SnapshotDiff: func(context.Context) (wire.SnapshotDiff, error) { return snapshotDiff(), nil },
+		Reload: func(context.Context, wire.ReloadOrder) (wire.ReloadAnswer, error) {
+			return wire.ReloadAnswer{Changed: []string{"the certificate of cc01.pem"}, Unreadable: []string{"read the token: it is empty"}}, nil
+		},
 		SnapshotOrder: func(_ context.Context, o wire.SnapshotOrder) (wire.SnapshotAnswer, error) {
 			if o.Action == wire.RollbackSnapshot {
 				return wire.SnapshotAnswer{}, wire.NewProblem(http.StatusConflict, wire.CodeRefused, "there is no older generation")

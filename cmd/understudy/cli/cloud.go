@@ -7,6 +7,7 @@ import (
 
 	"understudy/cloud/server"
 	"understudy/config"
+	"understudy/trust"
 )
 
 func newCloudCommand(a *app) *cobra.Command {
@@ -36,7 +37,7 @@ func (a *app) cloudOptions(c *config.Cloud) (server.Options, error) {
 		return server.Options{}, err
 	}
 	o := server.Options{
-		Env: a.env, Data: c.Data, Site: c.Site, Listen: c.Listen, Insecure: c.Insecure, RegistrationRate: c.RegistrationRate, Logger: logger,
+		Env: a.env, Data: c.Data, Site: c.Site, Listen: c.Listen, Insecure: c.Insecure, RegistrationRate: c.RegistrationRate, Logger: logger, Trust: trust.New(a.env.Now),
 		Exposed: exposedFiles(c.Exposed()), Connections: c.Limits.Connections, OfSource: c.Limits.ConnectionsPerSource,
 	}
 	if o.Tokens, err = server.LoadTokens(c.TokensFile); err != nil {
@@ -53,7 +54,7 @@ func (a *app) cloudOptions(c *config.Cloud) (server.Options, error) {
 	if o.XML, err = a.xml(&c.Credentials, &c.XML, logger); err != nil {
 		return o, err
 	}
-	if o.TLS, err = c.TLS.Server(false); err != nil {
+	if o.TLS, err = c.TLS.Server(o.Trust, false); err != nil {
 		return o, &configError{err}
 	}
 	return o, nil

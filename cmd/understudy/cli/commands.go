@@ -16,6 +16,7 @@ func commands(a *app) []*cobra.Command {
 		newHandbackCommand(a),
 		newOutageCommand(a),
 		newElectionCommand(a),
+		newReloadCommand(a),
 		newSiteCommand(a),
 		newStorefrontCommand(a),
 		newConnectorCommand(a),

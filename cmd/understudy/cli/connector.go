@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"understudy/agent"
 	"understudy/config"
 	"understudy/storefront"
+	"understudy/trust"
 	"understudy/wire"
 	"understudy/xmlservice"
 )
@@ -49,7 +51,7 @@ func (a *app) connectorOptions(c *config.Connector) (agent.Options, error) {
 		Cloud:    agent.Cloud{URL: c.Cloud.URL, Timeout: c.Cloud.Timeout.D()},
 		Listen:   agent.Listen{Client: c.Listen.Client, Peer: c.Listen.Peer, Admin: c.Listen.Admin},
 		Insecure: c.Insecure, STA: c.STAID, SyncInterval: c.Sync.Interval.D(), Settings: c.Settings(), Peers: c.Connectors(),
-		PeerRelay: *c.PeerRelay, JournalLimit: c.Journal.Limit, Logger: logger,
+		PeerRelay: *c.PeerRelay, JournalLimit: c.Journal.Limit, Logger: logger, Trust: trust.New(a.env.Now), FrontEnds: c.FrontEndNames(),
 		Exposed: exposedFiles(c.Exposed()), Limits: agent.Limits{Connections: c.Limits.Connections, OfSource: c.Limits.ConnectionsPerSource},
 	}
 	if c.Upstream == config.UpstreamXMLService {
@@ -57,13 +59,8 @@ func (a *app) connectorOptions(c *config.Connector) (agent.Options, error) {
 			return o, &configError{err}
 		}
 	}
-	if o.Cloud.Token, err = optional(c.Cloud.TokenFile); err != nil {
-		return o, err
-	}
-	if c.StorefrontKeysFile != "" {
-		if o.FrontKeys, err = config.ReadSecrets(c.StorefrontKeysFile); err != nil {
-			return o, &configError{err}
-		}
+	if err := connectorSecrets(c, &o); err != nil {
+		return o, &configError{err}
 	}
 	if c.AdminUsersFile != "" {
 		if o.Accounts, err = openAccounts(c.AdminUsersFile, logger); err != nil {
@@ -101,20 +98,39 @@ func (a *app) xml(users *config.Credentials, x *config.XML, logger *logrus.Logge
 	return service, nil
 }
 
+// connectorSecrets are the token and the keys that may change while the connector runs.
+func connectorSecrets(c *config.Connector, o *agent.Options) error {
+	if c.Cloud.TokenFile != "" {
+		token, err := trust.Follow(o.Trust, "token", c.Cloud.TokenFile, trust.Secret)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.Cloud.TokenFile, err)
+		}
+		o.Cloud.TokenNow = token.Now
+	}
+	if c.StorefrontKeysFile != "" {
+		keys, err := trust.Follow(o.Trust, "keys of front ends", c.StorefrontKeysFile, trust.ParseKeys)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.StorefrontKeysFile, err)
+		}
+		o.FrontKeys = keys.Now
+	}
+	return nil
+}
+
 // connectorTLS: desktops and peers show certificates; StoreFronts show one or a
 // key, so the client listener verifies what it is shown.
 func connectorTLS(c *config.Connector, o *agent.Options) error {
 	var err error
-	if o.Cloud.TLS, err = c.CloudTLS(); err != nil {
+	if o.Cloud.TLS, err = c.CloudTLS(o.Trust); err != nil {
 		return &configError{err}
 	}
-	if o.TLS.Client, err = c.TLS.Server(false); err != nil {
+	if o.TLS.Client, err = c.TLS.Server(o.Trust, false); err != nil {
 		return &configError{err}
 	}
-	if o.TLS.Peer, err = c.TLS.Server(true); err != nil {
+	if o.TLS.Peer, err = c.TLS.Server(o.Trust, true); err != nil {
 		return &configError{err}
 	}
-	if o.TLS.PeerClient, err = c.TLS.Client(); err != nil {
+	if o.TLS.PeerClient, err = c.TLS.Client(o.Trust); err != nil {
 		return &configError{err}
 	}
 	o.TLS.Callbacks = o.TLS.PeerClient

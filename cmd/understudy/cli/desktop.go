@@ -9,6 +9,7 @@ import (
 	"understudy/config"
 	"understudy/desktop"
 	"understudy/site"
+	"understudy/trust"
 )
 
 func newDesktopCommand(a *app) *cobra.Command {
@@ -43,7 +44,7 @@ func (a *app) desktopOptions(c *config.Desktop) (desktop.Options, error) {
 	}
 	o := desktop.Options{
 		Env: a.env, Zone: c.Zone, Data: c.Data, Connectors: c.Connectors, Listen: c.Listen, Callback: c.Callback,
-		Simulate: c.Simulate > 0, Connect: c.Provider.Connect.D(), Version: Version(), Logger: logger,
+		Simulate: c.Simulate > 0, Connect: c.Provider.Connect.D(), Version: Version(), Logger: logger, Trust: trust.New(a.env.Now),
 	}
 	for _, m := range c.Hosts() {
 		o.Machines = append(o.Machines, desktop.Machine{Name: m.Name, Capacity: m.Capacity})
@@ -54,10 +55,10 @@ func (a *app) desktopOptions(c *config.Desktop) (desktop.Options, error) {
 	for _, file := range exposedFiles(c.Exposed()) {
 		logger.Warn(file + " holds a secret and can be read by every user of this host: chmod 600 it")
 	}
-	if o.ServerTLS, err = c.TLS.Server(true); err != nil {
+	if o.ServerTLS, err = c.TLS.Server(o.Trust, true); err != nil {
 		return o, &configError{err}
 	}
-	if o.ClientTLS, err = c.TLS.Client(); err != nil {
+	if o.ClientTLS, err = c.TLS.Client(o.Trust); err != nil {
 		return o, &configError{err}
 	}
 	return o, nil

@@ -16,18 +16,22 @@ import (
 	"understudy/service"
 )
 
-// runner is a process that runs until it is stopped.
+// runner is a process that runs until it is stopped. Reload has it read certificates, keys
+// and tokens from their files again, while it runs; it tells by itself how that went.
 type runner interface {
 	service.Process
 	Run(ctx context.Context) error
+	Reload(ctx context.Context) error
 }
 
-// serve runs a process, and lets the service manager know how it is.
-func (a *app) serve(ctx context.Context, s runner) error {
+// serve runs a process, lets the service manager know how it is, and has it reload at each
+// hangup.
+func (a *app) serve(ctx context.Context, s runner, hangups <-chan os.Signal) error {
 	manager := service.New(func(err error) { fmt.Fprintln(a.stderr, "understudy: "+err.Error()) })
 	following, unfollow := context.WithCancel(ctx)
 	var followed sync.WaitGroup
 	followed.Go(func() { manager.Follow(following, s) })
+	followed.Go(func() { reloadAt(following, hangups, s, manager) })
 	err := s.Run(ctx)
 	unfollow()
 	followed.Wait()
@@ -44,11 +48,13 @@ func newServiceCommand(a *app, use, short, long string, start func(ctx context.C
 			if file == "" {
 				return &usageError{fmt.Errorf("%s needs --config FILE", cmd.CommandPath())}
 			}
+			hangups, stop := onHangup()
+			defer stop()
 			s, err := start(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
-			return a.serve(cmd.Context(), s)
+			return a.serve(cmd.Context(), s, hangups)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "the configuration file (YAML)")

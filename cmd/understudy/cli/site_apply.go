@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"understudy/cloud"
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -87,7 +88,7 @@ func (a *app) publisher(name string, o application) (*publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := cloud.New(cloud.Options{Env: a.env, URL: o.url, Site: name, Token: token, TLS: tls, Timeout: a.timeout})
+	c, err := cloud.New(cloud.Options{Env: a.env, URL: o.url, Site: name, Token: token, TLS: env.Fixed(tls), Timeout: a.timeout})
 	if err != nil {
 		return nil, &usageError{err}
 	}

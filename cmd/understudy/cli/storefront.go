@@ -23,7 +23,7 @@ type front struct {
 func newStorefrontCommand(a *app) *cobra.Command {
 	f := &front{}
 	cmd := group("storefront", "Do what a StoreFront does: list, launch, redeem",
-		newResourcesCommand(a, f), newLaunchCommand(a, f), newRedeemCommand(a, f))
+		newResourcesCommand(a, f), newLaunchCommand(a, f), newRedeemCommand(a, f), newKeysCommand(a))
 	flags := cmd.PersistentFlags()
 	flags.StringSliceVar(&f.connectors, "connectors", []string{"http://127.0.0.1:7480"}, "client URLs of the connectors, best first")
 	flags.StringVar(&f.keyFile, "key-file", "", "file with the front end's key")
