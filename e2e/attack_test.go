@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"understudy/site"
+	"understudy/trust"
 	"understudy/wire"
 	"understudy/zone"
 )
@@ -30,9 +31,9 @@ const (
 func TestAttacks(t *testing.T) {
 	t.Parallel()
 	s := newSecuredStand(t, 2)
-	s.write("front.key", "a-key-that-a-gateway-shows\n")
+	s.write("front.keys", "gateway "+trust.HashOf("a-key-that-a-gateway-shows").String()+"\n")
 	for _, c := range s.zone {
-		c.more = "storefront_keys_file: front.key\nxml: {open_sta: false}"
+		c.more = "storefront_keys_file: front.keys\nxml: {open_sta: false}"
 	}
 	s.up()
 	s.launches("alice", "desktop:office")

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"understudy/site"
+	"understudy/trust"
 	"understudy/wire"
 	"understudy/xmlservice"
 	"understudy/zone"
@@ -44,7 +45,7 @@ func secretStand(t *testing.T) (*secured, planted) {
 	s.write("tokens", "zone-berlin connector "+plantedToken+"\nadministrator admin "+plantedAdmin+"\n")
 	s.write("connector.token", plantedToken+"\n")
 	s.write("admin.token", plantedAdmin+"\n")
-	s.write("front.key", plantedFrontKey+"\n")
+	s.write("front.keys", "front "+trust.HashOf(plantedFrontKey).String()+"\n")
 	s.write("reader", plantedBind+"\n")
 	s.write("guacamole", plantedGuac+"\n")
 	secret := base64.StdEncoding.EncodeToString([]byte(plantedTSIG))
@@ -56,7 +57,7 @@ func secretStand(t *testing.T) (*secured, planted) {
 		"credentials:\n  local_file: users\n  ldap:\n    - {servers: [\"ldap://127.0.0.1:1\"], ca_file: \"" + s.zoneCA.File + "\", bind_dn: \"cn=reader\", bind_password_file: reader, base: \"dc=example\"}\n"
 	s.cloud.more = broker
 	for _, c := range s.zone {
-		c.more = broker + "storefront_keys_file: front.key\n" +
+		c.more = broker + "storefront_keys_file: front.keys\n" +
 			"dns: {server: \"127.0.0.1:1\", zone: example.test, name: berlin.example.test, addresses: [" + c.ip + "], key_file: zone.key}"
 	}
 	for _, d := range s.desktops {
