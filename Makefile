@@ -20,7 +20,7 @@ ROUNDS   ?= 5
 DESKTOPS ?= 10000
 SEED     ?= 1
 
-.PHONY: packages test-packages build demo test check format lint unit simulated sim variants bench load e2e crash cross fuzz setup clean
+.PHONY: packages test-packages build demo test check format lint unit simulated sim variants bench load e2e upgrade crash cross fuzz setup clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/understudy
@@ -107,6 +107,10 @@ load: bin/bench.test
 bin/bench.test:
 	@mkdir -p bin
 	@go test -c -o bin/bench.test ./bench
+
+# The rolling upgrades from the binary of an earlier commit: make upgrade FROM=COMMIT.
+upgrade:
+	@UNDERSTUDY_UPGRADE_FROM=$(FROM) go test ./e2e -run TestRollingUpgrade -count=1 -v
 
 # Pure Go, so that each platform needs no tool chain but Go's.
 cross:

@@ -19,7 +19,7 @@ var layers = map[string]int{
 	"world":  5, "doctor": 5,
 	"demo": 6, "sim": 6, "load": 6,
 	"cmd/understudy": 7,
-	"e2e":            8, "e2e/clock": 8, "bench": 8, "packaging": 8,
+	"e2e":            8, "e2e/clock": 8, "e2e/release": 8, "bench": 8, "packaging": 8,
 }
 
 // ground is the order within layer 0, whose packages may import earlier ones.

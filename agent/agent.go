@@ -120,6 +120,7 @@ type Agent struct {
 	behind      map[site.FQDN]bool
 	elected     electedSince
 	heardBefore map[site.FQDN]bool
+	unlike      map[site.FQDN]string // the version of the peer channel that each was last heard to speak
 	behindSince time.Time
 	fetched     time.Time
 	listFetched time.Time
@@ -228,7 +229,7 @@ func (a *Agent) makeClients(context.Context) error {
 	a.callbacks = &http.Client{Transport: a.o.Env.Transport(a.o.TLS.Callbacks)}
 	a.calls = a.newInvitationClient()
 	a.mesh, err = peer.New(peer.Options{
-		Env: a.o.Env, Self: a.o.FQDN, Site: a.o.Site, Zone: a.o.Zone, TLS: a.o.TLS.PeerClient,
+		Env: a.o.Env, Self: a.o.FQDN, Site: a.o.Site, Zone: a.o.Zone, Protocol: a.o.Protocol, TLS: a.o.TLS.PeerClient,
 		Deadline: func() time.Duration { return time.Duration(a.deadline.Load()) }, OnChange: a.wake, OnDue: a.due,
 	})
 	if err != nil {

@@ -145,7 +145,7 @@ type directoryHead struct {
 func (a *Agent) directoryHeads() []directoryHead {
 	var list []directoryHead
 	for _, s := range a.mesh.Sights(time.Now()) {
-		if s.Heard {
+		if s.Heard && a.differs(s.Facts) == "" {
 			list = append(list, directoryHead{peer: s.FQDN, boot: s.Facts.Boot, head: s.Facts.Desktops})
 		}
 	}

@@ -112,6 +112,8 @@ type peerWord struct {
 	// echoes.
 	at     time.Time
 	echoed time.Time
+	// differs: it speaks another major version of the peer channel.
+	differs bool
 }
 
 // change is one step: what is to be made durable, and what is then true.

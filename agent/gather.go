@@ -49,7 +49,7 @@ func (a *Agent) peers(now time.Time) []peerWord {
 	a.sights = a.mesh.Sights(now)
 	words := make([]peerWord, len(a.sights))
 	for i, s := range a.sights {
-		words[i] = peerWord{fqdn: s.FQDN, heard: s.Heard, answered: s.Answered, facts: s.Facts, at: s.At, echoed: s.Echoed}
+		words[i] = peerWord{fqdn: s.FQDN, heard: s.Heard, answered: s.Answered, facts: s.Facts, at: s.At, echoed: s.Echoed, differs: a.differs(s.Facts) != ""}
 	}
 	return words
 }
@@ -79,12 +79,13 @@ func (a *Agent) judgeSelf(now time.Time, in *inputs) {
 	in.usable = usable
 	newest, holder := own, a.o.FQDN
 	held := a.heldBy(in.peers)
-	rival := own // the newest of those that could serve instead
+	rival := own                    // the newest of those that could serve instead
+	unlike := unlikeNames(in.peers) // whose snapshots this connector may not read
 	for _, p := range in.peers {
 		if !p.heard || p.facts.Config.IsZero() || held[p.facts.Config] {
 			continue
 		}
-		if p.facts.Config.Compare(newest) > 0 {
+		if newer := p.facts.Config.Compare(newest); newer > 0 || newer == 0 && unlike[holder] {
 			newest, holder = p.facts.Config, p.fqdn
 		}
 		if p.facts.Config.Compare(rival) > 0 && in.couldServe(a.o.FQDN, p) {
@@ -97,7 +98,9 @@ func (a *Agent) judgeSelf(now time.Time, in *inputs) {
 	case a.behindSince.IsZero():
 		a.behindSince = now
 	}
-	in.ahead = holder
+	if in.ahead = holder; unlike[holder] {
+		in.ahead = a.o.FQDN // the cloud broker has the newer one too
+	}
 	in.whyNot = a.whyNot(now, usable, rival, own)
 	a.catchingUp = ""
 	if in.whyNot == "" {
@@ -206,6 +209,7 @@ func (a *Agent) report(now time.Time, in inputs) {
 		a.gateSaid = &open
 		a.log.raise(events.GateChanged, a.gate.Reason, a.fields(logrus.Fields{"open": open}))
 	}
+	a.tellDiffering()
 	a.tellBehind(now)
 	a.summarise(now)
 	a.refreshStatus(now, in)

@@ -61,11 +61,14 @@ func (a *Agent) peerRoutes() http.Handler {
 		r.Get("/peer/v1/connectors", func(w http.ResponseWriter, _ *http.Request) {
 			wire.WriteJSON(w, http.StatusOK, a.list.Load())
 		})
-		r.Get("/peer/v1/snapshot", a.peerSnapshot)
-		r.Get("/peer/v1/desktops", a.peerDesktops)
-		r.Post("/peer/v1/mirror", peer.ServeMirror(a.publication))
 		r.Post("/storefront/v1/tickets/redeem", a.peerRedeem)
-		r.Route(passPath, a.passRoutes)
+		r.Group(func(r chi.Router) {
+			r.Use(a.mesh.Alike)
+			r.Get("/peer/v1/snapshot", a.peerSnapshot)
+			r.Get("/peer/v1/desktops", a.peerDesktops)
+			r.Post("/peer/v1/mirror", peer.ServeMirror(a.publication))
+			r.Route(passPath, a.passRoutes)
+		})
 	})
 	return r
 }

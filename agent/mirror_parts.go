@@ -61,7 +61,7 @@ func (s *stance) mirrors() mirrorTarget {
 // mirrorSource is the elected connector, if it says that it serves in our outage.
 func (a *Agent) mirrorSource(in inputs) site.FQDN {
 	for _, p := range in.peers {
-		if p.fqdn == a.core.election.Elected && p.heard && p.facts.Serving && p.facts.Record.Outage == a.core.record.Outage {
+		if p.fqdn == a.core.election.Elected && p.heard && !p.differs && p.facts.Serving && p.facts.Record.Outage == a.core.record.Outage {
 			return p.fqdn
 		}
 	}
@@ -106,11 +106,15 @@ func (a *Agent) notCaughtUp(in *inputs) string {
 	}
 	for _, p := range in.peers {
 		f := p.facts
-		if !p.heard || f.Record.Outage != outage || f.Leaving || f.Starting {
+		if !p.heard || p.differs && f.Draining || f.Record.Outage != outage || f.Leaving || f.Starting {
 			continue
 		}
 		has := f.Mirrored == outage && f.CanServe && !slices.Contains(in.standbys, p.fqdn)
-		if f.Serving && f.Registrations+f.Sessions > 0 || has {
+		has = has || f.Serving && f.Registrations+f.Sessions > 0
+		if has && p.differs { // it stays the better one until it is stopped, drained or lost
+			return fmt.Sprintf("%s has the state of the outage, which does not pass between its version and this one", p.fqdn)
+		}
+		if has {
 			return fmt.Sprintf("it has not caught up with the mirrored state that %s has", p.fqdn)
 		}
 	}
@@ -213,7 +217,11 @@ func (a *Agent) tellBehind(now time.Time) {
 // mirrorStatus is how far this connector's copy is, or those of its peers.
 func (a *Agent) mirrorStatus(now time.Time) wire.MirrorStatus {
 	if a.serving == nil || !a.core.office {
-		return a.mirror.status(a.mirrorTarget())
+		out := a.mirror.status(a.mirrorTarget())
+		if a.core.state().HA() && out.From == "" {
+			out.WhyNot = a.mesh.Differs(a.core.election.Elected)
+		}
+		return out
 	}
 	var out wire.MirrorStatus
 	for _, l := range a.serving.publication.Lags(now) {

@@ -16,6 +16,9 @@ func (a *Agent) missing(s wire.Status, peers []wire.PeerStatus) []string {
 	out := []string{}
 	able := 0
 	for _, p := range peers {
+		if p.Differs != "" {
+			out = append(out, fmt.Sprintf("a takeover between %s and this connector would start from what desktops report: %s", p.FQDN, p.Differs))
+		}
 		switch {
 		case p.CanServe:
 			able++

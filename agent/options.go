@@ -33,6 +33,8 @@ type Options struct {
 	Site    string
 	FQDN    site.FQDN
 	Zone    string
+	// Protocol is the version of the peer channel; empty means the present one.
+	Protocol string
 	// Data is the folder of snapshots and state.
 	Data string
 

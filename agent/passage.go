@@ -92,7 +92,7 @@ func relaying(self site.FQDN, peers []peerWord) []site.FQDN {
 	var before, after []site.FQDN
 	for _, p := range peers {
 		switch {
-		case !p.heard || !p.facts.Relays || p.facts.Via != "" || p.facts.Starting || p.facts.Leaving:
+		case !p.heard || p.differs || !p.facts.Relays || p.facts.Via != "" || p.facts.Starting || p.facts.Leaving:
 		case p.fqdn < self:
 			before = append(before, p.fqdn)
 		default:

@@ -191,7 +191,7 @@ func (a *Agent) makePeers(now time.Time, in inputs, s wire.Status) []wire.PeerSt
 	own := wire.PeerStatus{
 		FQDN: a.o.FQDN, Self: true, Heard: true, Link: "self", Since: a.startedAt, State: s.State, Elected: s.Election.Elected,
 		Serving: s.Election.Serving, CanServe: in.canServe, WhyNot: in.whyNot, Healthy: s.Health.Healthy, Health: s.Health.Reason, Via: s.Health.Via,
-		Version: a.o.Version, ClientURL: a.clientURL(a.o.FQDN),
+		Version: a.o.Version, Protocol: a.protocol(), ClientURL: a.clientURL(a.o.FQDN),
 		Standby: s.Election.Standby, Draining: s.Election.Draining, Vote: s.Election.Vote,
 	}
 	if s.Snapshot != nil {
@@ -200,6 +200,9 @@ func (a *Agent) makePeers(now time.Time, in inputs, s wire.Status) []wire.PeerSt
 	out := []wire.PeerStatus{own}
 	for _, p := range a.sights {
 		status := peerStatus(now, in.wall, p)
+		if p.Heard {
+			status.Differs = a.differs(p.Facts)
+		}
 		status.Standby = slices.Contains(in.standbys, p.FQDN)
 		if in.settings.Policy != site.Majority {
 			status.Vote = ""
@@ -217,6 +220,7 @@ func peerStatus(now, wall time.Time, s peer.Sight) wire.PeerStatus {
 	f := s.Facts
 	p.State, p.Elected, p.Serving, p.CanServe, p.WhyNot = f.State, f.Elected, f.Serving, f.CanServe, f.WhyNot
 	p.Healthy, p.Health, p.Config, p.ConfigAge = f.Healthy, f.HealthReason, f.Config, f.ConfigAge
+	p.Protocol = f.Protocol
 	p.Via, p.Version, p.ClientURL, p.Draining, p.Vote = f.Via, f.Version, f.ClientURL, f.Draining, f.Vote
 	return p
 }

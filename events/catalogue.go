@@ -26,6 +26,7 @@ var catalogue = [...]Kind{
 	{111, PeerLost, Warning, "A peer of the zone is no longer heard. Look at its host and at the network between."},
 	{112, ConnectorsTaken, Info, "A newer list of the zone's connectors was taken from a peer."},
 	{113, ListRefused, Error, "A newer list of the zone's connectors is not taken, because under the policy majority that could let two of them serve. The reason says what is in the way."},
+	{114, PeerDiffers, Warning, "A peer speaks another major version of the peer channel: it takes part in the election, and nothing is mirrored or copied between the two. Bring all connectors of the zone to one version."},
 	{120, DiskFailed, Error, "The data folder cannot be written. Free space or repair the disk; until then this connector cannot serve."},
 	{121, CannotServe, Warning, "This connector could not take over in an outage, for the reason given."},
 	{122, ConnectionsFull, Warning, "A listener, or one source at it, has as many connections as it may have: for each new one the one that was idle for longest is closed."},

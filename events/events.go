@@ -81,6 +81,7 @@ const (
 	PeerLost            Name = "peer_lost"
 	ConnectorsTaken     Name = "connectors_taken"
 	ListRefused         Name = "list_refused"
+	PeerDiffers         Name = "peer_differs"
 	Promoted            Name = "promoted"
 	PromotionLapsed     Name = "promotion_lapsed"
 	Draining            Name = "draining"

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -112,8 +111,8 @@ func (in *inbound) line() (f wire.Facts, same bool, err error) {
 
 // anew reads a line of which nothing is known, and makes it the pattern of the next.
 func (in *inbound) anew(text []byte) (wire.Facts, error) {
-	var f wire.Facts
-	if err := json.Unmarshal(text, &f); err != nil {
+	f, err := wire.ReadFacts(text, in.mesh.o.Protocol)
+	if err != nil {
 		return f, wire.Problemf(http.StatusBadRequest, wire.CodeBadRequest, "a line is not a connector's facts: %v", err)
 	}
 	in.latest = newPattern(text, f)

@@ -6,6 +6,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,9 @@ type Options struct {
 	Self site.FQDN
 	Site string
 	Zone string
+	// Protocol is the version of the peer channel that is spoken; empty means
+	// wire.PeerProtocol.
+	Protocol string
 	// TLS is the client side, with this connector's certificate; nil means plain
 	// HTTP on loopback addresses. The listener is the caller's.
 	TLS env.TLS
@@ -68,6 +72,7 @@ func (o Options) withDefaults() Options {
 	if o.Interval == 0 {
 		o.Interval = DefaultInterval
 	}
+	o.Protocol = cmp.Or(o.Protocol, wire.PeerProtocol)
 	if o.Deadline == nil {
 		o.Deadline = func() time.Duration { return DefaultDeadline }
 	}
@@ -208,7 +213,7 @@ func (m *Mesh) replaceLinks(want map[site.FQDN]string) {
 // older than the deadline is not repeated, so that a process that has stopped deciding
 // falls silent. Identity, protocol and sequence number are filled in here.
 func (m *Mesh) Publish(f wire.Facts) {
-	f.FQDN, f.Site, f.Zone, f.Protocol = m.o.Self, m.o.Site, m.o.Zone, wire.PeerProtocol
+	f.FQDN, f.Site, f.Zone, f.Protocol = m.o.Self, m.o.Site, m.o.Zone, m.o.Protocol
 	now := time.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -256,10 +256,14 @@ type PeerStatus struct {
 	Config    site.Version  `json:"config"`
 	ConfigAge site.Duration `json:"config_age"`
 	Version   string        `json:"version,omitempty"`
-	ClientURL string        `json:"client_url,omitempty"`
-	Standby   bool          `json:"standby"`
-	Draining  bool          `json:"draining"`
-	Vote      site.FQDN     `json:"vote,omitempty"`
+	// Protocol is the version of the peer channel that it speaks; Differs says what does
+	// not pass between it and this connector, where the major versions differ.
+	Protocol  string    `json:"protocol,omitempty"`
+	Differs   string    `json:"differs,omitempty"`
+	ClientURL string    `json:"client_url,omitempty"`
+	Standby   bool      `json:"standby"`
+	Draining  bool      `json:"draining"`
+	Vote      site.FQDN `json:"vote,omitempty"`
 }
 
 // RegistrationStatus is one registered machine (GET /admin/v1/registrations).

@@ -53,6 +53,9 @@ type Options struct {
 	Logger       func(name string) *logrus.Logger
 	SyncInterval time.Duration
 	Version      string
+	// Protocol, if set, is the version of the peer channel that a connector speaks from its
+	// next start on; empty means the present one.
+	Protocol func(name site.FQDN) string
 
 	// Place is asked for a new place at each start of a process; nil means loopback.
 	Place func(name string) Place
@@ -295,8 +298,12 @@ func (w *World) StartConnector(ctx context.Context, name site.FQDN) error {
 	if w.o.Commands != nil {
 		commands = w.o.Commands(name)
 	}
+	protocol := ""
+	if w.o.Protocol != nil {
+		protocol = w.o.Protocol(name)
+	}
 	a, err := agent.New(ctx, agent.Options{
-		Env: place.Env(), Version: w.o.Version, Site: w.o.Site.Name, FQDN: name, Zone: c.Zone, Data: w.Dir(string(name)),
+		Env: place.Env(), Version: w.o.Version, Protocol: protocol, Site: w.o.Site.Name, FQDN: name, Zone: c.Zone, Data: w.Dir(string(name)),
 		Cloud:    agent.Cloud{URL: w.CloudURL(), Token: w.token},
 		Listen:   agent.Listen{Client: host(c.ClientURL), Peer: host(c.PeerURL), Admin: w.adminListen(c)},
 		Insecure: true, PeerRelay: !w.o.NoPeerRelay, XML: w.o.XML, SyncInterval: w.o.SyncInterval, Peers: w.index.Connectors(c.Zone), Logger: w.o.Logger(string(name)), Commands: commands,

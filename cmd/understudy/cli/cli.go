@@ -21,11 +21,12 @@ import (
 
 // app is what all commands share: where they write, and the global flags.
 type app struct {
-	env    env.Env
-	getenv func(string) string
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
+	env     env.Env
+	release Release
+	getenv  func(string) string
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
 
 	connector string
 	tokenFile string
@@ -42,7 +43,20 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // RunIn is Run in a world that the caller hands in.
 func RunIn(ctx context.Context, world env.Env, args []string, stdout, stderr io.Writer) int {
-	a := &app{env: world, getenv: os.Getenv, stdin: os.Stdin, stdout: stdout, stderr: stderr}
+	return RunAs(ctx, Release{Env: world, Version: Version()}, args, stdout, stderr)
+}
+
+// Release is what differs between builds of this program that tests put into one zone.
+type Release struct {
+	Env     env.Env
+	Version string
+	// Protocol is the version of the peer channel; empty means the present one.
+	Protocol string
+}
+
+// RunAs is Run as another release of the program.
+func RunAs(ctx context.Context, r Release, args []string, stdout, stderr io.Writer) int {
+	a := &app{env: r.Env, release: r, getenv: os.Getenv, stdin: os.Stdin, stdout: stdout, stderr: stderr}
 	return a.run(ctx, args)
 }
 

@@ -47,7 +47,7 @@ func (a *app) connectorOptions(c *config.Connector) (agent.Options, error) {
 		return agent.Options{}, err
 	}
 	o := agent.Options{
-		Env: a.env, Version: Version(), Site: c.Site, FQDN: c.FQDN, Zone: c.Zone, Data: c.Data,
+		Env: a.env, Version: a.release.Version, Protocol: a.release.Protocol, Site: c.Site, FQDN: c.FQDN, Zone: c.Zone, Data: c.Data,
 		Cloud:    agent.Cloud{URL: c.Cloud.URL, Timeout: c.Cloud.Timeout.D()},
 		Listen:   agent.Listen{Client: c.Listen.Client, Peer: c.Listen.Peer, Admin: c.Listen.Admin},
 		Insecure: c.Insecure, STA: c.STAID, SyncInterval: c.Sync.Interval.D(), Settings: c.Settings(), Peers: c.Connectors(),

@@ -70,6 +70,7 @@ func peerNotes(s *screen, p wire.PeerStatus) {
 		}
 	}
 	note("link "+p.Link, p.Reason)
+	note("is of another version", p.Differs)
 	if !p.CanServe {
 		note("cannot serve", p.WhyNot)
 	}
