@@ -20,7 +20,7 @@ ROUNDS   ?= 5
 DESKTOPS ?= 10000
 SEED     ?= 1
 
-.PHONY: packages test-packages build demo test check format lint unit simulated sim variants bench load e2e upgrade crash cross fuzz setup clean
+.PHONY: test-windows msi packages test-packages build demo test check format lint unit simulated sim variants bench load e2e upgrade crash cross fuzz setup clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/understudy
@@ -83,6 +83,13 @@ e2e:
 # tests of the packages that know Windows. What wine cannot show is in docs/install.md.
 test-windows:
 	sh .ci/tests go test -count=1 -timeout=15m -run='^TestWine' ./e2e
+
+# The installer for Windows, as bin/windows/understudy.msi. MSIVERSION is three numbers.
+MSIVERSION ?= 0.0.0
+msi:
+	@mkdir -p bin/windows
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 go build -trimpath -o bin/windows/understudy.exe ./cmd/understudy
+	cd bin/windows && wixl -a x64 -D Version=$(MSIVERSION) -o understudy.msi ../../packaging/windows/understudy.wxs
 
 # The same crashes as in e2e, as many as KILLS says, and every power failure.
 crash:

@@ -125,9 +125,13 @@ func read(t testing.TB, file string) string {
 	return string(text)
 }
 
-// boot starts the Windows with a log of what its services write, and leaves it running.
+// boot starts the Windows with a log of what its services write, and leaves it running: for
+// two minutes, if nobody asks for anything, so that it does not outlive tests that are killed.
 func (w *wine) boot() {
 	w.t.Helper()
+	if err := w.command("wineserver", "--persistent=120").Run(); err != nil {
+		w.t.Fatalf("start wineserver: %v", err)
+	}
 	log, err := os.Create(w.said)
 	if err != nil {
 		w.t.Fatal(err)

@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
+	"unicode/utf16"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -50,36 +52,58 @@ func (r Role) account() string {
 	return `NT SERVICE\` + r.Name()
 }
 
-// Install implements Host. What was made before a fault is taken back.
+// Install implements Host. A service that is there, such as one of the MSI, is brought to
+// the plan; one that was made is taken back at a fault.
 func (h thisHost) Install(ctx context.Context, p Plan) (notes []string, err error) {
 	err = connected(func(m *mgr.Mgr) error {
-		s, err := create(m, p)
+		s, isNew, err := create(m, p)
 		if err != nil {
-			return err
+			return fmt.Errorf("make the service %s: %w", p.Role.Name(), err)
 		}
 		defer s.Close() //nolint:errcheck // a handle
 		notes = append(notes, settings(s)...)
-		if err := furnish(ctx, p); err != nil {
+		err = furnish(ctx, p)
+		if err != nil && isNew {
 			_ = s.Delete() // the fault that led here is told
-			return errors.Join(err, forget(ctx, p.Role))
+			err = errors.Join(err, forget(ctx, p.Role))
 		}
-		return nil
+		return err
 	})
 	return notes, err
 }
 
-func create(m *mgr.Mgr, p Plan) (*mgr.Service, error) {
-	s, err := m.CreateService(p.Role.Name(), p.Program, mgr.Config{
+func create(m *mgr.Mgr, p Plan) (s *mgr.Service, isNew bool, err error) {
+	arguments := []string{string(p.Role), "--config", p.Config}
+	s, err = m.CreateService(p.Role.Name(), p.Program, mgr.Config{
 		StartType: mgr.StartAutomatic, ErrorControl: mgr.ErrorNormal, DisplayName: p.Role.title(), Description: p.Role.description(),
-		ServiceStartName: p.Role.account(), Dependencies: []string{"Tcpip", "Dnscache"},
-	}, string(p.Role), "--config", p.Config)
-	if errors.Is(err, windows.ERROR_SERVICE_EXISTS) {
-		return nil, fmt.Errorf("the service %s is installed already: understudy service uninstall %s, then install it anew", p.Role.Name(), p.Role)
+		ServiceStartName: p.Role.account(), Dependencies: strings.Split(dependencies, "\x00"),
+	}, arguments...)
+	if !errors.Is(err, windows.ERROR_SERVICE_EXISTS) {
+		return s, true, err
 	}
+	if s, err = m.OpenService(p.Role.Name()); err != nil {
+		return nil, false, err
+	}
+	return s, false, reconfigure(s, p.Role.account(), windows.ComposeCommandLine(append([]string{p.Program}, arguments...)))
+}
+
+// dependencies are what a service starts after.
+const dependencies = "Tcpip\x00Dnscache"
+
+// reconfigure changes what matters and leaves the rest: mgr would also ask for what an
+// older Windows lacks.
+func reconfigure(s *mgr.Service, account, line string) error {
+	list := append(utf16.Encode([]rune(dependencies)), 0, 0)
+	command, err := windows.UTF16PtrFromString(line)
 	if err != nil {
-		return nil, fmt.Errorf("make the service %s: %w", p.Role.Name(), err)
+		return err
 	}
-	return s, nil
+	user, err := windows.UTF16PtrFromString(account)
+	if err != nil {
+		return err
+	}
+	return windows.ChangeServiceConfig(s.Handle, windows.SERVICE_NO_CHANGE, mgr.StartAutomatic, mgr.ErrorNormal,
+		command, nil, nil, &list[0], user, nil, nil)
 }
 
 // settings makes the service start again after failures and late at boots, and stop
