@@ -66,6 +66,8 @@ type unit struct {
 	guard  string
 	cloud  string // more keys about the cloud broker
 	more   string // more lines of the file
+	// installed, if set, is where it runs as its package says.
+	installed *installed
 }
 
 const standTokens = "zone-berlin connector connectors-of-berlin-0001\nadministrator admin administrator-0001-example\n"
@@ -238,6 +240,10 @@ func (u *unit) url(port int) string {
 // start writes the unit's file and runs it; a second start goes on with its data.
 func (u *unit) start() *unit {
 	u.stand.t.Helper()
+	if u.installed != nil {
+		u.process = u.installed.start(u)
+		return u
+	}
 	u.stand.write(u.name+".yaml", u.text())
 	u.process = start(u.stand.t, command{Name: u.name, Args: []string{u.kind, "--config", u.file()}, Host: u.host})
 	return u
