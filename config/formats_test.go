@@ -12,6 +12,7 @@ import (
 	"understudy/config"
 	"understudy/desktop"
 	"understudy/localdb"
+	"understudy/pki"
 	"understudy/wire"
 )
 
@@ -29,7 +30,7 @@ func TestFormatsAreListed(t *testing.T) {
 	want := map[string]string{
 		"state database": fmt.Sprint(localdb.StateSchema), "snapshot": fmt.Sprint(localdb.SnapshotSchema), "names of the snapshots": fmt.Sprint(localdb.CurrentFormat),
 		"store": fmt.Sprint(server.StoreSchema), "state of a desktop": fmt.Sprint(desktop.StateFormat), "files of settings, the site's file": fmt.Sprint(config.FileVersion),
-		"configuration stream": wire.ConfigSchema, "peer channel": wire.PeerProtocol, "mirroring": fmt.Sprint(wire.MirrorProtocol), "registration API": wire.VDAProtocol,
+		"configuration stream": wire.ConfigSchema, "peer channel": wire.PeerProtocol, "mirroring": fmt.Sprint(wire.MirrorProtocol), "registration API": wire.VDAProtocol, "ledger of the authority": fmt.Sprint(pki.LedgerVersion),
 	}
 	if diff := cmp.Diff(want, listed); diff != "" {
 		t.Errorf("docs/upgrade.md (-code +page):\n%s", diff)

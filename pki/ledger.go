@@ -30,9 +30,11 @@ const (
 // Record is one line of the ledger. Secrets are not in it: of tokens and keys it has
 // digests.
 type Record struct {
-	Kind Kind      `json:"kind"`
-	At   time.Time `json:"at"`
-	Name site.FQDN `json:"name"`
+	// Version is that of the record's form.
+	Version int       `json:"v"`
+	Kind    Kind      `json:"kind"`
+	At      time.Time `json:"at"`
+	Name    site.FQDN `json:"name"`
 
 	Names     []site.FQDN `json:"names,omitempty"`
 	Serial    string      `json:"serial,omitempty"`
@@ -48,6 +50,9 @@ type Record struct {
 	Until time.Time `json:"until,omitzero"`
 }
 
+// LedgerVersion is the highest version of a record that is read, and that of what is written.
+const LedgerVersion = 1
+
 // maxRecord bounds a line of the ledger.
 const maxRecord = 64 << 10
 
@@ -55,6 +60,12 @@ func parseRecord(line []byte) (Record, error) {
 	var r Record
 	if err := json.Unmarshal(line, &r); err != nil {
 		return r, err
+	}
+	switch {
+	case r.Version > LedgerVersion:
+		return r, &datadir.NewerError{Version: r.Version, Known: LedgerVersion}
+	case r.Version < 1:
+		return r, errors.New("a record without a version")
 	}
 	switch r.Kind {
 	case Issued:
@@ -67,7 +78,7 @@ func parseRecord(line []byte) (Record, error) {
 		}
 	case Denied, Allowed:
 	default:
-		return r, fmt.Errorf("a record of kind %q, perhaps of a newer version", r.Kind)
+		return r, fmt.Errorf("a record of the unknown kind %q", r.Kind)
 	}
 	if r.Name == "" {
 		return r, errors.New("a record without a name")
@@ -122,6 +133,10 @@ func (l *ledger) scan(r io.Reader, take func(Record)) error {
 		if err == nil {
 			record, err = parseRecord(bytes.TrimSpace(line))
 		}
+		if newer, ok := errors.AsType[*datadir.NewerError](err); ok {
+			newer.File = l.path
+			return newer
+		}
 		if err != nil {
 			return fmt.Errorf("line %d of the ledger %s is damaged: %w; put it back from a backup", l.lines+1, l.path, err)
 		}
@@ -132,6 +147,7 @@ func (l *ledger) scan(r io.Reader, take func(Record)) error {
 
 // append adds a record durably, or leaves the ledger as it is. All of it has been read.
 func (l *ledger) append(r Record) error {
+	r.Version = LedgerVersion
 	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("write a record: %w", err)

@@ -1,6 +1,7 @@
 package pki_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"understudy/datadir"
 	"understudy/env"
 	"understudy/pki"
 	"understudy/site"
@@ -100,10 +102,11 @@ func TestDamagedLedger(t *testing.T) {
 	for name, text := range map[string]string{
 		"no JSON":      string(whole) + "hello\n",
 		"empty line":   string(whole) + "\n",
-		"no name":      string(whole) + `{"kind":"denied"}` + "\n",
-		"unknown kind": string(whole) + `{"kind":"later","name":"a.example.test"}` + "\n",
-		"no end":       string(whole) + `{"kind":"issued","name":"a.example.test","names":["a.example.test"],"serial":"1"}` + "\n",
-		"too long":     string(whole) + `{"kind":"denied","name":"` + strings.Repeat("a", 70_000) + `"}` + "\n",
+		"no name":      string(whole) + `{"v":1,"kind":"denied"}` + "\n",
+		"unknown kind": string(whole) + `{"v":1,"kind":"later","name":"a.example.test"}` + "\n",
+		"no end":       string(whole) + `{"v":1,"kind":"issued","name":"a.example.test","names":["a.example.test"],"serial":"1"}` + "\n",
+		"no version":   string(whole) + `{"kind":"denied","name":"a.example.test"}` + "\n",
+		"too long":     string(whole) + `{"v":1,"kind":"denied","name":"` + strings.Repeat("a", 70_000) + `"}` + "\n",
 	} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -122,6 +125,24 @@ func TestDamagedLedger(t *testing.T) {
 	}
 	if _, err := a.Issue(t.Context(), pki.Order{Names: []site.FQDN{"b.example.test"}, Life: time.Hour, Key: newKey(t).Public()}); err == nil || !strings.Contains(err.Error(), "shorter than it was") {
 		t.Errorf("a ledger that lost what was read: %v, want refused", err)
+	}
+}
+
+// "A newer one is refused with a clear message and nothing is touched."
+func TestNewerLedger(t *testing.T) {
+	_, dir := authority(t, env.Real())
+	file := filepath.Join(dir, "ledger.jsonl")
+	const text = `{"v":2,"kind":"denied","name":"a.example.test","much":"more"}` + "\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := open(t, env.Real(), dir).NewToken(t.Context(), []site.FQDN{"a.example.test"}, time.Hour)
+	newer, ok := errors.AsType[*datadir.NewerError](err)
+	if !ok || newer.File != file || newer.Version != 2 || newer.Known != pki.LedgerVersion {
+		t.Errorf("got %v, want a newer ledger refused", err)
+	}
+	if after, err := os.ReadFile(file); err != nil || string(after) != text {
+		t.Errorf("it was changed to %q (%v)", after, err)
 	}
 }
 
@@ -154,9 +175,9 @@ func TestTwoProcessesWrite(t *testing.T) {
 
 // Whatever is in the ledger, it is read or refused, and never loses a whole record.
 func FuzzLedger(f *testing.F) {
-	f.Add(`{"kind":"denied","name":"a.example.test"}` + "\n")
-	f.Add(`{"kind":"issued","name":"a.example.test","names":["a.example.test"],"serial":"1","not_after":"2026-01-01T00:00:00Z"}` + "\n" + `{"kind":`)
-	f.Add(`{"kind":"token","name":"a.example.test","names":["a.example.test"],"token":"00","until":"2026-01-01T00:00:00Z"}` + "\n")
+	f.Add(`{"v":1,"kind":"denied","name":"a.example.test"}` + "\n")
+	f.Add(`{"v":1,"kind":"issued","name":"a.example.test","names":["a.example.test"],"serial":"1","not_after":"2026-01-01T00:00:00Z"}` + "\n" + `{"v":1,"kind":`)
+	f.Add(`{"v":1,"kind":"token","name":"a.example.test","names":["a.example.test"],"token":"00","until":"2026-01-01T00:00:00Z"}` + "\n")
 	a, dir := authority(f, env.Real())
 	file := filepath.Join(dir, "ledger.jsonl")
 	f.Fuzz(func(t *testing.T, text string) {
