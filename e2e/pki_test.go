@@ -96,7 +96,7 @@ func (s *issued) cert(name string) (*x509.Certificate, error) {
 // Issue 6, 2: "a small CA for sites that have none (ECDSA, name constraints, short-lived leaf
 // certificates, renewed by the agents themselves) … Enrolment of a new desktop with a
 // one-time token": a zone starts with tokens alone, a new desktop comes later, all of them
-// renew, and desktops stay registered.
+// renew, and what desktops and users have outlives the first certificates.
 func TestPKI(t *testing.T) {
 	t.Parallel()
 	s := newIssuedStand(t)
@@ -110,23 +110,27 @@ func TestPKI(t *testing.T) {
 	s.desktops = append(s.desktops, fresh)
 	s.usesATokenOnce(t)
 
-	s.renewsAll(t)
+	ends := s.renewsAll(t)
 	s.zone[0].raised(events.CertificateRenewed, "renewed by the certificate before")
-	s.goOn(t, session)
+	s.outlives(t, ends, session)
 }
 
 func (s *issued) all() []*unit { return slices.Concat(s.zone, s.desktops) }
 
-// renewsAll waits until each host has its next certificate.
-func (s *issued) renewsAll(t *testing.T) {
+// renewsAll waits until each host has its next certificate, and returns when the last of the
+// first ones ends.
+func (s *issued) renewsAll(t *testing.T) time.Time {
 	t.Helper()
+	var ends time.Time
 	first := map[string]*x509.Certificate{}
 	for _, u := range s.all() {
 		cert, err := s.cert(u.name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		first[u.name] = cert
+		if first[u.name] = cert; cert.NotAfter.After(ends) {
+			ends = cert.NotAfter
+		}
 	}
 	for _, u := range s.all() {
 		u.Says(pkiLife, "renewed by the certificate before")
@@ -135,6 +139,7 @@ func (s *issued) renewsAll(t *testing.T) {
 			t.Errorf("%s has its first certificate or key still (%v)", u.name, err)
 		}
 	}
+	return ends
 }
 
 // usesATokenOnce: whoever finds a token that is used gets nothing for it.
@@ -150,9 +155,16 @@ func (s *issued) usesATokenOnce(t *testing.T) {
 	}
 }
 
-// goOn: no desktop has registered anew, and the session is there.
-func (s *issued) goOn(t *testing.T, session wire.LaunchAnswer) {
+// outlives waits for the end of the last first certificate: new connections use the next ones,
+// no desktop has registered anew, and the session is there.
+func (s *issued) outlives(t *testing.T, ends time.Time, session wire.LaunchAnswer) {
 	t.Helper()
+	eventually(t, pkiLife, "the first certificates end", func() error {
+		if left := time.Until(ends); left > -time.Second {
+			return fmt.Errorf("in %s", left)
+		}
+		return nil
+	})
 	for _, u := range s.desktops {
 		if n := strings.Count(u.Log(), `"msg":"registered"`); n != 1 {
 			t.Errorf("%s registered %d times, want once", u.name, n)

@@ -38,8 +38,9 @@ func certificates(logger logrus.FieldLogger) func(events.Name, string) {
 	}
 }
 
-// keeping returns the service with a Keeper beside it, if there is one. What becomes of the
-// certificate is then among the events of the service, if it keeps any.
+// keeping returns the service with a Keeper beside it, if there is one. The service takes new
+// files into use at once, and what becomes of the certificate is among its events, if it
+// keeps any.
 func keeping(s runner, k *pki.Keeper) runner {
 	if k == nil {
 		return s
@@ -47,6 +48,7 @@ func keeping(s runner, k *pki.Keeper) runner {
 	if teller, ok := s.(interface{ Tell(events.Name, string) }); ok {
 		k.Report = teller.Tell
 	}
+	k.Renewed = func(ctx context.Context) { _ = s.Reload(ctx) } // the service tells how that went
 	return kept{runner: s, keeper: k}
 }
 
