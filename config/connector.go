@@ -64,10 +64,13 @@ type Connector struct {
 
 // CloudBroker is how a connector reaches the cloud broker.
 type CloudBroker struct {
-	URL       string        `json:"url"`
-	TokenFile string        `json:"token_file"`
-	CAFile    string        `json:"ca_file"`
-	Timeout   site.Duration `json:"timeout"`
+	URL       string `json:"url"`
+	TokenFile string `json:"token_file"`
+	CAFile    string `json:"ca_file"`
+	// CertFile and KeyFile are shown in the place of a token.
+	CertFile string        `json:"cert_file"`
+	KeyFile  string        `json:"key_file"`
+	Timeout  site.Duration `json:"timeout"`
 }
 
 // ConnectorListen are the addresses that a connector listens on.
@@ -190,6 +193,9 @@ func (f *Connector) CloudTLS(s *trust.Store) (env.TLS, error) {
 	if f.Cloud.CAFile != "" {
 		t.CAFile = f.Cloud.CAFile
 	}
+	if f.Cloud.CertFile != "" {
+		t.CertFile, t.KeyFile = f.Cloud.CertFile, f.Cloud.KeyFile
+	}
 	return s.Client(t.trusted())
 }
 
@@ -214,6 +220,8 @@ func (f *Connector) files() []fileName {
 		fileName{"data", &f.Data, false},
 		fileName{"cloud.token_file", &f.Cloud.TokenFile, true},
 		fileName{"cloud.ca_file", &f.Cloud.CAFile, true},
+		fileName{"cloud.cert_file", &f.Cloud.CertFile, true},
+		fileName{"cloud.key_file", &f.Cloud.KeyFile, true},
 		fileName{"xml_service.password_file", &f.XMLService.PasswordFile, true},
 		fileName{"xml_service.ca_file", &f.XMLService.CAFile, true},
 		fileName{"site_source.file", &f.SiteSource.File, false},
@@ -259,8 +267,11 @@ func (f *Connector) check(c *checker) {
 
 func (f *Connector) checkCloud(c *checker, s security) {
 	c.service("cloud.url", f.Cloud.URL, s)
-	if !f.Insecure {
+	if !f.Insecure && f.Cloud.CertFile == "" {
 		c.need("cloud.token_file", f.Cloud.TokenFile)
+	}
+	if (f.Cloud.CertFile == "") != (f.Cloud.KeyFile == "") {
+		c.fault("cloud.cert_file", "cert_file and key_file go together")
 	}
 	c.atLeast("cloud.timeout", f.Cloud.Timeout, 100*time.Millisecond)
 }

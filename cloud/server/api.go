@@ -117,7 +117,7 @@ func (s *Server) relayed(next http.Handler) http.Handler {
 	})
 }
 
-// asks returns the connector of that name, if the token is good for it.
+// asks returns the connector of that name, if the token or certificate is good for it.
 func (s *Server) asks(r *http.Request, name string) (site.Connector, error) {
 	index := s.sites.Current().index
 	c, ok := index.Connector(site.Canonical(name))
@@ -130,7 +130,7 @@ func (s *Server) asks(r *http.Request, name string) (site.Connector, error) {
 	}
 	own := site.Canonical(holder(r.Context()).Name)
 	if _, bound := index.Connector(own); bound && own != speaker {
-		return c, wire.Problemf(http.StatusForbidden, wire.CodeForbidden, "the token is that of connector %s", own)
+		return c, wire.Problemf(http.StatusForbidden, wire.CodeForbidden, "the token or certificate is that of connector %s", own)
 	}
 	return c, nil
 }

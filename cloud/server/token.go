@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"understudy/roles"
+	"understudy/site"
 	"understudy/wire"
 )
 
@@ -136,7 +137,9 @@ func (s *Server) authenticated(allowed ...Role) func(http.Handler) http.Handler 
 func (s *Server) identify(r *http.Request, allowed []Role) (h held, err error) {
 	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	known := func() (ok bool) { h, ok = s.holds(secret); return ok }
-	if err := wire.Shown(r, secret != "", known, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized, "a valid token is needed")); err != nil {
+	if name, ok := s.certified(r); ok && secret == "" {
+		h.Token = Token{Name: string(name), Role: Connector}
+	} else if err := wire.Shown(r, secret != "", known, wire.NewProblem(http.StatusUnauthorized, wire.CodeUnauthorized, "a valid token, or the certificate of a connector of the site, is needed")); err != nil {
 		return h, err
 	}
 	h.who.From = r.RemoteAddr
@@ -146,9 +149,32 @@ func (s *Server) identify(r *http.Request, allowed []Role) (h held, err error) {
 	return h, wire.Problemf(http.StatusForbidden, wire.CodeForbidden, "a token of role %s may not do this", h.Role)
 }
 
+// certified is the connector of the site that the client's certificate names. It is
+// good for that one alone, as is a token with its name.
+func (s *Server) certified(r *http.Request) (site.FQDN, bool) {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return "", false
+	}
+	index := s.sites.Current().index
+	for _, name := range r.TLS.PeerCertificates[0].DNSNames {
+		if c, ok := index.Connector(site.Canonical(name)); ok {
+			return c.FQDN, true
+		}
+	}
+	return "", false
+}
+
+// tokens are those of now.
+func (s *Server) tokens() []Token {
+	if s.o.TokensNow != nil {
+		return s.o.TokensNow()
+	}
+	return s.o.Tokens
+}
+
 // holds says whose a secret is: the token of a file, or that of an account.
 func (s *Server) holds(secret string) (h held, ok bool) {
-	if t, ok := match(s.o.Tokens, secret); ok {
+	if t, ok := match(s.tokens(), secret); ok {
 		return held{t, roles.Who{Name: t.Name, Role: roles.Operator}}, true
 	}
 	if s.o.Accounts == nil {

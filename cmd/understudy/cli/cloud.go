@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,13 @@ func (a *app) cloudOptions(c *config.Cloud) (server.Options, error) {
 	if o.Tokens, err = server.LoadTokens(c.TokensFile); err != nil {
 		return o, &configError{err}
 	}
+	tokens, err := trust.Follow(o.Trust, "tokens", c.TokensFile, func(text []byte) ([]server.Token, error) {
+		return server.ReadTokens(bytes.NewReader(text))
+	})
+	if err != nil {
+		return o, &configError{err}
+	}
+	o.TokensNow = tokens.Now
 	if c.AdminUsersFile != "" {
 		if o.Accounts, err = openAccounts(c.AdminUsersFile, logger); err != nil {
 			return o, &configError{err}
