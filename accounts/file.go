@@ -38,6 +38,9 @@ func Read(path string) (List, os.FileInfo, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the accounts: %w; `understudy admin add` makes the file", err)
 	}
+	if open(info) {
+		return nil, info, fmt.Errorf("read the accounts: every user of this host may write %s, and so be an operator: chmod o-w", path)
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, info, fmt.Errorf("read the accounts: %w", err)

@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// open reports whether every user of the host may write a file.
+func open(info os.FileInfo) bool { return info.Mode()&0o002 != 0 }
+
 // keepOwner gives a file the owner and group of the one that it replaces.
 func keepOwner(next *os.File, old os.FileInfo) error {
 	was, ok := old.Sys().(*syscall.Stat_t)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"understudy/accounts"
 	"understudy/config"
 	"understudy/trust"
 )
@@ -40,6 +41,7 @@ func ofConnector(d *doctor, f *config.Connector) map[string]content {
 		"cloud.token_file":          {f.Cloud.TokenFile, func() error { _, err := config.ReadSecret(f.Cloud.TokenFile); return err }},
 		"xml_service.password_file": {f.XMLService.PasswordFile, func() error { _, err := config.ReadSecret(f.XMLService.PasswordFile); return err }},
 		"storefront_keys_file":      {f.StorefrontKeysFile, func() error { return frontKeys(f.StorefrontKeysFile) }},
+		"admin_users_file":          {f.AdminUsersFile, func() error { _, _, err := accounts.Read(f.AdminUsersFile); return err }},
 		"dns.key_file":              {f.DNS.KeyFile, func() error { _, err := f.DNS.Options(); return err }},
 		"launch":                    {"the files of launch", func() error { _, err := f.Launch.Maker(); return err }},
 		"credentials":               {"the files of credentials", func() error { _, err := f.Credentials.Checker(d.Env, ignore); return err }},

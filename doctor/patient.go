@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"understudy/accounts"
 	"understudy/cloud/server"
 	"understudy/config"
 	"understudy/trust"
@@ -109,9 +110,10 @@ func (d *doctor) cloud(f *config.Cloud) *patient {
 	p := &patient{doctor: d, data: f.Data, tls: f.TLS, files: f.NamedFiles()}
 	p.host(map[string]string{"listen": f.Listen}, 0)
 	p.add(p.contents(map[string]content{
-		"tokens_file": {f.TokensFile, func() error { _, err := server.LoadTokens(f.TokensFile); return err }},
-		"launch":      {"the files of launch", func() error { _, err := f.Launch.Maker(); return err }},
-		"credentials": {"the files of credentials", func() error { _, err := f.Credentials.Checker(d.Env, ignore); return err }},
+		"admin_users_file": {f.AdminUsersFile, func() error { _, _, err := accounts.Read(f.AdminUsersFile); return err }},
+		"tokens_file":      {f.TokensFile, func() error { _, err := server.LoadTokens(f.TokensFile); return err }},
+		"launch":           {"the files of launch", func() error { _, err := f.Launch.Maker(); return err }},
+		"credentials":      {"the files of credentials", func() error { _, err := f.Credentials.Checker(d.Env, ignore); return err }},
 	}))
 	return p
 }

@@ -1,10 +1,10 @@
 package server
 
 import (
+	"context"
 	"io"
 	"net/http"
 
-	"understudy/roles"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -21,8 +21,11 @@ func (s *Server) Router() http.Handler {
 	return h
 }
 
-// Seen are the findings that somebody sees.
-func Seen(s *Server, who roles.Who, list []wire.Finding) []wire.Finding { return s.seen(who, list) }
+// AddFindings puts findings into the store.
+func (s *Server) AddFindings(ctx context.Context, list []wire.Finding) error {
+	_, err := s.store.AddFindings(ctx, list)
+	return err
+}
 
 // Answers reads a connector's side of a call stream, on which one call waits, and
 // returns what was delivered to it, the zone's term then, and why the reading ended.

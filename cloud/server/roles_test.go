@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -12,7 +13,6 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/sirupsen/logrus"
 
-	"understudy/cloud/server"
 	"understudy/roles"
 	"understudy/site"
 	"understudy/wire"
@@ -230,16 +230,24 @@ func TestFindingsAreCut(t *testing.T) {
 	if _, err := s.client(t, adminSecret, "").PutSite(t.Context(), twoGroups(), site.Version{}); err != nil {
 		t.Fatal(err)
 	}
-	list := []wire.Finding{
-		{ID: 1, Record: wire.OutageRecord{Machine: "d1.example"}},
-		{ID: 2, Record: wire.OutageRecord{Machine: "f1.example"}},
-		{ID: 3, Record: wire.OutageRecord{Machine: "gone.example", Zone: "east", Group: "Own"}},
-		{ID: 4, Record: wire.OutageRecord{Machine: "gone.example"}},
+	var list []wire.Finding
+	for i, r := range []wire.OutageRecord{
+		{Machine: "d1.example"}, {Machine: "f1.example"}, {Machine: "gone.example", Zone: "east", Group: "Own"}, {Machine: "gone.example"},
+	} {
+		r.Origin, r.Journal, r.Sequence = "cc1.example", "j", uint64(i+1)
+		list = append(list, wire.Finding{Kind: wire.FindingRejected, What: "record " + strconv.Itoa(i+1), Record: r})
 	}
-	for name, want := range map[string][]int64{"viewer": {1, 2, 3, 4}, "viewer-of-own": {1, 3}, "operator-of-east": {1, 2, 3}, "viewer-of-both": {1, 3}} {
-		var got []int64
-		for _, f := range server.Seen(s.Server, everybody()[name], list) {
-			got = append(got, f.ID)
+	if err := s.AddFindings(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]uint64{"viewer": {1, 2, 3, 4}, "viewer-of-own": {1, 3}, "operator-of-east": {1, 2, 3}, "viewer-of-both": {1, 3}, adminSecret: {1, 2, 3, 4}} {
+		page, err := s.client(t, name, "").Findings(t.Context(), 0, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []uint64
+		for _, f := range page.Items {
+			got = append(got, f.Record.Sequence)
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s sees %v, want %v", name, got, want)

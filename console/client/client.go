@@ -273,9 +273,9 @@ func (c *Client) refused(resp *http.Response) error {
 	switch p.Code {
 	case wire.CodeUnauthorized:
 		if c.token != "" {
-			return fmt.Errorf("the connector at %s has another token than the one given: it is in admin.token of its own data folder: %w", c.address, p)
+			return fmt.Errorf("the connector at %s does not know the token given: it is of no account there, nor that in admin.token of its own data folder: %w", c.address, p)
 		}
-		return fmt.Errorf("the connector at %s wants its token: give --token-file DATA/admin.token: %w", c.address, p)
+		return fmt.Errorf("the connector at %s wants a token: give --token-file with that of your account, or DATA/admin.token: %w", c.address, p)
 	case wire.CodeNotFound:
 		return fmt.Errorf("what answers at %s is not the admin API, which listens on %s unless its file says otherwise: %w", c.address, DefaultAddress, p)
 	case "":

@@ -86,7 +86,7 @@ func TestAnAccountOfEachRole(t *testing.T) {
 	if code, _, problems := run(t, "admin", "remove", "olaf", "--file", o.file); code != 0 {
 		t.Errorf("exit %d: %s", code, problems)
 	}
-	if code, words := o.as(operator, "status"); code != 1 || !strings.Contains(words, "another token") {
+	if code, words := o.as(operator, "status"); code != 1 || !strings.Contains(words, "of no account there") {
 		t.Errorf("exit %d: %s", code, words)
 	}
 	if len(o.told) != 5 || !o.told[0].Refused || o.told[4].Name != "olaf" || o.told[4].Result != console.Done {
