@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,7 +20,11 @@ func exposed(names []fileName) []Exposed {
 	for _, f := range names {
 		secret := slices.ContainsFunc(secretKeys, func(end string) bool { return strings.HasSuffix(f.path, end) })
 		if secret && *f.name != "" && datadir.Exposed(*f.name) {
-			found = append(found, Exposed{f.path, *f.name})
+			file, err := filepath.Abs(*f.name)
+			if err != nil {
+				file = *f.name
+			}
+			found = append(found, Exposed{f.path, file})
 		}
 	}
 	return found

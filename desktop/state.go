@@ -1,6 +1,7 @@
 package desktop
 
 import (
+	"crypto/subtle"
 	"net/http"
 	"reflect"
 	"slices"
@@ -164,7 +165,7 @@ func (s State) Reset(r wire.Reset) (State, error) {
 // or of a lower term than it has ever seen.
 func (s State) stale(lease string, term uint64) *wire.Problem {
 	switch {
-	case s.Lease == "" || lease != s.Lease:
+	case s.Lease == "" || subtle.ConstantTimeCompare([]byte(lease), []byte(s.Lease)) != 1:
 		return wire.NewProblem(http.StatusForbidden, wire.CodeLeaseStale, "the lease is not the host's current one")
 	case term < s.Term:
 		return wire.Problemf(http.StatusForbidden, wire.CodeLeaseStale,
