@@ -91,6 +91,25 @@ func TestTornLedger(t *testing.T) {
 	}
 }
 
+// What is torn may be longer than what comes next.
+func TestLongTornLedger(t *testing.T) {
+	a, dir := authority(t, env.Real())
+	issue(t, a, "a.example.test", time.Hour)
+	file := filepath.Join(dir, "ledger.jsonl")
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, append(whole, strings.Repeat("x", 5000)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	issue(t, open(t, env.Real(), dir), "b.example.test", time.Hour)
+	issue(t, open(t, env.Real(), dir), "c.example.test", time.Hour)
+	if got := states(t, open(t, env.Real(), dir), true); got != "a:valid b:valid c:valid" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestDamagedLedger(t *testing.T) {
 	a, dir := authority(t, env.Real())
 	issue(t, a, "a.example.test", time.Hour)
