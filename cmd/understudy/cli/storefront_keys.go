@@ -83,6 +83,9 @@ func removeKey(file, name string) error {
 	if kept.Len() == len(text) {
 		return fmt.Errorf("%s has no key %q", file, name)
 	}
+	if strings.TrimSpace(kept.String()) == "" {
+		kept.WriteString(keysHeader) // an empty file is one that is being written
+	}
 	return replaceFile(file, kept.String())
 }
 
