@@ -278,7 +278,7 @@ func (s *secured) assertedIdentity(t *testing.T) {
 	}
 }
 
-// A configuration that is small on the wire and endless when unpacked fails its sync at a
+// A configuration that is small on the wire and huge when unpacked fails its sync at a
 // bound, costs a bounded amount of memory, and leaves the site that was in use.
 func TestZipBombAsConfiguration(t *testing.T) {
 	t.Parallel()
@@ -287,8 +287,8 @@ func TestZipBombAsConfiguration(t *testing.T) {
 	s.up()
 	before := resident(t, s.zone[0].process)
 	for name, does := range map[string]mischief{
-		"one object without end": s.streamed(inflate(func([]byte) []byte { return bytes.Repeat([]byte("x"), 1<<20) }, 1<<11)),
-		"objects without end":    s.streamed(inflate(func(object []byte) []byte { return bytes.Repeat(object, 1<<10) }, 1<<11)),
+		"one object without end": s.streamed(inflate(func([]byte) []byte { return bytes.Repeat([]byte("x"), 1<<20) }, 1<<6)),
+		"objects without end":    s.streamed(inflate(func(object []byte) []byte { return bytes.Repeat(object, 1<<10) }, 1<<6)),
 	} {
 		t.Run(name, func(t *testing.T) { s.trySpoiled(t, m, configured(does), "") })
 	}
