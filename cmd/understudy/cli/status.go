@@ -29,6 +29,7 @@ func renderStatus(s *screen, st wire.Status) {
 	stateRows(s, r, st)
 	electionRows(s, r, st)
 	sourceRows(s, r, st)
+	certificateRows(s, r, st)
 	s.line(r.writer.Render())
 	missing(s, st)
 }
@@ -215,6 +216,17 @@ func counts(by map[string]int) string {
 		}
 	}
 	return text.String()
+}
+
+// certificateRows say of each certificate in use whose it is and when it ends.
+func certificateRows(s *screen, r *rows, st wire.Status) {
+	for i, c := range st.Certificates {
+		text := fmt.Sprintf("%s of %s until %s, %d days left (%s)", c.Kind, strings.Join(c.Names, ", "), c.NotAfter.Format(time.DateOnly), max(0, c.DaysLeft), c.File)
+		if c.Expires {
+			text = s.warn(text)
+		}
+		r.add(map[bool]string{true: "Certificates"}[i == 0], text)
+	}
 }
 
 func missing(s *screen, st wire.Status) {
