@@ -93,6 +93,7 @@ func (r *tree) serves(trace string) {
 	p.tells("READY=1")
 	p.tells("STATUS=Normal")
 	p.tells("WATCHDOG=1")
+	p.reload()
 	p.stop()
 }
 
