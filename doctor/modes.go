@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"understudy/config"
 )
@@ -32,13 +33,16 @@ func (p *patient) modes(context.Context) []Finding {
 	return out
 }
 
+// dataFile stands for the key of a file in the data folder.
+const dataFile = "data"
+
 // kept are all files that somebody could read or change who should not.
 func (p *patient) kept() []config.NamedFile {
 	files := append([]config.NamedFile{{Key: "the configuration", Path: p.File}}, p.files...)
 	for _, pattern := range []string{"admin.token", "*.db", "*.db-wal", "*.json"} {
 		names, _ := filepath.Glob(p.inData(pattern)) // the patterns are good
 		for _, name := range names {
-			files = append(files, config.NamedFile{Key: "data", Path: name, Secret: true})
+			files = append(files, config.NamedFile{Key: dataFile, Path: name, Secret: true})
 		}
 	}
 	return files
@@ -60,3 +64,5 @@ func judgeMode(f config.NamedFile, mode fs.FileMode) (Finding, bool) {
 	p := places{"path": f.Path, "mode": fmt.Sprintf("%04o", mode&^off)}
 	return found(name, f.Key+" "+f.Path, fmt.Sprintf("its mode is %04o", mode), p), true
 }
+
+func inDataFolder(f config.NamedFile) bool { return strings.HasPrefix(f.Key, dataFile) }

@@ -28,6 +28,9 @@ type patient struct {
 	running   running
 	// reached are the ways of which one must be good.
 	reached []string
+	// settings is the file as it was read, log that of its log.
+	settings any
+	log      string
 }
 
 // load reads the file and says what is to be looked at.
@@ -70,7 +73,7 @@ func (p *patient) host(listen map[string]string, journal int) {
 }
 
 func (d *doctor) ofConnector(ctx context.Context, f *config.Connector) *patient {
-	p := &patient{doctor: d, name: string(f.FQDN), data: f.Data, tls: f.TLS, files: f.NamedFiles(), connector: f}
+	p := &patient{doctor: d, name: string(f.FQDN), data: f.Data, tls: f.TLS, files: f.NamedFiles(), connector: f, settings: f, log: f.Log.File}
 	p.host(map[string]string{"listen.client": f.Listen.Client, "listen.peer": f.Listen.Peer, "listen.admin": f.Listen.Admin}, f.Journal.Limit)
 	p.running = p.ask(ctx)
 	if f.Upstream == config.UpstreamXMLService {
@@ -92,7 +95,7 @@ func (d *doctor) ofConnector(ctx context.Context, f *config.Connector) *patient 
 }
 
 func (d *doctor) desktop(f *config.Desktop) *patient {
-	p := &patient{doctor: d, data: f.Data, tls: f.TLS, files: f.NamedFiles()}
+	p := &patient{doctor: d, data: f.Data, tls: f.TLS, files: f.NamedFiles(), settings: f, log: f.Log.File}
 	if hosts := f.Hosts(); len(hosts) == 1 {
 		p.name = string(hosts[0].Name)
 	}
@@ -107,7 +110,7 @@ func (d *doctor) desktop(f *config.Desktop) *patient {
 }
 
 func (d *doctor) cloud(f *config.Cloud) *patient {
-	p := &patient{doctor: d, data: f.Data, tls: f.TLS, files: f.NamedFiles()}
+	p := &patient{doctor: d, data: f.Data, tls: f.TLS, files: f.NamedFiles(), settings: f, log: f.Log.File}
 	p.host(map[string]string{"listen": f.Listen}, 0)
 	p.add(p.contents(map[string]content{
 		"admin_users_file": {f.AdminUsersFile, func() error { _, _, err := accounts.Read(f.AdminUsersFile); return err }},

@@ -32,6 +32,7 @@ func commands(a *app) []*cobra.Command {
 		newLoadCommand(a),
 		newSizeCommand(a),
 		newDoctorCommand(a),
+		newSupportBundleCommand(a),
 		newVersionCommand(a),
 	}
 }
