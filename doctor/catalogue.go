@@ -92,8 +92,8 @@ var reachKinds = []Kind{
 var certificateKinds = []Kind{
 	{"cert_unreadable", checkCerts, Error, "a file holds no certificate or key that can be read", "put PEM into {path}: certificates, the host's own first; keys without a password"},
 	{"key_mismatch", checkCerts, Error, "certificate and key do not belong together", "put the key with which the certificate was asked for into {key_path}, or the certificate that belongs to it into {path}"},
-	{"cert_expired", checkCerts, Error, "a certificate has expired", "renew {path} (`understudy pki renew`, or your own authority) and restart"},
-	{"cert_ends_at_once", checkCerts, Error, "a certificate expires within 3 days", "renew {path} now, and restart"},
+	{"cert_expired", checkCerts, Error, "a certificate has expired", "renew {path} (`understudy pki renew`, or your own authority); a running process takes it within 30 s, `understudy reload` at once"},
+	{"cert_ends_at_once", checkCerts, Error, "a certificate expires within 3 days", "renew {path} now; a running process takes it within 30 s, `understudy reload` at once"},
 	{"cert_ends", checkCerts, Warning, "a certificate expires within 30 days", "renew {path}, and see why nobody has renewed it"},
 	{"cert_early", checkCerts, Error, "a certificate is not valid yet, by this host's clock", "set the clock, or wait until {path} is valid"},
 	{"cert_untrusted", checkCerts, Error, "the authority in tls.ca_file did not sign the certificate", "put the authority that signed {path}, and those between, into {ca}; peers will refuse it otherwise"},

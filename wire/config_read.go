@@ -148,9 +148,9 @@ func (c *ConfigReader) next() (ConfigChange, error) {
 		if o, ok := c.quick.read(line); ok {
 			c.sum.Write(line)
 			if c.objects++; !c.IsDelta() {
-				c.count(o, line)
+				err = c.count(o, line)
 			}
-			return ConfigChange{ConfigObject: o}, nil
+			return ConfigChange{ConfigObject: o}, err
 		}
 		var l configLine
 		if err := c.decode(line, &l); err != nil {
@@ -190,14 +190,19 @@ func (c *ConfigReader) accept(l configLine) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	c.count(o, canonical)
-	return true, nil
+	return true, c.count(o, canonical)
 }
 
-// count takes an object in, by its canonical line.
-func (c *ConfigReader) count(o ConfigObject, canonical []byte) {
-	c.counts[o.Kind()]++
+// count takes an object in, by its canonical line. One more than there should be ends a
+// stream that might never end.
+func (c *ConfigReader) count(o ConfigObject, canonical []byte) error {
+	kind := o.Kind()
+	c.counts[kind]++
 	c.content.add(canonical)
+	if got, want := c.counts[kind], c.header.Counts[kind]; got > want {
+		return fmt.Errorf("the stream holds %d %s or more, the header says %d", got, kind, want)
+	}
+	return nil
 }
 
 func (c *ConfigReader) finish(t configTrailer) error {

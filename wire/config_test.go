@@ -265,3 +265,20 @@ func shuffle(t *rapid.T, s *site.Site) *site.Site {
 	}
 	return &c
 }
+
+// NEW-05: a stream with more objects than its header says is not read to its end, which
+// may never come.
+func TestConfigStopsAtTheHeadersCounts(t *testing.T) {
+	lines := strings.SplitAfter(plain(t, stream(t, smallSite())), "\n")
+	object := lines[1]
+	c, err := wire.NewConfigReader(compress(t, lines[0]+strings.Repeat(object, 1000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = c.Next()
+	}
+	if c.Objects() > 100 || !strings.Contains(err.Error(), "or more, the header says") {
+		t.Errorf("%d objects were read: %v", c.Objects(), err)
+	}
+}
