@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -89,7 +90,7 @@ func (a *pki) judge(now time.Time) []Finding {
 	p := &patient{doctor: &doctor{Options: Options{Kind: Connector}, now: now}, name: "cc01.example.test", tls: t, files: []config.NamedFile{
 		{Key: "tls.cert_file", Path: t.CertFile}, {Key: "tls.key_file", Path: t.KeyFile, Secret: true},
 	}}
-	return p.certificates(nil) //nolint:staticcheck // it waits for nothing
+	return p.certificates(context.Background())
 }
 
 // spoilt are certificates with a fault each, and its name.
