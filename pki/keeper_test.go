@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,7 +70,7 @@ type host struct {
 	net       *memory
 	files     pki.Pair
 	token     string
-	mu        sync.Mutex // guards told
+	mu        sync.Mutex // guards told and token
 	told      []string
 }
 
@@ -109,10 +110,19 @@ func newHost(t *testing.T) *host {
 }
 
 func (h *host) readToken() (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.token == "" {
 		return "", fs.ErrNotExist
 	}
 	return h.token, nil
+}
+
+// gives puts a token into the host's file.
+func (h *host) gives(token string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.token = token
 }
 
 func (h *host) tell(name events.Name, reason string) {
@@ -155,7 +165,7 @@ func TestKeeperEnrolsAndRenews(t *testing.T) {
 		if err := h.Ready(t.Context()); !errors.Is(err, pki.ErrNoToken) {
 			t.Fatalf("without a token: %v, want that one is needed", err)
 		}
-		h.token = token(t, h.authority, time.Hour, "ws01.example.test")
+		h.gives(token(t, h.authority, time.Hour, "ws01.example.test"))
 		if err := h.Ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -163,19 +173,19 @@ func TestKeeperEnrolsAndRenews(t *testing.T) {
 		if told := h.tells(); len(told) != 1 || !strings.Contains(told[0], "certificate_renewed: enrolled with a one-time token, which is used now") {
 			t.Errorf("it told %q", told)
 		}
-		renewals := 0
-		h.Renewed = func(context.Context) { renewals++ }
+		var renewals atomic.Int64
+		h.Renewed = func(context.Context) { renewals.Add(1) }
 		h.keep(t)
 		time.Sleep(13 * time.Hour) // less than two thirds, and the most that it may come earlier
 		synctest.Wait()
-		if renewals != 0 {
-			t.Errorf("renewed %d times in 13 h of 24", renewals)
+		if n := renewals.Load(); n != 0 {
+			t.Errorf("renewed %d times in 13 h of 24", n)
 		}
 		time.Sleep(4 * time.Hour)
 		synctest.Wait()
 		next := h.cert(t)
-		if renewals != 1 || next.Leaf.SerialNumber.Cmp(first.Leaf.SerialNumber) == 0 {
-			t.Errorf("renewed %d times in 17 h of 24, want once: %q", renewals, h.tells())
+		if n := renewals.Load(); n != 1 || next.Leaf.SerialNumber.Cmp(first.Leaf.SerialNumber) == 0 {
+			t.Errorf("renewed %d times in 17 h of 24, want once: %q", n, h.tells())
 		}
 		if a, b := first.Leaf.RawSubjectPublicKeyInfo, next.Leaf.RawSubjectPublicKeyInfo; string(a) == string(b) {
 			t.Error("the key is the same, want a new one each time")
@@ -188,7 +198,7 @@ func TestKeeperEnrolsAndRenews(t *testing.T) {
 func TestKeeperGoesOnTrying(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t)
-		h.token = token(t, h.authority, time.Hour, "ws01.example.test")
+		h.gives(token(t, h.authority, time.Hour, "ws01.example.test"))
 		if err := h.Ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +233,7 @@ func TestKeeperGoesOnTrying(t *testing.T) {
 		if last := told[len(told)-1]; !strings.Contains(last, "is used: a token counts once") {
 			t.Errorf("with an expired certificate and the old token it told %q", last)
 		}
-		h.token = token(t, h.authority, time.Hour, "ws01.example.test")
+		h.gives(token(t, h.authority, time.Hour, "ws01.example.test"))
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		if left := time.Until(h.cert(t).Leaf.NotAfter); left < 20*time.Hour {
@@ -236,7 +246,7 @@ func TestKeeperGoesOnTrying(t *testing.T) {
 func TestKeeperWaitsAtTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t)
-		h.token = token(t, h.authority, time.Hour, "ws01.example.test")
+		h.gives(token(t, h.authority, time.Hour, "ws01.example.test"))
 		h.net.cut(true)
 		go func() {
 			time.Sleep(10 * time.Minute)
@@ -250,7 +260,7 @@ func TestKeeperWaitsAtTheStart(t *testing.T) {
 			t.Errorf("ready after %s, want soon after the 10 minutes", took)
 		}
 		other := newHost(t)
-		other.token = token(t, other.authority, time.Hour, "ws02.example.test")
+		other.gives(token(t, other.authority, time.Hour, "ws02.example.test"))
 		if err := other.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "may only be ws02.example.test") {
 			t.Errorf("a token for another name: %v, want refused at once", err)
 		}
