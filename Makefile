@@ -44,9 +44,10 @@ lint:
 	$(TOOL) golangci-lint run ./...
 
 # Every package but the scenarios that run the real binary; of the simulation a few seeds. The
-# race detector shuffles the scheduler, so what compares two runs is left to simulated.
+# race detector shuffles the scheduler, so what compares two runs is left to simulated. world
+# is first and one of three, because it mostly waits.
 unit:
-	sh .ci/tests go test -race -shuffle=on -timeout=20m $$(go list ./... | grep -v -e '/e2e$$' -e '/sim$$' -e '/packaging$$')
+	sh .ci/tests go test -race -shuffle=on -timeout=20m -p=3 ./world $$(go list ./... | grep -v -e '/e2e$$' -e '/sim$$' -e '/packaging$$' -e '/world$$')
 	sh .ci/tests go test -race -short -timeout=20m -skip='^TestSame' ./sim
 
 # Hundreds of simulated sites, and each variant of the product that must not pass.
