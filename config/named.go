@@ -12,22 +12,26 @@ type NamedFile struct {
 	Path string
 	// Secret says that only the process's own account may read it.
 	Secret bool
+	// Later says that it need not exist yet: the process gets it from an authority, or
+	// needs it for that alone.
+	Later bool
 }
 
-// NamedFiles are those that the configuration names and that must exist.
+// NamedFiles are those that the configuration names and that must exist, or will.
 func (f *Connector) NamedFiles() []NamedFile { return named(f.files()) }
 
-// NamedFiles are those that the configuration names and that must exist.
+// NamedFiles are those that the configuration names and that must exist, or will.
 func (f *Cloud) NamedFiles() []NamedFile { return named(f.files()) }
 
-// NamedFiles are those that the configuration names and that must exist.
+// NamedFiles are those that the configuration names and that must exist, or will.
 func (f *Desktop) NamedFiles() []NamedFile { return named(f.files()) }
 
 func named(names []fileName) []NamedFile {
 	var out []NamedFile
 	for _, n := range names {
-		if n.exist && *n.name != "" {
-			out = append(out, NamedFile{Key: n.path, Path: *n.name, Secret: secret(n.path)})
+		later := !n.exist && (strings.HasPrefix(n.path, "tls.") || n.path == "pki.token_file")
+		if (n.exist || later) && *n.name != "" {
+			out = append(out, NamedFile{Key: n.path, Path: *n.name, Secret: secret(n.path), Later: later})
 		}
 	}
 	return out

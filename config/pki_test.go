@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -51,5 +52,22 @@ func TestPKIFaults(t *testing.T) {
 	file := write(t, [2]string{"connector.yaml", insecureConnector + pkiURL + "token_file: t}\n"})
 	if _, err := config.LoadConnector(file); err == nil || !strings.Contains(err.Error(), "with insecure: true there is no certificate") {
 		t.Errorf("insecure: %v", err)
+	}
+}
+
+// Doctor looks at "certificates" and "file modes" also where the authority issues them.
+func TestNamedFilesOfTheAuthority(t *testing.T) {
+	file := write(t, [2]string{"desktop.yaml", securedDesktop + pkiURL + "token_file: t}\n"}, [2]string{"ca.pem", "x"})
+	f, err := config.LoadDesktop(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, n := range f.NamedFiles() {
+		got[n.Key] = n.Later
+	}
+	want := map[string]bool{"tls.cert_file": true, "tls.key_file": true, "tls.ca_file": false, "pki.token_file": true}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

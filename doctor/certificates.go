@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -15,12 +16,7 @@ import (
 
 	"understudy/config"
 	"understudy/site"
-)
-
-// How long before its end a certificate is told of.
-const (
-	endsSoon   = 30 * 24 * time.Hour
-	endsAtOnce = 3 * 24 * time.Hour
+	"understudy/trust"
 )
 
 // certFacts are a file with certificates and what belongs to it.
@@ -40,6 +36,8 @@ func (p *patient) certificates(context.Context) []Finding {
 	var out []Finding
 	for _, f := range p.files {
 		switch {
+		case f.Later && missing(f.Path):
+			out = append(out, p.notYet(f)...)
 		case strings.HasSuffix(f.Key, "ca_file"):
 			out = append(out, judgeCertificates(authorities(f), p.now)...)
 		case strings.HasSuffix(f.Key, "cert_file"):
@@ -50,6 +48,31 @@ func (p *patient) certificates(context.Context) []Finding {
 		out = append(out, skipped(checkCerts, p.File, "the file names none"))
 	}
 	return out
+}
+
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// notYet is what to say of a file that the process will get from its authority.
+func (p *patient) notYet(f config.NamedFile) []Finding {
+	about := f.Key + " " + f.Path
+	switch f.Key {
+	case "tls.ca_file":
+		return []Finding{skipped(checkCerts, about, "it is not there yet: the process makes it, by pki.fingerprint")}
+	case "tls.cert_file":
+	default:
+		return nil
+	}
+	token := "the file of `pki.token_file`"
+	if i := slices.IndexFunc(p.files, func(n config.NamedFile) bool { return n.Key == "pki.token_file" }); i >= 0 {
+		token = p.files[i].Path
+		if _, err := config.ReadSecret(token); err == nil {
+			return []Finding{skipped(checkCerts, about, "it is not there yet: the process gets it from pki.url, with the token in "+token)}
+		}
+	}
+	return []Finding{found("cert_no_token", about, "it is not there yet, and there is no token to get it with", places{"token": token, "host": p.name})}
 }
 
 func authorities(f config.NamedFile) certFacts {
@@ -145,9 +168,9 @@ func validity(x *x509.Certificate, now time.Time) (name, detail string) {
 		return "cert_early", "is valid from " + x.NotBefore.UTC().Format(time.RFC3339) + " on"
 	case left < 0:
 		return "cert_expired", "expired on " + end
-	case left < endsAtOnce:
+	case trust.About(x, now).Urgent():
 		return "cert_ends_at_once", fmt.Sprintf("expires on %s, in %d hours", end, int(left.Hours()))
-	case left < endsSoon:
+	case trust.About(x, now).Expires():
 		return "cert_ends", fmt.Sprintf("expires on %s, in %d days", end, int(left.Hours()/24))
 	}
 	return "", ""

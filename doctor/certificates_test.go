@@ -67,7 +67,7 @@ func (a *pki) write(t *testing.T, name, kind string, der []byte) string {
 func (a *pki) issue(t *testing.T, now time.Time, change func(*x509.Certificate)) {
 	t.Helper()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "cc01"}, DNSNames: []string{"cc01.example.test"}, NotBefore: now.Add(-day), NotAfter: now.Add(700 * day),
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "cc01"}, DNSNames: []string{"cc01.example.test"}, NotBefore: now.Add(-700 * day), NotAfter: now.Add(700 * day),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	change(template)
@@ -117,7 +117,8 @@ func certificateFindings(t *testing.T) []Finding {
 		a.issue(t, now, change)
 		out = append(out, a.judge(now)...)
 	}
-	return append(out, found("key_mismatch", "x", "y", places{"path": "a", "key_path": "b"}))
+	return append(out, found("key_mismatch", "x", "y", places{"path": "a", "key_path": "b"}),
+		found("cert_no_token", "x", "y", places{"host": "a", "token": "b"}))
 }
 
 // "certificates (files exist, key matches, chain to the CA, names the own FQDN, usages,
@@ -163,4 +164,36 @@ func TestCertificates(t *testing.T) {
 	spoil("cc01.pem", []byte("nothing"), "cert_unreadable")
 	spoil("cc01.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), "key_mismatch")
 	spoil("cc01.key", []byte("nothing"), "cert_unreadable")
+}
+
+// "Certificates live 30 days", says docs/pki.md of understudy's own authority: such a life is no fault.
+func TestNewCertificateOfAShortLife(t *testing.T) {
+	now := time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
+	for left, want := range map[time.Duration]string{29 * day: "", 7 * day: "cert_ends", 2 * day: "cert_ends_at_once"} {
+		a := newPKI(t, now)
+		a.issue(t, now, func(c *x509.Certificate) { c.NotAfter = now.Add(left); c.NotBefore = c.NotAfter.Add(-30 * day) })
+		if got := a.judge(now); len(got) != 1 || got[0].Name != want {
+			t.Errorf("%s before its end: got %+v, want %q", left, got, want)
+		}
+	}
+}
+
+// "With it tls.cert_file and tls.key_file need not exist yet": that is no fault while there is a token.
+func TestCertificateThatIsNotThereYet(t *testing.T) {
+	dir := t.TempDir()
+	token := filepath.Join(dir, "token")
+	p := &patient{doctor: &doctor{}, name: "cc01.example.test", files: []config.NamedFile{
+		{Key: "tls.cert_file", Path: filepath.Join(dir, "cc01.pem"), Later: true},
+		{Key: "tls.key_file", Path: filepath.Join(dir, "cc01.key"), Secret: true, Later: true},
+		{Key: "pki.token_file", Path: token, Secret: true, Later: true},
+	}}
+	if got := p.certificates(t.Context()); len(got) != 1 || got[0].Name != "cert_no_token" {
+		t.Errorf("without a token: %+v", got)
+	}
+	if err := os.WriteFile(token, []byte("abcdefghijklmnop\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.certificates(t.Context()); len(got) != 1 || got[0].Result != Skipped {
+		t.Errorf("with a token: %+v", got)
+	}
 }

@@ -121,7 +121,7 @@ func TestFactsLeadToFindings(t *testing.T) {
 }
 
 // elsewhere are rows that other tests of this package find with real files.
-var elsewhere = []string{"cert_unreadable", "cert_untrusted", "key_mismatch", "file_wrong", "callback_local"}
+var elsewhere = []string{"cert_unreadable", "cert_untrusted", "key_mismatch", "file_wrong", "callback_local", "cert_no_token"}
 
 // Each row of the catalogue is found by a test, and stands there once.
 func TestCatalogueIsFound(t *testing.T) {

@@ -78,7 +78,7 @@ func (p *patient) callback(f *config.Desktop) look {
 		}
 		a, err := p.healthz(ctx, target{about: about, key: "callback", url: address})
 		if err != nil {
-			return []Finding{skipped(checkReach, about, "our own certificate cannot be used")}
+			return []Finding{skipped(checkReach, about, "our own certificate cannot be used, or is not there yet")}
 		}
 		if f, answered := a.reached(); !answered {
 			return []Finding{f}

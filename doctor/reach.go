@@ -21,7 +21,7 @@ func (p *patient) cloudBroker(ctx context.Context) []Finding {
 	about := "cloud broker " + f.Cloud.URL
 	secure, err := f.CloudTLS(trust.New(p.Env.Now))
 	if err != nil {
-		return []Finding{skipped(checkReach, about, "our own certificate cannot be used")}
+		return []Finding{skipped(checkReach, about, "our own certificate cannot be used, or is not there yet")}
 	}
 	t := target{
 		about: about, url: f.Cloud.URL, key: "cloud.url", path: "/cloud/v1/health", tls: present(secure),
@@ -111,7 +111,7 @@ func (p *patient) peerClient(ctx context.Context, peer config.Peer) []Finding {
 	about := fmt.Sprintf("peer %s, client port", peer.FQDN)
 	a, err := p.healthz(ctx, target{about: about, key: "peers: client_url of " + string(peer.FQDN), url: peer.ClientURL, peer: true})
 	if err != nil {
-		return []Finding{skipped(checkReach, about, "our own certificate cannot be used")}
+		return []Finding{skipped(checkReach, about, "our own certificate cannot be used, or is not there yet")}
 	}
 	return a.alive()
 }
@@ -141,7 +141,7 @@ func (p *patient) peerPeer(ctx context.Context, peer config.Peer) []Finding {
 	about := fmt.Sprintf("peer %s, peer port", peer.FQDN)
 	secure, err := p.client(string(peer.FQDN))
 	if err != nil {
-		return []Finding{skipped(checkReach, about, "our own certificate cannot be used")}
+		return []Finding{skipped(checkReach, about, "our own certificate cannot be used, or is not there yet")}
 	}
 	a := p.question(ctx, target{
 		about: about, url: peer.PeerURL, key: "peers: peer_url of " + string(peer.FQDN), path: "/peer/v1/connectors",
@@ -218,7 +218,7 @@ func (p *patient) connectorOf(i, j int, address string) look {
 	return func(ctx context.Context) []Finding {
 		a, err := p.healthz(ctx, target{about: about, key: fmt.Sprintf("connectors[%d][%d]", i, j), url: address})
 		if err != nil {
-			return []Finding{skipped(checkReach, about, "our own certificate cannot be used")}
+			return []Finding{skipped(checkReach, about, "our own certificate cannot be used, or is not there yet")}
 		}
 		return a.alive()
 	}

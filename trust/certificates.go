@@ -217,6 +217,13 @@ func describe(kind, file string, list ...*x509.Certificate) []Certificate {
 	return out
 }
 
+// About describes a certificate as it is then.
+func About(c *x509.Certificate, now time.Time) Certificate {
+	d := describe(Own, "", c)[0]
+	d.Left = c.NotAfter.Sub(now)
+	return d
+}
+
 // Expires reports whether it is time to replace it; Urgent, that its end is a matter of
 // days, or past.
 func (c Certificate) Expires() bool { return c.Left <= min(warnAhead, c.life/warnPart) }
