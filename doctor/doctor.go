@@ -145,12 +145,19 @@ func kindOfFile(o Options) (string, error) {
 	}
 	text, err := os.ReadFile(o.File)
 	if err != nil {
-		return "", fmt.Errorf("read the configuration: %w", err)
+		return "", &UnusableError{fmt.Errorf("read the configuration: %w", err)}
 	}
 	for _, kind := range []string{Connector, Desktop, Cloud} {
 		if marks[kind].Match(text) {
 			return kind, nil
 		}
 	}
-	return "", fmt.Errorf("%s looks like no file of a process: say which it is, %s, %s or %s", o.File, Connector, Desktop, Cloud)
+	return "", &UnusableError{fmt.Errorf("%s looks like no file of a process: say which it is, %s, %s or %s", o.File, Connector, Desktop, Cloud)}
 }
+
+// UnusableError is a file of which not even the kind can be seen.
+type UnusableError struct{ err error }
+
+func (e *UnusableError) Error() string { return e.err.Error() }
+
+func (e *UnusableError) Unwrap() error { return e.err }

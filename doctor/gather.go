@@ -277,6 +277,9 @@ func (p *patient) tail(ctx context.Context, since time.Duration) ([]byte, error)
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("the process logs to its standard error output, and journalctl does not say what: %w", err)
 	}
+	if out.String() == "" {
+		return nil, errors.New("the process logs to its standard error output, and journalctl has nothing of it: attach what your service manager or shell kept")
+	}
 	return []byte(out.String()), nil
 }
 

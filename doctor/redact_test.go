@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"understudy/config"
 )
@@ -96,5 +98,22 @@ func TestBundleIsBounded(t *testing.T) {
 	}
 	if first := g.cleaned()[1].text; sum > 5000 || !bytes.HasSuffix(first, []byte("the end")) {
 		t.Errorf("all have %d bytes, the first ends with %q", sum, first[len(first)-10:])
+	}
+}
+
+// "notes.txt: what could not be had, and why": also where the journal of the host has
+// nothing of the process.
+func TestEmptyJournalIsNoted(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no journalctl")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "journalctl"), []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir)
+	p := &patient{doctor: &doctor{Options: Options{Patience: time.Minute}}, held: holder{pid: os.Getpid(), alive: true}}
+	if text, err := p.tail(t.Context(), time.Hour); err == nil || !strings.Contains(err.Error(), "has nothing of it") {
+		t.Errorf("got %q, %v", text, err)
 	}
 }

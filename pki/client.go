@@ -46,8 +46,19 @@ func (c Client) Renew(ctx context.Context, pair tls.Certificate, csr string) (wi
 	return c.post(ctx, "renew", &pair, wire.Renewal{CSR: csr})
 }
 
+// CheckURL refuses what would show a token to everybody on the way.
+func CheckURL(text string) error {
+	if u, err := url.Parse(text); err != nil || u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("%q is not https://HOST:PORT: the authority speaks TLS alone, for the token is a secret", wire.Clip(text))
+	}
+	return nil
+}
+
 func (c Client) post(ctx context.Context, path string, show *tls.Certificate, body any) (wire.IssuedCertificate, error) {
 	var answer wire.IssuedCertificate
+	if err := CheckURL(c.URL); err != nil {
+		return answer, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	config, err := c.tls(show)

@@ -155,7 +155,7 @@ func (k *Keeper) rest(ctx context.Context, d time.Duration) error {
 // failed tells of a failure, with what there is to do.
 func (k *Keeper) failed(err error) {
 	k.failures++
-	reason := fmt.Sprintf("%v; tried %d times", err, k.failures)
+	reason := fmt.Sprintf("%v; tries so far: %d", err, k.failures)
 	if pair, readErr := k.present(); readErr == nil {
 		reason += "; the present certificate ends at " + pair.Leaf.NotAfter.UTC().Format(time.RFC3339)
 	}

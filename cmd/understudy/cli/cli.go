@@ -100,6 +100,7 @@ func newRootCommand(a *app) *cobra.Command {
 	flags.StringVarP(&a.output, "output", "o", "table", "table or json")
 	flags.DurationVar(&a.timeout, "timeout", 10*time.Second, "how long to wait for an answer")
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(misplaced)
 	root.AddCommand(commands(a)...)
 	return root
 }

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net/http"
 	"strings"
+	"syscall"
 
 	"understudy/config"
 	"understudy/datadir"
+	"understudy/doctor"
 	"understudy/load"
 	"understudy/wire"
 )
@@ -52,6 +55,9 @@ func exitCode(ctx context.Context, err error) int {
 	if _, ok := errors.AsType[*config.FileError](err); ok {
 		return exitConfig
 	}
+	if _, ok := errors.AsType[*doctor.UnusableError](err); ok {
+		return exitConfig
+	}
 	if _, ok := errors.AsType[*datadir.NewerError](err); ok {
 		return exitConfig
 	}
@@ -85,6 +91,9 @@ func problemCode(p *wire.Problem) int {
 	return exitError
 }
 
+// isItRunning is a question that some errors ask already.
+const isItRunning = "is the service running?"
+
 // explain says what went wrong and, where we know it, what to do.
 func explain(err error) string {
 	if _, ok := errors.AsType[*usageError](err); ok {
@@ -92,6 +101,12 @@ func explain(err error) string {
 	}
 	if p, ok := errors.AsType[*wire.Problem](err); ok {
 		return err.Error() + faults(p)
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return err.Error() + "\nName the authority that signed the server's certificate with --ca-file."
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) && !strings.Contains(err.Error(), isItRunning) {
+		return err.Error() + "\nNobody listens there: " + isItRunning + " Is the address right?"
 	}
 	if errors.Is(err, datadir.ErrNotWritable) {
 		return err.Error() + "\nLet this account write there, or free space on its disk; then start again."

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -26,10 +27,19 @@ func wanted(flag *pflag.Flag) string {
 	case "float64":
 		return "a number"
 	case "duration":
-		return "a duration such as 500ms, 30s or 5m"
+		return "a duration such as 500ms, 30s, 5m or 72h"
 	case "bool":
 		return "true or false"
 	}
 	name, _ := pflag.UnquoteUsage(flag)
 	return name
+}
+
+// misplaced says of a flag that is not known whether it is the command before it that is
+// mistyped.
+func misplaced(cmd *cobra.Command, err error) error {
+	if !cmd.HasSubCommands() || cmd.Flags().NArg() == 0 {
+		return err
+	}
+	return knows(cmd, cmd.Flags().Args())
 }

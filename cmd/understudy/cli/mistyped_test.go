@@ -11,7 +11,7 @@ func TestMistypedFlags(t *testing.T) {
 	for args, want := range map[string]string{
 		"journal list --after x":                 "--after x is not a whole number, 0 or more",
 		"journal list -n many":                   "--number many is not a whole number",
-		"status --timeout 5":                     "--timeout 5 is not a duration such as 500ms, 30s or 5m",
+		"status --timeout 5":                     "--timeout 5 is not a duration such as 500ms, 30s, 5m or 72h",
 		"load --rate fast":                       "--rate fast is not a number",
 		"status --watch=perhaps":                 "--watch perhaps is not true or false",
 		"group set pool --weight ws1.example":    "--weight ws1.example is not HOST=N",

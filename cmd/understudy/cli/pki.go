@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -155,6 +156,9 @@ func newPKIRenewCommand(a *app) *cobra.Command {
 
 // sign makes a key and a certificate and writes both.
 func (f *leafFlags) sign(a *app, cmd *cobra.Command, names []site.FQDN) error {
+	if _, err := os.Stat(filepath.Dir(f.out)); err != nil {
+		return fmt.Errorf("the folder of --out: %w", err) // before the ledger has a certificate that nobody gets
+	}
 	authority, err := f.open(a, cmd)
 	if err != nil {
 		return err

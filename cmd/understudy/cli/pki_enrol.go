@@ -49,7 +49,7 @@ func (f *enrolFlags) options(a *app, cmd *cobra.Command) (pki.KeeperOptions, err
 		return pki.KeeperOptions{}, &usageError{fmt.Errorf("%s needs --url, --name and --out", cmd.CommandPath())}
 	}
 	name, err := site.ParseFQDN(f.name)
-	if err != nil {
+	if err = errors.Join(pki.CheckURL(f.url), err); err != nil {
 		return pki.KeeperOptions{}, &usageError{err}
 	}
 	o := pki.KeeperOptions{

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,8 @@ func TestPKIByHand(t *testing.T) {
 	fails(t, exitUsage, "--name FQDN and --out PREFIX", with("issue", "--out", out)...)
 	fails(t, exitError, "is outside of what this authority may sign for", with("issue", "--name", "cc01.example.org", "--out", out)...)
 	fails(t, exitUsage, "an empty label", with("issue", "--name", "cc01..test", "--out", out)...)
+	fails(t, exitError, "the folder of --out", with("issue", "--name", "cc01.example.test", "--out", filepath.Join(out, "none", "cc01"))...)
+	does(t, "Nothing was issued yet.", with("list")...)
 	does(t, "cc01.example.test, vip.example.test:", with("issue", "--name", "cc01.example.test", "--also", "vip.example.test", "--out", out)...)
 	first := read(t, out+".key")
 	fails(t, exitError, "not overwritten", with("issue", "--name", "cc01.example.test", "--out", out)...)
@@ -110,6 +113,9 @@ func TestPKIServed(t *testing.T) {
 	enrol := []string{"pki", "enrol", "--url", url, "--name", "sf.example.test", "--out", host}
 
 	fails(t, exitUsage, "--ca-file or --fingerprint", enrol...)
+	other := filepath.Join(t.TempDir(), "other")
+	does(t, "", "pki", "init", "--dir", other, "--domain", "localhost")
+	fails(t, exitError, "signed the server's certificate with --ca-file", append(slices.Clone(enrol), "--token-file", token, "--ca-file", filepath.Join(other, "ca.pem"))...)
 	enrol = append(enrol, "--fingerprint", fingerprint)
 	fails(t, exitError, "no token", enrol...)
 	does(t, "enrolled with a one-time token, which is used now", append(enrol, "--token-file", token)...)
@@ -122,8 +128,8 @@ func TestPKIServed(t *testing.T) {
 	if read(t, host+".pem") == first {
 		t.Error("the certificate is the same after the renewal")
 	}
-	other := []string{"pki", "enrol", "--url", url, "--name", "sf.example.test", "--out", host + "2", "--fingerprint", fingerprint, "--token-file", token}
-	fails(t, exitError, "a token counts once", other...)
+	again := []string{"pki", "enrol", "--url", url, "--name", "sf.example.test", "--out", host + "2", "--fingerprint", fingerprint, "--token-file", token}
+	fails(t, exitError, "a token counts once", again...)
 }
 
 // serveAuthority runs `pki serve` until the test ends, and returns its address.

@@ -20,20 +20,20 @@ const keysHeader = "# Keys of front ends: names and hashes. understudy storefron
 func newKeysCommand(a *app) *cobra.Command {
 	var file string
 	cmd := group("keys", "Make and remove the keys of front ends",
-		keysOrder("add NAME", "Make a key, and print it this once: the file has its hash only",
-			func(name string) error { return a.addKey(file, name) }, "NAME"),
-		keysOrder("list", "List the names of the keys", func(string) error { return a.listKeys(file) }),
-		keysOrder("remove NAME", "Remove a key: a connector refuses it once it has read the file again",
-			func(name string) error { return removeKey(file, name) }, "NAME"),
+		keysOrder(&file, "add NAME --file FILE", "Make a key, and print it this once: the file has its hash only", a.addKey, "NAME"),
+		keysOrder(&file, "list --file FILE", "List the names of the keys", func(file, _ string) error { return a.listKeys(file) }),
+		keysOrder(&file, "remove NAME --file FILE", "Remove a key: a connector refuses it once it has read the file again", removeKey, "NAME"),
 	)
-	cmd.PersistentFlags().StringVar(&file, "file", "", "the connector's storefront_keys_file")
-	_ = cmd.MarkPersistentFlagRequired("file")
+	cmd.PersistentFlags().StringVar(&file, "file", "", "the connector's storefront_keys_file (required)")
 	return cmd
 }
 
-func keysOrder(use, short string, order func(name string) error, args ...string) *cobra.Command {
+func keysOrder(file *string, use, short string, order func(file, name string) error, args ...string) *cobra.Command {
 	return &cobra.Command{Use: use, Short: short, Args: wants(args...), RunE: func(_ *cobra.Command, given []string) error {
-		return order(strings.Join(given, ""))
+		if *file == "" {
+			return &usageError{errors.New("--file FILE says which file: storefront_keys_file of a connector")}
+		}
+		return order(*file, strings.Join(given, ""))
 	}}
 }
 
@@ -62,6 +62,9 @@ func (a *app) addKey(file, name string) error {
 }
 
 func (a *app) listKeys(file string) error {
+	if _, err := os.Stat(file); err != nil {
+		return fmt.Errorf("the file of keys: %w", err)
+	}
 	_, keys, err := readKeys(file)
 	for _, k := range keys {
 		fmt.Fprintln(a.stdout, k.Name)
@@ -122,7 +125,8 @@ func replaceFile(file, text string) error {
 		err = keepOwner(file, fresh)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(fresh))
+		_ = os.Remove(fresh) // it may not have been made
+		return err
 	}
 	if err := os.Rename(fresh, file); err != nil {
 		return err

@@ -43,4 +43,11 @@ func TestKeysOfFrontEnds(t *testing.T) {
 	if code, _, problems := run(t, "storefront", "keys", "list", "--file", file); code == 0 || !strings.Contains(problems, trust.MakeKeys) || strings.Contains(problems, key) {
 		t.Errorf("a key itself in the file: exit %d, %s; want how keys are made, and not the key", code, problems)
 	}
+	missing := filepath.Join(t.TempDir(), "none", "keys")
+	if code, _, problems := run(t, "storefront", "keys", "list", "--file", missing); code != 1 || !strings.Contains(problems, missing) {
+		t.Errorf("the keys of a file that is not there: exit %d, %s", code, problems)
+	}
+	if code, _, problems := run(t, "storefront", "keys", "add", "sf01", "--file", missing); code != 1 || strings.Contains(problems, "remove") {
+		t.Errorf("in a folder that is not there: exit %d, %s; want that alone", code, problems)
+	}
 }
