@@ -121,7 +121,10 @@ func (s *Server) relayed(next http.Handler) http.Handler {
 func (s *Server) asks(r *http.Request, name string) (site.Connector, error) {
 	index := s.sites.Current().index
 	c, ok := index.Connector(site.Canonical(name))
-	if !ok {
+	switch {
+	case !ok && s.sites.Current().document == nil:
+		return c, wire.Problemf(http.StatusForbidden, wire.CodeNotInZone, "no site has been published yet: understudy site apply does")
+	case !ok:
 		return c, wire.Problemf(http.StatusForbidden, wire.CodeNotInZone, "%q is not a connector of the site", name)
 	}
 	speaker, err := speaks(r, index, c)

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"math/big"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -149,5 +150,17 @@ func TestTokensOfTheMoment(t *testing.T) {
 	now.Store(&fewer)
 	if err := health(); !wire.IsCode(err, wire.CodeUnauthorized) {
 		t.Errorf("got %v, want the token unknown", err)
+	}
+}
+
+// A connector that is there before the site: what is missing is the site, not its name.
+func TestNoSiteYet(t *testing.T) {
+	s := start(t, t.TempDir())
+	calls, err := s.client(t, connectorSecret, "cc1.example").Calls(t.Context())
+	if err == nil {
+		_ = calls.Close()
+	}
+	if !wire.IsCode(err, wire.CodeNotInZone) || !strings.Contains(err.Error(), "no site has been published yet") {
+		t.Errorf("got %v, want that there is no site", err)
 	}
 }
