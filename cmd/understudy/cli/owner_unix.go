@@ -11,7 +11,7 @@ import (
 
 // keepOwner gives the new file to whom the old one is: often a service's account, while
 // an administrator writes.
-func keepOwner(old, fresh string) error {
+func keepOwner(old string, fresh *os.File) error {
 	info, err := os.Stat(old)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -20,7 +20,7 @@ func keepOwner(old, fresh string) error {
 		return err
 	}
 	if is, ok := info.Sys().(*syscall.Stat_t); ok && int(is.Uid) != os.Geteuid() {
-		return os.Chown(fresh, int(is.Uid), int(is.Gid))
+		return fresh.Chown(int(is.Uid), int(is.Gid))
 	}
 	return nil
 }

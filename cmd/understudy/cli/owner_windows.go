@@ -1,4 +1,6 @@
 package cli
 
+import "os"
+
 // keepOwner does nothing: what is in a folder inherits its rights.
-func keepOwner(string, string) error { return nil }
+func keepOwner(string, *os.File) error { return nil }

@@ -119,26 +119,22 @@ func replaceFile(file, text string) error {
 	if was, err := os.Stat(file); err == nil {
 		mode = was.Mode().Perm()
 	}
-	fresh := file + ".new"
-	err := writeWhole(fresh, text, mode)
-	if err == nil {
-		err = keepOwner(file, fresh)
-	}
+	fresh, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".new-*")
 	if err != nil {
-		_ = os.Remove(fresh) // it may not have been made
 		return err
 	}
-	if err := os.Rename(fresh, file); err != nil {
-		return err
+	if err := fill(fresh, file, text, mode); err != nil {
+		return errors.Join(err, os.Remove(fresh.Name()))
+	}
+	if err := os.Rename(fresh.Name(), file); err != nil {
+		return errors.Join(err, os.Remove(fresh.Name()))
 	}
 	return datadir.Sync(filepath.Dir(file))
 }
 
-func writeWhole(file, text string, mode fs.FileMode) error {
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Sync(), f.Close())
+// fill works on the open file, whose name others may be able to change: root writes into
+// folders of the service's account.
+func fill(fresh *os.File, old, text string, mode fs.FileMode) error {
+	_, err := fresh.WriteString(text)
+	return errors.Join(err, fresh.Chmod(mode), keepOwner(old, fresh), fresh.Sync(), fresh.Close())
 }

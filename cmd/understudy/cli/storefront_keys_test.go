@@ -51,3 +51,25 @@ func TestKeysOfFrontEnds(t *testing.T) {
 		t.Errorf("in a folder that is not there: exit %d, %s; want that alone", code, problems)
 	}
 }
+
+// The service's account may put links into a folder of its own, before root adds a key:
+// nothing is written or given away behind them.
+func TestKeysAreNotWrittenThroughLinks(t *testing.T) {
+	dir := t.TempDir()
+	file, other := filepath.Join(dir, "keys"), filepath.Join(t.TempDir(), "other")
+	if err := os.WriteFile(other, []byte("not ours\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(other, file+".new"); err != nil {
+		t.Skip("this account may make no links here: ", err)
+	}
+	if code, _, problems := run(t, "storefront", "keys", "add", "sf01", "--file", file); code != 0 {
+		t.Fatalf("exit %d, %s", code, problems)
+	}
+	if text, err := os.ReadFile(other); err != nil || string(text) != "not ours\n" {
+		t.Errorf("behind the link is %q, %v", text, err)
+	}
+	if info, err := os.Lstat(file); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("the keys are %v, %v, want a file", info, err)
+	}
+}
