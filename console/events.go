@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"understudy/events"
+	"understudy/roles"
 	"understudy/wire"
 )
 
@@ -102,7 +103,11 @@ func (c *Console) follow(w http.ResponseWriter, r *http.Request, q Query, page [
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	flush := http.NewResponseController(w).Flush
 	for {
-		if err := writeLines(w, c.cutEvents(whoOf(r), page)); err != nil || flush() != nil {
+		who, known := c.still(r)
+		if !known {
+			return
+		}
+		if err := writeLines(w, c.cutEvents(who, page)); err != nil || flush() != nil {
 			return
 		}
 		q = Query{After: lastOf(page, q.After), Limit: MaxLimit, Names: q.Names}
@@ -111,6 +116,14 @@ func (c *Console) follow(w http.ResponseWriter, r *http.Request, q Query, page [
 			return
 		}
 	}
+}
+
+// still is who follows, as of now: an account may have been taken away or limited since
+// the request came.
+func (c *Console) still(r *http.Request) (roles.Who, bool) {
+	who, known := c.who(r)
+	may, _ := roles.May(who, roles.See, roles.Target{Zone: c.o.Zone})
+	return who, known && may
 }
 
 // newer waits until there are events after the query's.

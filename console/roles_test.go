@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -362,5 +364,69 @@ func TestEventsOfAKind(t *testing.T) {
 	}
 	if w := s.ask("GET", "/admin/v1/events?kind=nothing", token, ""); w.Code != http.StatusBadRequest {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// "Take an account out of a file: its token is good for nothing at once": also for who
+// follows the events already; one that is limited from now on sees less.
+func TestFollowingEndsWithTheAccount(t *testing.T) {
+	story := &story{}
+	var mu sync.Mutex // guards all
+	all := everybody()
+	address := serveWith(t, "tcp", "127.0.0.1:0", func(o *console.Options) {
+		o.Events, o.Accounts = story.read, accountsNow(func(token string) (roles.Who, bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			return all.Who(token)
+		})
+	})
+	change := func(who roles.Who, there bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if all["viewer"] = who; !there {
+			delete(all, "viewer")
+		}
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/admin/v1/events?follow=true", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer viewer")
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	story.tell(events.Entry{Event: events.Started}, events.Entry{Event: events.SyncFailed})
+	for _, want := range []events.Name{events.Started, events.SyncFailed} {
+		if !lines.Scan() || !strings.Contains(lines.Text(), string(want)) {
+			t.Fatalf("got %q, %v, want %s", lines.Text(), lines.Err(), want)
+		}
+	}
+	change(roles.Who{Name: "viewer", Role: roles.Viewer, Scope: roles.Scope{Groups: []string{"farm"}}}, true)
+	story.tell(events.Entry{Code: 505, Event: events.SyncFailed}, events.Entry{Code: 100, Event: events.Stopped})
+	if !lines.Scan() || !strings.Contains(lines.Text(), string(events.Stopped)) {
+		t.Errorf("limited: got %q, %v", lines.Text(), lines.Err())
+	}
+	change(roles.Who{}, false)
+	story.tell(events.Entry{Code: 101, Event: events.Stopped})
+	if lines.Scan() || lines.Err() != nil {
+		t.Errorf("without the account: got %q, %v, want the end", lines.Text(), lines.Err())
+	}
+}
+
+// accountsNow are accounts that change.
+type accountsNow func(token string) (roles.Who, bool)
+
+func (a accountsNow) Who(token string) (roles.Who, bool) { return a(token) }
+
+// tell adds entries at the same time.
+func (s *story) tell(entries ...events.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range entries {
+		e.ID = int64(len(s.entries) + 1)
+		s.entries = append(s.entries, e)
 	}
 }
