@@ -289,10 +289,12 @@ func TestGuessersWait(t *testing.T) {
 	guesser.shows(t, "", http.StatusUnauthorized) // it guesses nothing
 	good.shows(t, "the key of the gateway", http.StatusOK)
 	other.shows(t, "the key of the gateway", http.StatusOK)
+	good.shows(t, "a guess beside the right key", http.StatusUnauthorized)
+	good.shows(t, "another", http.StatusTooManyRequests)
 	if names := a.raised(); !slices.Equal(names, []events.Name{events.SourceHeldBack}) {
 		t.Errorf("the events are %v, want one %s", names, events.SourceHeldBack)
 	}
-	if s := a.statusOf(&listener{name: "client", net: e.crowd}); s.HeldBack != 3 || s.OfLargest != 2 || s.Largest != "127.0.0.66" {
+	if s := a.statusOf(&listener{name: "client", net: e.crowd}); s.HeldBack != 4 || s.OfLargest != 2 || s.Largest != "127.0.0.66" {
 		t.Errorf("the status is %+v", s)
 	}
 }

@@ -51,9 +51,11 @@ func HeldBack(r *http.Request) time.Duration {
 	return wait
 }
 
-// WrongSecret notes that a request has shown a key or token that is not known.
+// WrongSecret notes that a request has shown a key or token that is not known. A right
+// one before it no longer counts for its connection.
 func WrongSecret(r *http.Request) {
 	if g := asking(r); g != nil && g.source.known() {
+		g.letIn.Store(false)
 		g.crowd.guessers.note(time.Now(), g.source)
 	}
 }
