@@ -97,6 +97,15 @@ func TestUnits(t *testing.T) {
 	}
 }
 
+// Trust 3: "who, from where": in a user namespace of its own a process sees the callers
+// of its Unix socket as nobody.
+func TestTheConnectorSeesWhoCalls(t *testing.T) {
+	text, err := os.ReadFile("packaging/files/units/understudy-connector.service")
+	if err != nil || strings.Contains(string(text), "\nPrivateUsers=") {
+		t.Errorf("%v; the unit has PrivateUsers", err)
+	}
+}
+
 // unpacked is the content of the Debian package.
 func unpacked(t *testing.T) string {
 	t.Helper()
