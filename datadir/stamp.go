@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 )
 
 // Stamp is what an SQLite file says of itself: whose it is, and the version of its
@@ -48,6 +49,9 @@ func number(b []byte) int { return int(int32(binary.BigEndian.Uint32(b))) }
 
 func headOf(path string) ([]byte, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, syscall.ENOTDIR) {
+		return nil, fs.ErrNotExist // what is wrong with the folder says who locks it
+	}
 	if err != nil {
 		return nil, err
 	}

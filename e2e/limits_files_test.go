@@ -120,7 +120,7 @@ func TestCrowdAtThePeerPort(t *testing.T) {
 	c.start(second)
 	c.openStarted()
 	crowd(t, first.at(peerPort), 2*fewFiles)
-	first.process.Says(act, "the peer listener has")
+	first.process.Says(act, "the peer listener: ")
 	c.kill(second)
 	c.start(second)
 	for _, p := range c.players {
@@ -155,7 +155,7 @@ func TestCrowdAtTheOtherListeners(t *testing.T) {
 	crowd(t, c.cloudAt, 2*fewFiles)
 	crowd(t, c.hostAt, 2*fewFiles)
 	c.cloud.Says(act, `"event":"connections_full"`)
-	c.host.Says(act, "as many as it may have")
+	c.host.Says(act, "as many as one source may have")
 	c.served(act, "bob", "desktop:pool")
 	c.usable(first, first.Reaches(act, "Normal").Term)
 	if got := first.states(); len(got) != 1 {

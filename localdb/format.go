@@ -21,6 +21,9 @@ const (
 // CheckFolder refuses a data folder in which a newer version of this program has
 // written anything. It only reads, so that what is refused stays as it is to the byte.
 func CheckFolder(dir string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil // who locks it says what is wrong with it
+	}
 	if err := checkStamp(filepath.Join(dir, stateFile), stateAppID, StateSchema, remedyState); err != nil {
 		return err
 	}
