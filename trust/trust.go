@@ -92,7 +92,9 @@ func (s *Store) add(i *item) error {
 	return nil
 }
 
-func (i *item) fault(err error) error { return fmt.Errorf("read the %s: %w", i.what, err) }
+func (i *item) fault(err error) error {
+	return fmt.Errorf("read the %s of %s: %w", i.what, i.files[0], err)
+}
 
 // Reload reads all files now, whether they seem to have changed or not.
 func (s *Store) Reload() Report {

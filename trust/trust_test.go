@@ -122,7 +122,7 @@ func TestBadFilesChangeNothing(t *testing.T) {
 				f.write(file, text)
 			}
 			r := s.Reload()
-			if len(r.Unreadable) != 1 || !strings.Contains(r.Err().Error(), c.want) || !strings.Contains(r.Err().Error(), "stays in use") {
+			if len(r.Unreadable) != 1 || !strings.Contains(r.Err().Error(), c.want) || !strings.Contains(r.Err().Error(), "stays in use") || !strings.Contains(r.Err().Error(), r.Unreadable[0].File) {
 				t.Errorf("got %+v, want …%s…", r, c.want)
 			}
 			if got, err := meet(t, server, client()); got != first || err != nil {

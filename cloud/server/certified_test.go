@@ -164,3 +164,12 @@ func TestNoSiteYet(t *testing.T) {
 		t.Errorf("got %v, want that there is no site", err)
 	}
 }
+
+// Bad input gets an error that names the remedy: here the token that would do.
+func TestTokenOfTheOtherRole(t *testing.T) {
+	s := start(t, t.TempDir())
+	_, err := s.client(t, connectorSecret, "cc1.example").Site(t.Context())
+	if !wire.IsCode(err, wire.CodeForbidden) || !strings.Contains(err.Error(), "one of role admin may") {
+		t.Errorf("got %v, want which role may", err)
+	}
+}

@@ -146,7 +146,7 @@ func (s *Server) identify(r *http.Request, allowed []Role) (h held, err error) {
 	if slices.Contains(allowed, h.Role) {
 		return h, nil
 	}
-	return h, wire.Problemf(http.StatusForbidden, wire.CodeForbidden, "a token of role %s may not do this", h.Role)
+	return h, wire.Problemf(http.StatusForbidden, wire.CodeForbidden, "a token of role %s may not do this: one of role %s may", h.Role, allowed[0])
 }
 
 // certified is the connector of the site that the client's certificate names. It is

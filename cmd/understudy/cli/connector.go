@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -103,14 +102,14 @@ func connectorSecrets(c *config.Connector, o *agent.Options) error {
 	if c.Cloud.TokenFile != "" {
 		token, err := trust.Follow(o.Trust, "token", c.Cloud.TokenFile, trust.Secret)
 		if err != nil {
-			return fmt.Errorf("%s: %w", c.Cloud.TokenFile, err)
+			return err
 		}
 		o.Cloud.TokenNow = token.Now
 	}
 	if c.StorefrontKeysFile != "" {
 		keys, err := trust.Follow(o.Trust, "keys of front ends", c.StorefrontKeysFile, trust.ParseKeys)
 		if err != nil {
-			return fmt.Errorf("%s: %w", c.StorefrontKeysFile, err)
+			return err
 		}
 		o.FrontKeys = keys.Now
 	}

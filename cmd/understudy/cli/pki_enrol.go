@@ -40,6 +40,7 @@ func newPKIEnrolCommand(a *app) *cobra.Command {
 	flags.StringVar(&f.out, "out", "", "where the files go: PREFIX.pem and PREFIX.key (required)")
 	flags.StringVar(&f.caFile, "ca-file", "", "PEM file with the authority's certificate")
 	flags.StringVar(&f.fingerprint, "fingerprint", "", "its SHA-256, where the file is not here yet")
+	flags.StringVar(&a.tokenFile, "token-file", "", "file with the one-time token that understudy pki token printed, for the first certificate")
 	flags.BoolVar(&f.now, "now", false, "renew even if it is not due")
 	return cmd
 }

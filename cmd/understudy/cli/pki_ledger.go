@@ -151,7 +151,7 @@ func denied(name site.FQDN, last pki.Record, known, undo bool) string {
 	case undo:
 		return fmt.Sprintf("%s may get certificates again.", name)
 	case !known:
-		return fmt.Sprintf("%s gets no certificates. It has none.", name)
+		return fmt.Sprintf("%s gets no certificates. It has none: if that is new to you, see whether the name is right (understudy pki list).", name)
 	}
 	return fmt.Sprintf("%s gets no more certificates. The one it has counts until %s: until then take the host off the network or the site if it is in wrong hands.", name, last.NotAfter.UTC().Format(time.RFC3339))
 }

@@ -112,6 +112,7 @@ func TestPKIServed(t *testing.T) {
 	fingerprint := regexp.MustCompile("[0-9a-f]{64}").FindString(printed.errs)
 	enrol := []string{"pki", "enrol", "--url", url, "--name", "sf.example.test", "--out", host}
 
+	does(t, "file with the one-time token", "pki", "enrol", "--help")
 	fails(t, exitUsage, "--ca-file or --fingerprint", enrol...)
 	other := filepath.Join(t.TempDir(), "other")
 	does(t, "", "pki", "init", "--dir", other, "--domain", "localhost")
