@@ -216,3 +216,40 @@ func TestAnotherFileOfTheSameSizeIsSeen(t *testing.T) {
 		t.Error("a token that was taken away is good still")
 	}
 }
+
+// "--groups and --zones limit either": also while somebody writes the file, a line
+// whose limits are not there yet does not count.
+func TestALineThatIsBeingWrittenDoesNotCount(t *testing.T) {
+	path := file(t)
+	add(t, path, "gina", "g", roles.Scope{Groups: []string{"office"}})
+	f, err := accounts.Open(path, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut, _, _ := strings.Cut(string(text), " groups=")
+	write := func(text string, age time.Duration) {
+		at := time.Now().Add(-age)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(cut, 0)
+	if who, ok := f.Who("g"); !ok || who.Unlimited() {
+		t.Errorf("half of the line: %+v, %v", who, ok)
+	}
+	write(string(text)+"# more\n", 0)
+	if who, ok := f.Who("g"); !ok || who.Unlimited() {
+		t.Errorf("all of it: %+v, %v", who, ok)
+	}
+	write(cut, time.Minute) // an editor that ends no last line
+	if who, ok := f.Who("g"); !ok || !who.Unlimited() {
+		t.Errorf("a line that stays so: %+v, %v", who, ok)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"understudy/roles"
 )
@@ -34,22 +35,28 @@ func Open(path string, broken func(error)) (*File, error) {
 
 // Read reads a file of accounts.
 func Read(path string) (List, os.FileInfo, error) {
-	info, err := os.Stat(path)
+	list, _, info, err := read(path)
+	return list, info, err
+}
+
+// read also says whether the last line has its end.
+func read(path string) (list List, ended bool, info os.FileInfo, err error) {
+	info, err = os.Stat(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the accounts: %w; `understudy admin add` makes the file", err)
+		return nil, false, nil, fmt.Errorf("read the accounts: %w; `understudy admin add` makes the file", err)
 	}
 	if open(info) {
-		return nil, info, fmt.Errorf("read the accounts: every user of this host may write %s, and so be an operator: chmod o-w", path)
+		return nil, false, info, fmt.Errorf("read the accounts: every user of this host may write %s, and so be an operator: chmod o-w", path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, info, fmt.Errorf("read the accounts: %w", err)
+		return nil, false, info, fmt.Errorf("read the accounts: %w", err)
 	}
-	list, err := Parse(string(text))
+	list, err = Parse(string(text))
 	if err != nil {
-		return nil, info, fmt.Errorf("read the accounts in %s: %w", path, err)
+		return nil, false, info, fmt.Errorf("read the accounts in %s: %w", path, err)
 	}
-	return list, info, nil
+	return list, len(text) == 0 || text[len(text)-1] == '\n', info, nil
 }
 
 // Who is whose token it is, by the file as it is now.
@@ -61,6 +68,10 @@ func (f *File) Who(token string) (roles.Who, bool) {
 	return roles.Who{Name: a.Name, Role: a.Role, Scope: a.Scope}, ok
 }
 
+// settle is for how long a file whose last line has no end stays as it is before that
+// line counts: one that is being written would lack its limits.
+const settle = time.Second
+
 // renew reads the file again where it is another than the one that was seen.
 func (f *File) renew() {
 	info, err := os.Stat(f.path)
@@ -70,13 +81,21 @@ func (f *File) renew() {
 	if err != nil && f.lost {
 		return
 	}
-	list, seen, err := Read(f.path)
+	list, ended, seen, err := read(f.path)
+	if err == nil && !ended && fresh(seen) {
+		return
+	}
 	f.seen, f.lost = seen, seen == nil
 	if err != nil {
 		f.broken(err)
 		return
 	}
 	f.list = list
+}
+
+func fresh(info os.FileInfo) bool {
+	age := time.Since(info.ModTime())
+	return age >= 0 && age < settle
 }
 
 func sameFile(a, b os.FileInfo) bool {
