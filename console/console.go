@@ -89,8 +89,9 @@ func (o Options) validate() error {
 
 // Console serves the admin API.
 type Console struct {
-	o        Options
-	refusals roles.Refusals
+	o Options
+	// refusals are of those who are known; strangers cannot crowd them out.
+	refusals, strangers roles.Refusals
 }
 
 // New returns a Console.

@@ -31,7 +31,11 @@ const Done = "done"
 
 // refused tells of a change that somebody may not ask for.
 func (c *Console) refused(r *http.Request, who roles.Who, reason string) {
-	untold, ok := c.refusals.Next(time.Now())
+	bound := &c.refusals
+	if who.Name == roles.Unknown {
+		bound = &c.strangers
+	}
+	untold, ok := bound.Next(time.Now())
 	if !ok {
 		return
 	}

@@ -208,7 +208,7 @@ func TestOrdersAreSigned(t *testing.T) {
 }
 
 // Refused changes are told, but not more than a bounded number; the next one that is
-// told says how many were not.
+// told says how many were not. Strangers do not crowd out who is known.
 func TestRefusalsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, nil)
@@ -219,9 +219,13 @@ func TestRefusalsAreBounded(t *testing.T) {
 		if len(s.deeds) != 20 || s.deeds[0].Name != roles.Unknown || !s.deeds[0].Refused || s.deeds[0].Result != wire.CodeUnauthorized {
 			t.Fatalf("%d deeds, the first %+v", len(s.deeds), s.deeds[0])
 		}
-		time.Sleep(time.Minute)
 		s.ask("POST", "/admin/v1/outage", "viewer", `{"action":"force"}`)
-		if d := s.deeds[len(s.deeds)-1]; len(s.deeds) != 21 || d.Untold != 80 || d.Name != "viewer" {
+		if d := s.deeds[len(s.deeds)-1]; len(s.deeds) != 21 || d.Untold != 0 || d.Name != "viewer" {
+			t.Fatalf("one who is known: %d deeds, the last %+v", len(s.deeds), d)
+		}
+		time.Sleep(time.Minute)
+		s.ask("POST", "/admin/v1/outage", "guess", `{"action":"force"}`)
+		if d := s.deeds[len(s.deeds)-1]; len(s.deeds) != 22 || d.Untold != 80 || d.Name != roles.Unknown {
 			t.Fatalf("%d deeds, the last %+v", len(s.deeds), d)
 		}
 	})

@@ -65,7 +65,11 @@ func (s *Server) unidentified(r *http.Request, err error) {
 // tell bounds what is refused: who is not let in could fill the log else.
 func (s *Server) tell(name events.Name, fields logrus.Fields) {
 	if name == events.AdminRefused {
-		untold, ok := s.denied.Next(time.Now())
+		bound := &s.denied
+		if fields["who"] == roles.Unknown {
+			bound = &s.barred
+		}
+		untold, ok := bound.Next(time.Now())
 		if !ok {
 			return
 		}

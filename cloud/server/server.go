@@ -127,7 +127,8 @@ type Server struct {
 	hub    *hub
 	resets chan broker.Reset
 	turns  *turns
-	denied roles.Refusals
+	denied roles.Refusals // of those who are known
+	barred roles.Refusals // of strangers, who cannot crowd those out
 	net    *env.Crowd
 	http   *http.Server
 	closed sync.Once
