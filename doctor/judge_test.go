@@ -211,3 +211,18 @@ func TestRunningConnectorIsJudged(t *testing.T) {
 		t.Errorf("before the first start: %+v", f)
 	}
 }
+
+// What is found is a sentence that can be read, and names nothing that is not there.
+func TestWordsOfFindings(t *testing.T) {
+	for outcome, want := range map[string]string{"": "the last sync: none yet", "failed": "the last sync: failed"} {
+		list := judgeRunning(running{status: wire.Status{Sync: wire.SyncStatus{Outcome: outcome}}}, holder{}, 60, "", "7489")
+		if !slices.ContainsFunc(list, func(f Finding) bool { return f.Name == "no_snapshot" && f.Detail == want }) {
+			t.Errorf("got %+v, want %q", list, want)
+		}
+	}
+	p := &patient{doctor: &doctor{}}
+	f := p.callback(&config.Desktop{Listen: "127.0.0.20:7485"})(t.Context())
+	if len(f) != 1 || f[0].Result != Skipped || f[0].About != "callback" {
+		t.Errorf("simulated machines: %+v, want no callback without a host", f)
+	}
+}

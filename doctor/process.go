@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ func (v *verdict) snapshot(s wire.Status, interval float64) {
 	}
 	switch age := s.At.Sub(last); {
 	case s.Snapshot == nil:
-		v.add("no_snapshot", strings.TrimSpace(s.Sync.Outcome+" "+s.Sync.Detail), nil)
+		v.add("no_snapshot", strings.TrimSuffix("the last sync: "+cmp.Or(s.Sync.Outcome, "none yet")+": "+s.Sync.Detail, ": "), nil)
 	case s.State.HA():
 	case s.Sync.Outcome == "failed", age.Seconds() > 3*interval:
 		v.add("sync_old", strings.TrimSuffix(fmt.Sprintf("the last sync: %s, %d s ago: %s", s.Sync.Outcome, int(age.Seconds()), s.Sync.Detail), ": "), nil)
