@@ -8,6 +8,7 @@ import (
 	"understudy/config"
 	"understudy/events"
 	"understudy/pki"
+	"understudy/service"
 	"understudy/site"
 )
 
@@ -56,6 +57,15 @@ func keeping(s runner, k *pki.Keeper) runner {
 type kept struct {
 	runner
 	keeper *pki.Keeper
+}
+
+// process is what the service manager is to watch: whether it has bound its listeners and
+// its loops go on, the service says, and not what keeps its certificate.
+func process(s runner) service.Process {
+	if k, ok := s.(kept); ok {
+		return k.runner
+	}
+	return s
 }
 
 // Run runs both until ctx ends or the service does.

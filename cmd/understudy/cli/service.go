@@ -30,7 +30,7 @@ func (a *app) serve(ctx context.Context, s runner, hangups <-chan os.Signal) err
 	manager := service.New(func(err error) { fmt.Fprintln(a.stderr, "understudy: "+err.Error()) })
 	following, unfollow := context.WithCancel(ctx)
 	var followed sync.WaitGroup
-	followed.Go(func() { manager.Follow(following, s) })
+	followed.Go(func() { manager.Follow(following, process(s)) })
 	followed.Go(func() { reloadAt(following, hangups, s, manager) })
 	err := s.Run(ctx)
 	unfollow()
