@@ -1,6 +1,8 @@
 package config
 
 import (
+	"strings"
+
 	"understudy/env"
 	"understudy/events"
 	"understudy/pki"
@@ -46,7 +48,7 @@ func (p *PKI) files(of []fileName) []fileName {
 			of[i].exist = of[i].exist && of[i].path == "tls.ca_file" && p.Fingerprint == ""
 		}
 	}
-	return append(of, fileName{"pki.ca_file", &p.CAFile, true}, fileName{"pki.token_file", &p.TokenFile, false})
+	return append(of, fileName{"pki.ca_file", &p.CAFile, true}, fileName{"pki.token_file", &p.TokenFile, strings.HasPrefix(p.TokenFile, credentialPrefix)})
 }
 
 func (p *PKI) check(c *checker, s security) {

@@ -16,6 +16,11 @@ const others fs.FileMode = 0o077
 // tighten makes a folder and all that is in it private to its owner, and returns what
 // was not. The folder goes first: nothing in it is within reach from then on.
 func tighten(dir string) (mended []string, err error) {
+	root, err := os.OpenRoot(dir) // a link that takes a file's place leads nowhere outside
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -27,7 +32,11 @@ func tighten(dir string) (mended []string, err error) {
 		if err != nil || d.Type()&^fs.ModeDir != 0 || info.Mode()&others == 0 {
 			return err
 		}
-		if err := os.Chmod(path, info.Mode().Perm()&^others); err != nil {
+		inside, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		if err := root.Chmod(inside, info.Mode().Perm()&^others); err != nil {
 			return fmt.Errorf("other users can get at %s (mode %04o), and that cannot be mended: make it yours, then chmod go= it: %w", path, info.Mode().Perm(), err)
 		}
 		mended = append(mended, path)

@@ -23,13 +23,18 @@ const hidden = "[redacted]"
 const leastSecret = 6
 
 // Forms of secrets, whosever they are.
+// telling are the keys of secrets.
+const telling = `(?:password|passwd|pwd|secret|token|ticket|lease|api[_-]?key|private[_-]?key)`
+
 var (
 	pemBlock = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]+-----.*?(-----END [A-Z ]+-----|$)`)
 	bearer   = regexp.MustCompile(`(?i)\b(bearer|basic|cookie:)\s+[^\s"',]+`)
 	// random is a ticket, lease or token of ours.
 	random = regexp.MustCompile(`\b[a-z2-7]{32}\b`)
-	// told is a key with its value, in JSON, YAML, XML or a line of a log.
-	told = regexp.MustCompile(`(?i)(\b(?:password|passwd|pwd|secret|token|ticket|lease|api[_-]?key|private[_-]?key)\\?"?\s*(?:[:=]|>)\s*\\?"?)[^\s"'<,}\\]+`)
+	// told is a key with its value, in JSON (also within a text of it), YAML or a line of a
+	// log; element the same in XML.
+	told = regexp.MustCompile(`(?i)(\b` + telling + `\\?"?\s*[:=]\s*)(?:(\\")(?:[^"\\]|\\[^"])*\\"|(")(?:[^"\\]|\\.)*"|(')[^']*'|[^\s"'<,}\\]+)`)
+	element = regexp.MustCompile(`(?i)(<` + telling + `\b[^<>]*>)[^<]+`)
 	// inURL is a user with a password in a URL.
 	inURL = regexp.MustCompile(`([a-z][a-z0-9+.-]*://)[^\s/@"]+@`)
 )
@@ -79,8 +84,12 @@ var publicWords = []string{"connector", "admin", "operator", "viewer", "algorith
 
 func (r *redactor) keep(words []string) {
 	for _, w := range words {
-		if len(w) >= leastSecret && !slices.Contains(publicWords, w) && !strings.HasPrefix(w, "#") {
-			r.secrets = append(r.secrets, w)
+		if len(w) < leastSecret || slices.Contains(publicWords, w) || strings.HasPrefix(w, "#") {
+			continue
+		}
+		r.secrets = append(r.secrets, w)
+		if quoted, err := json.Marshal(w); err == nil && string(quoted[1:len(quoted)-1]) != w {
+			r.secrets = append(r.secrets, string(quoted[1:len(quoted)-1]))
 		}
 	}
 }
@@ -132,7 +141,8 @@ func (r *redactor) clean(text string) string {
 	}
 	text = bearer.ReplaceAllString(text, "$1 "+hidden)
 	text = random.ReplaceAllString(text, hidden)
-	text = told.ReplaceAllString(text, "${1}"+hidden)
+	text = told.ReplaceAllString(text, "${1}${2}${3}${4}"+hidden+"${2}${3}${4}")
+	text = element.ReplaceAllString(text, "${1}"+hidden)
 	text = inURL.ReplaceAllString(text, "${1}"+hidden+"@")
 	if r.names {
 		return text

@@ -20,7 +20,7 @@ func redacting(t *testing.T, salt byte) *redactor {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "keys")
-	if err := os.WriteFile(file, []byte("# ours\nfirst-key\nfirst-key-and-more\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("# ours\nfirst-key\nfirst-key-and-more\namp&ersand-key\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r.learnSecrets([]config.NamedFile{{Key: "storefront_keys_file", Path: file, Secret: true}})
@@ -35,7 +35,10 @@ func TestRedaction(t *testing.T) {
 		{`{"reason":"first-key-and-more"}`, "more"},
 		{`{"password":"hunter2"}`, "hunter2"},
 		{`{"msg":"{\"token\":\"hunter2\"}"}`, "hunter2"},
-		{`{"msg":"<Password encoding=x>hunter2</Password>"}`, "hunter2>"},
+		{`{"msg":"<Password encoding=x>hunter2 and more</Password>"}`, "more"},
+		{`{"password":"a b, c"}`, "b, c"},
+		{`{"msg":"{\"token\":\"a b, c\",\"zone\":1}"}`, "b, c"},
+		{`{"msg":"amp\u0026ersand-key"}`, "ersand-key"},
 		{`{"msg":"ada@example.test asked"}`, "ada@"},
 		{`{"msg":"EXAMPLE\\nora asked"}`, "nora"},
 		{`{"msg":"Grace Hopper and BOB. Ada, carol"}`, "Hopper"},

@@ -62,10 +62,11 @@ func (m *merger) zones() kind[site.Zone] {
 	return kind[site.Zone]{"zone", m.part.zone, func(z site.Zone) string { return z.Name }, func(z site.Zone) []Target { return []Target{{Zone: z.Name}} }}
 }
 
+// connectors are the whole site's: each reads all of it.
 func (m *merger) connectors() kind[site.Connector] {
 	return kind[site.Connector]{
 		"connector", m.part.connector, func(c site.Connector) string { return string(site.Canonical(string(c.FQDN))) },
-		func(c site.Connector) []Target { return []Target{{Zone: c.Zone}} },
+		func(site.Connector) []Target { return nil },
 	}
 }
 

@@ -117,13 +117,17 @@ func TestMerge(t *testing.T) {
 		"an entitlement": {operatorOf("farm", ""), func(s *site.Site) {
 			s.Entitlements = append(s.Entitlements, site.Entitlement{UserGroup: "staff", Desktop: "farm"})
 		}, ""},
-		"an application":            {operatorOf("farm", ""), func(s *site.Site) { s.Applications[0].Command = "vi" }, ""},
-		"everything":                {operatorOf("", ""), func(s *site.Site) { s.Groups = s.Groups[:1]; s.Users = nil }, ""},
-		"a zone's settings":         {operatorOf("", "berlin"), func(s *site.Site) { s.Zones[0].Settings.CallInRate = 7 }, ""},
-		"a zone's machine":          {operatorOf("", "berlin"), func(s *site.Site) { s.Machines[0].Maintenance = true }, ""},
-		"a group of all zones":      {operatorOf("", "berlin"), func(s *site.Site) { s.Groups[1].MaxSessions = 7 }, "delivery group farm would change"},
-		"another zone":              {operatorOf("", "berlin"), func(s *site.Site) { s.Zones[1].Settings.CallInRate = 7 }, "zone tokyo would change"},
-		"a connector of another":    {operatorOf("", "berlin"), func(s *site.Site) { s.Connectors[1].Standby = true }, "connector cc2.test would change"},
+		"an application":         {operatorOf("farm", ""), func(s *site.Site) { s.Applications[0].Command = "vi" }, ""},
+		"everything":             {operatorOf("", ""), func(s *site.Site) { s.Groups = s.Groups[:1]; s.Users = nil }, ""},
+		"a zone's settings":      {operatorOf("", "berlin"), func(s *site.Site) { s.Zones[0].Settings.CallInRate = 7 }, ""},
+		"a zone's machine":       {operatorOf("", "berlin"), func(s *site.Site) { s.Machines[0].Maintenance = true }, ""},
+		"a group of all zones":   {operatorOf("", "berlin"), func(s *site.Site) { s.Groups[1].MaxSessions = 7 }, "delivery group farm would change"},
+		"another zone":           {operatorOf("", "berlin"), func(s *site.Site) { s.Zones[1].Settings.CallInRate = 7 }, "zone tokyo would change"},
+		"a connector of another": {operatorOf("", "berlin"), func(s *site.Site) { s.Connectors[1].Standby = true }, "connector cc2.test would change"},
+		"a connector that is new": {operatorOf("", "berlin"), func(s *site.Site) {
+			s.Connectors = append(s.Connectors, site.Connector{FQDN: "cc9.test", Zone: "berlin"})
+		}, "connector cc9.test would change"},
+		"a connector of their own":  {operatorOf("", "berlin"), func(s *site.Site) { s.Connectors[0].Standby = true }, "connector cc1.test would change"},
 		"a connector taken":         {operatorOf("", "berlin"), func(s *site.Site) { s.Connectors[1].Zone = "berlin" }, "connector cc2.test would change"},
 		"a machine taken along":     {operatorOf("", "berlin"), func(s *site.Site) { s.Machines[0].Zone = "tokyo" }, "machine o1.test would change"},
 		"another group":             {operatorOf("farm", ""), func(s *site.Site) { s.Groups = append(s.Groups, site.DeliveryGroup{Name: "lab", Kind: site.Assigned}) }, "delivery group lab would change"},

@@ -7,6 +7,7 @@ package service
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,6 +38,7 @@ type Manager struct {
 	channel  channel
 	complain func(error)
 	once     sync.Once
+	ready    atomic.Bool
 }
 
 // channel is how a platform's service manager is told.
@@ -85,6 +87,16 @@ func (m *Manager) Reloading() { m.tell(notice{reloading: true}) }
 // Stopping says that an orderly stop has begun.
 func (m *Manager) Stopping() { m.tell(notice{stopping: true, status: "stopping"}) }
 
+// While says that the configuration is read anew for as long as do takes; before the
+// process was ready it says nothing, for ready is what comes after.
+func (m *Manager) While(do func()) {
+	if m.ready.Load() {
+		m.Reloading()
+		defer m.Ready()
+	}
+	do()
+}
+
 func (m *Manager) tell(n notice) {
 	if !m.channel.managed() {
 		return
@@ -104,6 +116,7 @@ func (m *Manager) Follow(ctx context.Context, p Process) {
 	}
 	w := newWatch(m, p)
 	m.tell(notice{ready: true, status: w.headline()})
+	m.ready.Store(true)
 	ticker := time.NewTicker(w.beat)
 	defer ticker.Stop()
 	for {

@@ -188,3 +188,25 @@ func TestReadyOnceTheListenersAreBound(t *testing.T) {
 		}
 	})
 }
+
+// "RELOADING": a hangup that comes before the process is ready does not make it so.
+func TestReloadBeforeTheProcessIsReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &book{began: time.Now()}
+		m := &Manager{channel: b}
+		done := 0
+		m.While(func() { done++ })
+		if told := b.times(func(notice) bool { return true }); done != 1 || len(told) > 0 {
+			t.Errorf("it was done %d times, and %d notices were told", done, len(told))
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		go m.Follow(ctx, &process{line: "Normal"})
+		synctest.Wait()
+		m.While(func() { done++ })
+		if told := b.times(func(n notice) bool { return n.reloading || n.ready }); done != 2 || len(told) != 3 {
+			t.Errorf("it was done %d times, and %d notices were told, want ready, reloading, ready", done, len(told))
+		}
+		stop()
+		synctest.Wait()
+	})
+}

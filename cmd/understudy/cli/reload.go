@@ -16,8 +16,7 @@ import (
 )
 
 // reloadAt has a process read its certificates, keys and tokens again at each hangup, or
-// when the service manager says so; the
-// process itself tells how that went.
+// when the service manager says so; the process itself tells how that went.
 func reloadAt(ctx context.Context, hangups <-chan os.Signal, s runner, manager *service.Manager) {
 	for {
 		select {
@@ -26,9 +25,7 @@ func reloadAt(ctx context.Context, hangups <-chan os.Signal, s runner, manager *
 		case <-hangups:
 		case <-service.Reloads():
 		}
-		manager.Reloading()
-		_ = s.Reload(ctx)
-		manager.Ready()
+		manager.While(func() { _ = s.Reload(ctx) })
 	}
 }
 
