@@ -33,7 +33,7 @@ var (
 	random = regexp.MustCompile(`\b[a-z2-7]{32}\b`)
 	// told is a key with its value, in JSON (also within a text of it), YAML or a line of a
 	// log; element the same in XML.
-	told = regexp.MustCompile(`(?i)(\b` + telling + `\\?"?\s*[:=]\s*)(?:(\\")(?:[^"\\]|\\[^"])*\\"|(")(?:[^"\\]|\\.)*"|(')[^']*'|[^\s"'<,}\\]+)`)
+	told    = regexp.MustCompile(`(?i)(\b` + telling + `\\?"?\s*[:=]\s*)(?:(\\")(?:[^"\\]|\\[^"])*\\"|(")(?:[^"\\]|\\.)*"|(')[^']*'|[^\s"'<,}\\]+)`)
 	element = regexp.MustCompile(`(?i)(<` + telling + `\b[^<>]*>)[^<]+`)
 	// inURL is a user with a password in a URL.
 	inURL = regexp.MustCompile(`([a-z][a-z0-9+.-]*://)[^\s/@"]+@`)

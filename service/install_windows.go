@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -170,6 +171,9 @@ func forgetSource(r Role) error {
 // one for data and logs, which it may write. Nobody else but administrators may do either.
 func folders(r Role) error {
 	shared := DefaultFolder()
+	if err := owned(shared); err != nil {
+		return err
+	}
 	for folder, rights := range map[string]string{shared: mayRead, filepath.Join(shared, string(r)): mayWrite} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return err
@@ -186,12 +190,41 @@ func protect(folder, descriptor string) error {
 	if err != nil {
 		return err
 	}
+	owner, _, err := sd.Owner()
+	if err != nil {
+		return err
+	}
 	acl, _, err := sd.DACL()
 	if err != nil {
 		return err
 	}
 	return windows.SetNamedSecurityInfo(folder, windows.SE_FILE_OBJECT,
-		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, acl, nil)
+		windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, owner, nil, acl, nil)
+}
+
+// owned refuses a folder in which something is somebody else's.
+func owned(folder string) error {
+	installer, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+		if err != nil {
+			return fmt.Errorf("look who owns %s: %w", path, err)
+		}
+		owner, _, err := sd.Owner()
+		if err == nil && !mayOwn(owner.String(), installer.User.Sid.String()) {
+			err = fmt.Errorf("%s is owned by %s, who could have the service do anything: see what it is, then remove it, or give it to the administrators (takeown /A /F)", path, owner)
+		}
+		return err
+	})
 }
 
 // firewall changes the rule of the service.

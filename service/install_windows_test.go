@@ -25,7 +25,7 @@ func TestFolderIsProtected(t *testing.T) {
 	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
 		return
 	}
-	if sd, err = windows.GetNamedSecurityInfo(folder, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION); err != nil {
+	if sd, err = windows.GetNamedSecurityInfo(folder, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION); err != nil {
 		t.Fatal(err)
 	}
 	checkProtected(t, sd.String())
@@ -33,7 +33,7 @@ func TestFolderIsProtected(t *testing.T) {
 
 func checkProtected(t testing.TB, got string) {
 	t.Helper()
-	if n := strings.Count(got, "(A;"); n != 3 || !strings.HasPrefix(got, "D:P") {
+	if n := strings.Count(got, "(A;"); n != 3 || !strings.HasPrefix(got, "O:BAD:P") {
 		t.Errorf("%s lets %d in, want 3, and nobody by the folder above", got, n)
 	}
 	for _, ours := range []string{";FA;;;SY)", ";FA;;;BA)", ";;;S-1-5-80-"} {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf16"
 )
@@ -119,9 +120,19 @@ const (
 	operatorsSID = "BA"
 )
 
+// owners are the accounts of Windows that may own what the services read, besides the
+// services: the system and the administrators.
+var owners = []string{"S-1-5-18", "S-1-5-32-544"}
+
+// mayOwn reports whether what an account has made may be in the folders, when the one
+// installs. Whoever owns a file may always give itself rights to it.
+func mayOwn(owner, installer string) bool {
+	return owner == installer || owner == identity(Connector.Name()) || owner == identity(Desktop.Name()) || slices.Contains(owners, owner)
+}
+
 // protected is the security descriptor of a folder: the system and the administrators own
 // what is in it, the service has those rights, everybody else has none.
 func protected(r Role, rights string) string {
 	grant := func(rights, to string) string { return "(A;OICI;" + rights + ";;;" + to + ")" }
-	return "D:P" + grant(allRights, systemSID) + grant(allRights, operatorsSID) + grant(rights, identity(r.Name()))
+	return "O:" + operatorsSID + "D:P" + grant(allRights, systemSID) + grant(allRights, operatorsSID) + grant(rights, identity(r.Name()))
 }

@@ -17,9 +17,23 @@ func TestIdentity(t *testing.T) {
 // Issue 6: "ACLs on ProgramData": only the system, administrators and the service.
 func TestProtected(t *testing.T) {
 	got := protected(Connector, mayRead)
-	want := "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;" + identity("UnderstudyConnector") + ")"
+	want := "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;" + identity("UnderstudyConnector") + ")"
 	if got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A folder that a user of the host has made before is not installed into: who owns it, or
+// a file in it, could have the service do anything.
+func TestMayOwn(t *testing.T) {
+	const installer, user = "S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-1001"
+	for owner, want := range map[string]bool{
+		"S-1-5-18": true, "S-1-5-32-544": true, installer: true, identity(Connector.Name()): true, identity(Desktop.Name()): true,
+		user: false, "S-1-5-32-545": false, "": false,
+	} {
+		if got := mayOwn(owner, installer); got != want {
+			t.Errorf("%s: got %t", owner, got)
+		}
 	}
 }
 
