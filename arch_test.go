@@ -10,8 +10,8 @@ import (
 // layers says how high each folder stands. An import points to a lower layer,
 // never to a neighbour. Whoever adds a folder adds it here and to ARCHITECTURE.md.
 var layers = map[string]int{
-	"env": 0, "site": 0, "zone": 0,
-	"datadir": 1, "wire": 1, "statemachine": 1, "election": 1, "broker": 1, "events": 1, "callin": 1, "xmlservice": 1, "sizing": 1, "launchfile": 1, "program": 1, "service": 1, "roles": 1, "trust": 1,
+	"env": 0, "site": 0, "zone": 0, "events": 0,
+	"datadir": 1, "wire": 1, "statemachine": 1, "election": 1, "broker": 1, "callin": 1, "xmlservice": 1, "sizing": 1, "launchfile": 1, "program": 1, "service": 1, "roles": 1, "trust": 1,
 	"localdb": 2, "cloud": 2, "sync": 2, "relay": 2, "peer": 2, "vda": 2, "credentials": 2, "hooks": 2, "desktop": 2,
 	"sitesource": 2, "controllers": 2, "storefront": 2, "storefront/client": 2, "console": 2, "console/client": 2, "accounts": 2, "pki": 2,
 	"agent": 3, "cloud/server": 3, "cloud/contract": 3,
@@ -23,7 +23,7 @@ var layers = map[string]int{
 }
 
 // ground is the order within layer 0, whose packages may import earlier ones.
-var ground = []string{"env", "site", "zone"}
+var ground = []string{"env", "site", "zone", "events"}
 
 // pure are the packages that decide and never act: time and identifiers are
 // handed to them.

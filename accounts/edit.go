@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"understudy/datadir"
@@ -47,59 +46,13 @@ func Remove(path, name string) error {
 	})
 }
 
-// edit replaces the file in one step by what change makes of it. The new file, which
-// is there meanwhile, keeps others out.
-func edit(path string, change func(text string, list List) (string, error)) (err error) {
-	next := path + ".new"
-	f, err := os.OpenFile(next, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("another command changes %s, or one was killed while it did: look, and remove %s then", path, next)
-	}
-	if err != nil {
-		return fmt.Errorf("change the accounts: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(next)
+// edit changes the file, and nothing where it cannot be read.
+func edit(path string, change func(text string, list List) (string, error)) error {
+	return datadir.Edit(path, func(text string) (string, error) {
+		list, _, err := Read(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
 		}
-	}()
-	text, err := changed(path, f, change)
-	if err != nil {
-		return err
-	}
-	if _, err = f.WriteString(text); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(next, path)
-	}
-	if err != nil {
-		return fmt.Errorf("change the accounts: %w", err)
-	}
-	return datadir.Sync(filepath.Dir(path))
-}
-
-// changed returns the new text. The new file gets mode and owner of the old one, so
-// that the service can still read it.
-func changed(path string, next *os.File, change func(string, List) (string, error)) (string, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return change("", nil)
-	}
-	if err != nil {
-		return "", fmt.Errorf("change the accounts: %w", err)
-	}
-	list, _, err := Read(path)
-	if err != nil {
-		return "", err
-	}
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = errors.Join(next.Chmod(info.Mode().Perm()), keepOwner(next, info))
-	}
-	if err != nil {
-		return "", fmt.Errorf("change the accounts: %w", err)
-	}
-	return change(string(text), list)
+		return change(text, list)
+	})
 }

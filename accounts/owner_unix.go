@@ -2,23 +2,7 @@
 
 package accounts
 
-import (
-	"fmt"
-	"os"
-	"syscall"
-)
+import "os"
 
 // open reports whether every user of the host may write a file.
 func open(info os.FileInfo) bool { return info.Mode()&0o002 != 0 }
-
-// keepOwner gives a file the owner and group of the one that it replaces.
-func keepOwner(next *os.File, old os.FileInfo) error {
-	was, ok := old.Sys().(*syscall.Stat_t)
-	if !ok || int(was.Uid) == os.Geteuid() && int(was.Gid) == os.Getegid() {
-		return nil
-	}
-	if err := next.Chown(int(was.Uid), int(was.Gid)); err != nil {
-		return fmt.Errorf("the file belongs to another account, so give the command as that one or as root: %w", err)
-	}
-	return nil
-}

@@ -74,6 +74,8 @@ type Agent struct {
 	holds     atomic.Pointer[wire.Holds] // changed by the loop only
 	lists     atomic.Int64               // how many were in use
 	lastSync  atomic.Pointer[wire.SyncStatus]
+	first     atomic.Pointer[firstAsks] // nil where there is a snapshot
+	notBefore atomic.Pointer[time.Time] // who gives the site wants to be left alone until then
 	confirmed atomic.Pointer[time.Time]
 	seenTerm  atomic.Uint64
 	deadline  atomic.Int64 // of the zone's settings, as of the latest round
@@ -84,9 +86,11 @@ type Agent struct {
 	looped    chan struct{} // closed when the loop has ended
 	syncNow   chan struct{}
 	// syncing lets one sync run at a time; whoever has the turn may use syncFailing,
-	// which says that a sync has failed since the last good one.
+	// which says that a sync has failed since the last good one, and failed, the one that
+	// was told of last.
 	syncing     chan struct{}
 	syncFailing bool
+	failed      failure
 	troubles    sync.Map // kinds of trouble that were told of
 	refused     refusals
 	rounds      *rounds
@@ -251,7 +255,7 @@ func (a *Agent) reachBroker() error {
 	var err error
 	a.cloud, err = cloud.New(cloud.Options{
 		Env: a.o.Env, URL: a.o.Cloud.URL, Site: a.o.Site, Connector: a.o.FQDN, Zone: a.o.Zone,
-		Token: a.o.Cloud.Token, TokenNow: a.o.Cloud.TokenNow, TLS: a.o.Cloud.TLS, Timeout: a.o.Cloud.Timeout,
+		Token: a.o.Cloud.Token, TLS: a.o.Cloud.TLS, Timeout: a.o.Cloud.Timeout,
 	})
 	return err
 }

@@ -37,11 +37,11 @@ func (a *Agent) clientRoutes() http.Handler {
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(a.desktops)
-		r.Post("/vda/v1/registrations", a.answer(a.vouched(a.relay.Handler(relay.Register)), registers))
-		r.Get("/vda/v1/registrations/{lease}", a.by(relay.Lookup, looksUp))
-		r.Put("/vda/v1/registrations/{lease}", a.by(relay.Heartbeat, beats))
-		r.Delete("/vda/v1/registrations/{lease}", a.by(relay.Unregister, unregisters))
-		r.Post("/vda/v1/registrations/{lease}/sessions", a.by(relay.Report, reports))
+		r.Post("/vda/v1/registrations", a.answer(a.vouched(a.named(a.relay.Handler(relay.Register))), registers))
+		r.Get("/vda/v1/registrations/{lease}", a.byDesktop(relay.Lookup, looksUp))
+		r.Put("/vda/v1/registrations/{lease}", a.byDesktop(relay.Heartbeat, beats))
+		r.Delete("/vda/v1/registrations/{lease}", a.byDesktop(relay.Unregister, unregisters))
+		r.Post("/vda/v1/registrations/{lease}/sessions", a.byDesktop(relay.Report, reports))
 	})
 	return newDirect(r)
 }
@@ -49,6 +49,11 @@ func (a *Agent) clientRoutes() http.Handler {
 // by answers by the stance, relayed as one kind of request.
 func (a *Agent) by(kind relay.Kind, own brokered) http.HandlerFunc {
 	return a.answer(a.relay.Handler(kind), own)
+}
+
+// byDesktop is by for desktops that use a lease.
+func (a *Agent) byDesktop(kind relay.Kind, own brokered) http.HandlerFunc {
+	return a.answer(a.named(a.relay.Handler(kind)), own)
 }
 
 // peerRoutes are those for the other connectors of the zone.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 
+	"understudy/site"
 	"understudy/vda"
 	"understudy/wire"
 )
@@ -22,10 +23,24 @@ func (a *Agent) desktops(next http.Handler) http.Handler {
 	})
 }
 
+// named has what is relayed for a desktop carry the names of its certificate: the broker
+// that gave the lease knows which machine may use it.
+func (a *Agent) named(relayed http.Handler) http.Handler {
+	if a.o.TLS.Client == nil {
+		return relayed
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := vda.Vouch(r); err != nil {
+			wire.WriteError(w, err)
+			return
+		}
+		relayed.ServeHTTP(w, r)
+	})
+}
+
 // vouched checks who registers before it is relayed; the secondary broker checks by
 // itself, where it has the registration in hand. With TLS the certificate names the
-// machine, and the callback is the machine's own name. A lease needs no more: it is
-// a secret.
+// machine, and the callback is the machine's own name.
 func (a *Agent) vouched(relayed http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.vouch(w, r); err != nil {
@@ -58,11 +73,22 @@ func (a *Agent) vouch(w http.ResponseWriter, r *http.Request) error {
 
 // checkRegistration is the trust in a registration, the same in every state.
 func (a *Agent) checkRegistration(r *http.Request, registration wire.Registration) error {
-	if a.o.TLS.Client != nil {
-		if err := vda.ClientCertificate(r, registration.Machine); err != nil {
-			return err
-		}
+	if err := a.speaksFor(r, registration.Machine); err != nil {
+		return err
 	}
+	return a.checkCallback(r, registration)
+}
+
+// speaksFor: with TLS a desktop speaks for the machine that its certificate names, when
+// it registers and with each use of the lease.
+func (a *Agent) speaksFor(r *http.Request, machine site.FQDN) error {
+	if a.o.TLS.Client == nil {
+		return nil
+	}
+	return vda.ClientCertificate(r, machine)
+}
+
+func (a *Agent) checkCallback(r *http.Request, registration wire.Registration) error {
 	if a.o.Insecure {
 		return vda.LoopbackCallback(r, registration)
 	}

@@ -153,21 +153,6 @@ func TestRegistrationBodiesAreBounded(t *testing.T) {
 	}
 }
 
-// A lease is a secret: whoever knows it may go on, with any certificate of the CA.
-func TestLeasesNeedACertificateOnly(t *testing.T) {
-	a := muted(Options{})
-	a.o.TLS.Client = &tls.Config{MinVersion: tls.VersionTLS13}
-	for state, want := range map[*tls.ConnectionState]int{shown("ws1.example.test"): 200, {}: 403} {
-		r := httptest.NewRequest(http.MethodPut, "/vda/v1/registrations/abc", strings.NewReader("{}"))
-		r.TLS = state
-		w := httptest.NewRecorder()
-		a.desktops(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
-		if w.Code != want {
-			t.Errorf("%d certificates: status %d, want %d", len(state.PeerCertificates), w.Code, want)
-		}
-	}
-}
-
 // LHC-33: operators hear of a refused registration, once in a while for each
 // machine and never so often that it does harm.
 func TestRefusedRegistrationsAreToldOfOnce(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"understudy/datadir"
 	"understudy/env"
 	"understudy/events"
 	"understudy/wire"
@@ -50,7 +51,7 @@ func (a *Agent) statusOf(l *listener) wire.ListenerStatus {
 // the data folder that they could get at until this start.
 func (a *Agent) tellExposed() {
 	for _, file := range a.o.Exposed {
-		a.log.raise(events.SecretExposed, file+" holds a secret and can be read by every user of this host: chmod 600 it", logrus.Fields{"file": file})
+		a.log.raise(events.SecretExposed, datadir.ExposedSecret(file), logrus.Fields{"file": file})
 	}
 	for _, file := range a.lock.Mended {
 		a.log.raise(events.SecretExposed, "other users of this host could get at "+file+" in the data folder; from now on they cannot", logrus.Fields{"file": file})

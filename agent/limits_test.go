@@ -57,6 +57,7 @@ type exposed struct {
 	agent *Agent
 	crowd *env.Crowd
 	pool  *x509.CertPool
+	good  tls.Certificate // that the pool vouches for
 	ended chan struct{}
 }
 

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -21,13 +22,19 @@ func newLog(o *Options) *log { return &log{o: o, rows: make(chan events.Entry, 1
 // raise tells operators of an event.
 func (l *log) raise(name events.Name, reason string, fields logrus.Fields) {
 	kind := events.Lookup(name)
-	entry := events.Entry{
-		At: l.o.Env.Now().UTC(), Code: kind.Code, Event: name, Severity: kind.Severity,
-		Zone: l.o.Zone, Connector: string(l.o.FQDN), Reason: reason, Fields: fields,
-	}
 	l.o.Logger.WithFields(fields).WithFields(logrus.Fields{
 		"event": string(name), "code": kind.Code, "zone": l.o.Zone, "connector": string(l.o.FQDN), "reason": reason,
 	}).Log(level(kind.Severity), kind.Meaning)
+	l.keep(l.o.Env.Now().UTC(), name, reason, fields)
+}
+
+// keep has an event in the table only.
+func (l *log) keep(at time.Time, name events.Name, reason string, fields logrus.Fields) {
+	kind := events.Lookup(name)
+	entry := events.Entry{
+		At: at, Code: kind.Code, Event: name, Severity: kind.Severity,
+		Zone: l.o.Zone, Connector: string(l.o.FQDN), Reason: reason, Fields: fields,
+	}
 	select {
 	case l.rows <- entry:
 	default:
@@ -37,6 +44,11 @@ func (l *log) raise(name events.Name, reason string, fields logrus.Fields) {
 
 // Tell raises an event of what runs beside the connector.
 func (a *Agent) Tell(name events.Name, reason string) { a.log.raise(name, reason, logrus.Fields{}) }
+
+// Keep has an event among the others that was before the connector, and is in the log already.
+func (a *Agent) Keep(at time.Time, name events.Name, reason string) {
+	a.log.keep(at, name, reason, logrus.Fields{})
+}
 
 func level(s events.Severity) logrus.Level {
 	switch s {

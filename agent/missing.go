@@ -40,7 +40,10 @@ func (a *Agent) missing(s wire.Status, peers []wire.PeerStatus) []string {
 	for _, v := range s.Held {
 		out = append(out, fmt.Sprintf("version %s of the site is held back: %s; `understudy snapshots accept` takes it", v.Version, v.Reason))
 	}
-	if s.Sync.Outcome == "failed" {
+	switch {
+	case s.Sync.Waiting != "":
+		out = append(out, "the whole site, of which there is no copy yet: "+s.Sync.Detail)
+	case s.Sync.Outcome == "failed":
 		out = append(out, "changes since the last good sync: "+s.Sync.Detail)
 	}
 	for _, h := range s.Hooks {

@@ -96,11 +96,10 @@ type SiteSource interface {
 // Cloud is how the cloud broker is reached.
 type Cloud struct {
 	URL string
-	// Token is shown; TokenNow, if set, gives the one of the moment instead.
-	Token    string
-	TokenNow func() string
-	Timeout  time.Duration
-	TLS      env.TLS
+	// Token gives the one that is shown now; nil shows none.
+	Token   func() string
+	Timeout time.Duration
+	TLS     env.TLS
 }
 
 // Listen are the addresses of the three listeners. Admin is host:port on

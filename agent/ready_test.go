@@ -43,6 +43,7 @@ func TestWhoCanServe(t *testing.T) {
 	}{
 		{"everything is there", func(*Agent) {}, true, own, ""},
 		{"no snapshot", func(*Agent) {}, false, own, "there is no usable snapshot"},
+		{"no snapshot, and no list either", func(a *Agent) { a.list.Store(&wire.ConnectorList{}) }, false, own, "there is no usable snapshot"},
 		{"LHC-20: not in the zone's list", func(a *Agent) {
 			a.list.Store(&wire.ConnectorList{Connectors: []site.Connector{{FQDN: "c1.example.test"}}})
 		}, true, own, "does not name this one"},

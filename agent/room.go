@@ -72,7 +72,7 @@ func (m *room) open(index *site.Index) error {
 	engine := broker.New(broker.Options{Broker: m.a.o.FQDN, Zone: m.a.o.Zone}, index)
 	desks, err := vda.New(vda.Options{
 		Engine: engine, Recorder: unrecorded{}, Rand: m.a.o.Env.Rand("waiting"), Connectors: func(string) []string { return m.a.connectorURLs() },
-		OnTerm: func(_ string, term uint64) { m.a.sawTerm(term) }, OnRefused: m.a.refusedRegistration,
+		OnTerm: func(_ string, term uint64) { m.a.sawTerm(term) }, OnRefused: m.a.refusedRegistration, Authorize: vda.VouchedFor,
 	})
 	if err != nil {
 		return err

@@ -15,9 +15,25 @@ import (
 // each sync, in whole seconds. each is what a sync does, by its number.
 func scheduled(t *testing.T, d time.Duration, each func(ctx context.Context, n int)) []int {
 	t.Helper()
-	a := muted(Options{SyncInterval: DefaultSyncInterval})
+	a := scheduling(t)
+	a.learnSite(t)
+	return syncsOf(t, a, d, each)
+}
+
+// scheduling is an agent with a schedule and without a snapshot.
+func scheduling(t *testing.T) *Agent {
+	t.Helper()
+	a, with := muted(Options{SyncInterval: DefaultSyncInterval}), withSnapshot(t, true)
+	a.snapshots = with.snapshots
 	a.syncNow, a.syncing = make(chan struct{}, 1), make(chan struct{}, 1)
+	a.wakeup = make(chan struct{}, 1)
 	a.stance.Store(&stance{state: zone.Normal})
+	return a
+}
+
+// syncsOf runs the schedule of this one.
+func syncsOf(t *testing.T, a *Agent, d time.Duration, each func(ctx context.Context, n int)) []int {
+	t.Helper()
 	began := time.Now()
 	var at []int
 	a.o.Env.Gate = func(ctx context.Context) error {

@@ -50,13 +50,13 @@ func (a *Agent) newServing(outage string, engine *broker.Engine, index *site.Ind
 }
 
 // newDesks makes the registration API over an engine. Who registers is checked as
-// vouched does it.
+// vouched does it, and who uses a lease likewise.
 func (a *Agent) newDesks(engine *broker.Engine, recorder vda.Recorder) (*vda.API, error) {
 	return vda.New(vda.Options{
 		Engine: engine, Recorder: recorder, Rand: a.o.Env.Rand("leases"),
-		Connectors:    func(string) []string { return a.connectorURLs() },
-		OnTerm:        func(_ string, term uint64) { a.sawTerm(term) },
-		CheckCallback: a.checkRegistration, OnRefused: a.refusedRegistration, OnRegistered: a.servedDesktop,
+		Connectors: func(string) []string { return a.connectorURLs() },
+		OnTerm:     func(_ string, term uint64) { a.sawTerm(term) },
+		Authorize:  a.speaksFor, CheckCallback: a.checkCallback, OnRefused: a.refusedRegistration, OnRegistered: a.servedDesktop,
 	})
 }
 

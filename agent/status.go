@@ -47,7 +47,7 @@ func (a *Agent) upToDate(s wire.Status) bool {
 // looked around, so the view is not to say so.
 func (a *Agent) Status() wire.Status {
 	s := a.view.Load().status
-	s.Certificates = a.certificates()
+	s.Certificates, s.Unreadable = a.certificates(), a.unreadable()
 	s.Election.Serving = s.Election.Serving && a.stance.Load().judge(time.Now()).engine != nil
 	s.Listeners = a.listenerStatus()
 	return s
@@ -63,7 +63,7 @@ func (a *Agent) makeStatus(now time.Time, in inputs) wire.Status {
 		State: c.state(), Since: in.wall.Add(-now.Sub(c.machine.Entered())), Reason: a.entered, Waiting: c.waiting, Starting: c.starting,
 		Outage: c.record.Outage, Force: c.record.Force, Number: c.record.Number, Term: c.record.Term,
 		Election: a.electionStatus(in), Health: a.healthStatus(now, in), Snapshot: a.currentSnapshot(in.wall),
-		Sync: *a.lastSync.Load(), Journal: a.handback.Status(), Mirror: a.mirrorStatus(now), CallIn: a.inviter.now(in.settings.CallsIn()), Held: a.holds.Load().List(), Gate: a.gate, Settings: in.settings, SettingsDiffer: a.differing(in.settings),
+		Sync: a.syncStatus(), Journal: a.handback.Status(), Mirror: a.mirrorStatus(now), CallIn: a.inviter.now(in.settings.CallsIn()), Held: a.holds.Load().List(), Gate: a.gate, Settings: in.settings, SettingsDiffer: a.differing(in.settings),
 	}
 	s.PeakToday = a.peaks.site(a.today())
 	s.Hooks = a.follower.status()

@@ -28,7 +28,7 @@ const (
 )
 
 // schedule runs a sync every interval by cron, one at start, and one whenever the
-// zone comes back to Normal (LHC-01, LHC-16).
+// zone comes back to Normal (LHC-01, LHC-16). Who has no snapshot at all asks more often.
 func (a *Agent) schedule(ctx context.Context) error {
 	logger := cron.PrintfLogger(a.o.Logger)
 	// SkipIfStillRunning outside, Recover inside: the other order never runs a job
@@ -41,13 +41,19 @@ func (a *Agent) schedule(ctx context.Context) error {
 	a.beats(&a.pulse.sync)
 	c.Start()
 	defer func() { <-c.Stop().Done() }()
+	var again <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-a.syncNow:
 			a.sync(ctx)
+		case <-again:
+			if !a.hasSite() {
+				a.sync(ctx)
+			}
 		}
+		again = a.askAgain()
 	}
 }
 
@@ -68,6 +74,9 @@ func (a *Agent) sync(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	case <-time.After(spread):
+	}
+	if a.leftAlone() > 0 && !a.hasSite() {
+		return
 	}
 	a.run(ctx, nil, "")
 }
@@ -209,8 +218,7 @@ func (a *Agent) noteSync(r configsync.Result, from site.FQDN) {
 	case configsync.Deferred:
 		a.log.raise(events.SyncDeferred, "the zone is in HA mode", fields)
 	case configsync.Failed:
-		a.syncFailing = true
-		a.log.raise(events.SyncFailed, r.Err.Error(), fields)
+		a.tellFailed(r, from, fields)
 		status.Detail = r.Err.Error()
 	case configsync.Unchanged, configsync.Held, configsync.Follows:
 	}

@@ -43,19 +43,16 @@ func texts(list []trust.Finding) []string {
 
 // tellTrust raises what a look at the files found.
 func (a *Agent) tellTrust(r trust.Report) {
-	for _, f := range r.Changed {
-		a.log.raise(events.TrustReloaded, "in use now: "+f.Text, logrus.Fields{"by": "its file, which changed"})
-	}
-	for _, f := range r.Unreadable {
-		a.log.raise(events.TrustUnreadable, f.Text, logrus.Fields{"file": f.File})
-	}
-	for _, c := range r.Expiring {
-		name := events.CertificateExpires
-		if c.Urgent() {
-			name = events.CertificateExpired
+	r.Tell(func(name events.Name, f trust.Finding) {
+		fields := logrus.Fields{"file": f.File}
+		if !f.NotAfter.IsZero() {
+			fields["not_after"] = f.NotAfter
 		}
-		a.log.raise(name, c.Reason(), logrus.Fields{"file": c.File, "not_after": c.NotAfter.UTC()})
-	}
+		if name == events.TrustReloaded {
+			fields["by"] = "its file, which changed"
+		}
+		a.log.raise(name, f.Text, fields)
+	})
 }
 
 // certificates are those in use, for operators.
@@ -63,6 +60,15 @@ func (a *Agent) certificates() []wire.CertificateStatus {
 	var out []wire.CertificateStatus
 	for _, c := range a.o.Trust.Certificates() {
 		out = append(out, wire.CertificateStatus{Kind: c.Kind, File: c.File, Names: c.Names, NotAfter: c.NotAfter.UTC(), DaysLeft: c.DaysLeft(), Expires: c.Expires()})
+	}
+	return out
+}
+
+// unreadable are the files that cannot be used as they are, for operators.
+func (a *Agent) unreadable() []wire.UnreadableStatus {
+	var out []wire.UnreadableStatus
+	for _, f := range a.o.Trust.Faults() {
+		out = append(out, wire.UnreadableStatus{File: f.File, Since: f.Since.UTC(), Reason: f.Text})
 	}
 	return out
 }

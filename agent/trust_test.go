@@ -41,7 +41,14 @@ func TestReloadedKeys(t *testing.T) {
 	if err := a.Reload(t.Context()); err == nil || !knows("key-2") {
 		t.Errorf("a cut file: got %v, key-2 known %t; want the old keys and why", err, knows("key-2"))
 	}
-	if got := a.raised(); len(got) != 3 || got[0] != events.TrustReloaded || got[1] != events.TrustReloaded || got[2] != events.TrustUnreadable {
+	if got := a.unreadable(); len(got) != 1 || got[0].File != file || got[0].Since.IsZero() || !strings.Contains(got[0].Reason, "line 1") {
+		t.Errorf("status has %+v, want the file, since when, and why", got)
+	}
+	put(second)
+	if err := a.Reload(t.Context()); err != nil || len(a.unreadable()) != 0 {
+		t.Errorf("mended: %v, and status has %+v", err, a.unreadable())
+	}
+	if got := a.raised(); len(got) != 4 || got[0] != events.TrustReloaded || got[1] != events.TrustReloaded || got[2] != events.TrustUnreadable {
 		t.Errorf("raised %q", got)
 	}
 }

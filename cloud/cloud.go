@@ -34,9 +34,8 @@ type Options struct {
 	// Connector and Zone name who asks; both are empty for an operator.
 	Connector site.FQDN
 	Zone      string
-	// Token is shown; TokenNow, if set, gives the one of the moment instead.
-	Token    string
-	TokenNow func() string
+	// Token gives the one that is shown now; nil shows none.
+	Token func() string
 	// TLS is nil where the cloud broker is reached in the clear on this host.
 	TLS     env.TLS
 	Timeout time.Duration
@@ -122,10 +121,10 @@ func (c *Client) request(ctx context.Context, method, target string, body io.Rea
 }
 
 func (c *Client) token() string {
-	if c.o.TokenNow != nil {
-		return c.o.TokenNow()
+	if c.o.Token == nil {
+		return ""
 	}
-	return c.o.Token
+	return c.o.Token()
 }
 
 func (c *Client) sitePath() string { return "/cloud/v1/sites/" + url.PathEscape(c.o.Site) }

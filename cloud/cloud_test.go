@@ -20,7 +20,7 @@ func client(t testing.TB, handler http.HandlerFunc) *cloud.Client {
 	s := httptest.NewServer(handler)
 	t.Cleanup(s.Close)
 	c, err := cloud.New(cloud.Options{
-		Env: env.Real(), URL: s.URL + "/", Site: "example", Connector: "cc1.example", Zone: "east", Token: "secret", Timeout: 200 * time.Millisecond,
+		Env: env.Real(), URL: s.URL + "/", Site: "example", Connector: "cc1.example", Zone: "east", Token: env.Always("secret"), Timeout: 200 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ func TestThroughAPeer(t *testing.T) {
 	}))
 	defer s.Close()
 	c, err := cloud.New(cloud.Options{
-		Env: env.Real(), URL: s.URL + "/peer/v1/relay", Site: "example", Connector: "cc1.example", Zone: "east", Token: "secret", Via: "cc2.example",
+		Env: env.Real(), URL: s.URL + "/peer/v1/relay", Site: "example", Connector: "cc1.example", Zone: "east", Token: env.Always("secret"), Via: "cc2.example",
 	})
 	if err != nil {
 		t.Fatal(err)

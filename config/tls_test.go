@@ -95,21 +95,16 @@ func TestTLSWithBadFiles(t *testing.T) {
 	}
 }
 
-func TestReadSecrets(t *testing.T) {
-	file := write(t, [2]string{"keys", "# StoreFronts\nfirst\n\n  second \r\n"})
-	got, err := config.ReadSecrets(file)
-	if err != nil || strings.Join(got, ",") != "first,second" {
-		t.Errorf("got %q, %v", got, err)
-	}
-	if _, err = config.ReadSecret(file); err == nil || strings.Contains(err.Error(), "first") {
-		t.Errorf("two secrets for one: got %v, want an error that does not quote them", err)
-	}
-	one, err := config.ReadSecret(write(t, [2]string{"token", "abc\n"}))
-	if one != "abc" || err != nil {
-		t.Errorf("got %q, %v", one, err)
-	}
-	if _, err = config.ReadSecrets(write(t, [2]string{"token", "\n"})); err == nil {
-		t.Error("an empty file was taken for secrets")
+func TestReadSecret(t *testing.T) {
+	for text, want := range map[string]string{"abc\n": "abc", "# StoreFronts\n\n  second \r\n": "second", "first\nsecond": "", "\n": "", "# none": ""} {
+		file := write(t, [2]string{"token", text})
+		got, err := config.ReadSecret(file)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v; want %q", text, got, err, want)
+		}
+		if err != nil && (strings.Contains(err.Error(), "first") || !strings.Contains(err.Error(), file)) {
+			t.Errorf("%q: %v does not name the file, or quotes what is in it", text, err)
+		}
 	}
 }
 

@@ -75,6 +75,7 @@ var permissions = map[string]struct {
 	"GET /admin/v1/sessions/peaks": {part, ""},
 	"GET /admin/v1/events":         {part, ""},
 	"GET /admin/v1/journal":        {part, ""},
+	"GET /admin/v1/goroutines":     {read, ""},
 	"POST /admin/v1/outage":        {whole, `{"action":"force"}`},
 	"POST /admin/v1/election":      {whole, `{"action":"drain"}`},
 	"POST /admin/v1/reload":        {whole, `{}`},

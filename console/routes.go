@@ -35,6 +35,7 @@ func (c *Console) routes() []route {
 		{"GET", "/sessions/peaks", roles.See, zone, c.peaks},
 		{"GET", "/events", roles.See, zone, c.events},
 		{"GET", "/journal", roles.See, zone, c.journal},
+		{"GET", "/goroutines", roles.SeeWhole, zone, c.goroutines},
 		{"POST", "/outage", roles.Change, zone, obey(c, c.o.Outage)},
 		{"POST", "/reload", roles.Change, zone, obey(c, c.o.Reload)},
 		{"POST", "/election", roles.Change, zone, obey(c, c.o.Election)},

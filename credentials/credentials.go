@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"understudy/env"
 	"understudy/xmlservice"
 )
 
@@ -138,14 +139,8 @@ func sourceOf(claim Claim) string {
 	if err != nil || at.Unmap().Is4() {
 		return claim.Source
 	}
-	network, err := at.WithZone("").Prefix(networkOfHost)
-	if err != nil {
-		return claim.Source
-	}
-	return network.String()
+	return env.SourceAt(at).String()
 }
-
-const networkOfHost = 64
 
 // ask goes from directory to directory until one knows the user.
 func (c *Checker) ask(ctx context.Context, user, domain, password string) (User, error) {

@@ -19,7 +19,12 @@ var (
 	ErrNotWritable = errors.New("not writable")
 	// ErrInUse says that another process has the data folder.
 	ErrInUse = errors.New("in use by another process")
+	// ErrShared says that the folder holds what is not the process's own, for others to use.
+	ErrShared = errors.New("shared with others")
 )
+
+// lockName is the file that is locked, in which the process has its number.
+const lockName = "LOCK"
 
 // probePrefix begins the names of files that only show whether one can be written;
 // what is left of one is swept with the scratch files of imports.
@@ -35,15 +40,48 @@ type FolderLock struct {
 }
 
 // Lock takes the data folder for this process, makes it where it does not exist, and
-// has it and all that is in it for its owner alone. It wraps ErrNotWritable or ErrInUse.
+// has it and all that is in it for its owner alone. A folder that others share is refused
+// and left as it is. It wraps ErrNotWritable, ErrInUse or ErrShared.
 func Lock(dir string) (*FolderLock, error) {
-	if err := Make(dir); err != nil {
-		return nil, notWritable(dir, err)
+	if err := prepare(dir); err != nil {
+		return nil, err
 	}
-	if err := probeFolder(dir); err != nil {
-		return nil, notWritable(dir, err)
+	if err := unshared(dir); err != nil {
+		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := take(dir)
+	if err != nil {
+		return nil, err
+	}
+	if lock.Mended, err = tighten(dir); err != nil {
+		lock.file.Close()
+		return nil, fmt.Errorf("data folder %s: %w", dir, err)
+	}
+	return lock, nil
+}
+
+// Claim takes a folder, which may be shared with others, and leaves modes as they are.
+func Claim(dir string) (*FolderLock, error) {
+	if err := prepare(dir); err != nil {
+		return nil, err
+	}
+	return take(dir)
+}
+
+// prepare makes the folder and finds out whether it can be written.
+func prepare(dir string) error {
+	err := Make(dir)
+	if err == nil {
+		err = probeFolder(dir)
+	}
+	if err != nil {
+		return notWritable(dir, err)
+	}
+	return nil
+}
+
+func take(dir string) (*FolderLock, error) {
+	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, notWritable(dir, err)
 	}
@@ -51,12 +89,7 @@ func Lock(dir string) (*FolderLock, error) {
 		file.Close()
 		return nil, err
 	}
-	mended, err := tighten(dir)
-	if err != nil {
-		file.Close()
-		return nil, fmt.Errorf("data folder %s: %w", dir, err)
-	}
-	return &FolderLock{Mended: mended, file: file}, nil
+	return &FolderLock{file: file}, nil
 }
 
 func takeLock(file *os.File, dir string) error {
@@ -96,12 +129,17 @@ func writeHolder(file *os.File) error {
 
 // holder names the process that has the lock, where it has written its number.
 func holder(file *os.File) string {
-	b, _ := io.ReadAll(io.NewSectionReader(file, 0, 32))
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil {
+	pid, ok := holderIn(io.NewSectionReader(file, 0, 32))
+	if !ok {
 		return ""
 	}
 	return fmt.Sprintf(" (pid %d)", pid)
+}
+
+func holderIn(r io.Reader) (pid int, ok bool) {
+	b, _ := io.ReadAll(io.LimitReader(r, 32))
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	return pid, err == nil
 }
 
 // Close lets other processes have the folder. The file stays: removing it would

@@ -3,10 +3,12 @@
 package datadir_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"understudy/datadir"
@@ -32,6 +34,9 @@ func TestLockTightens(t *testing.T) {
 	if err := os.WriteFile(own, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "LOCK"), []byte("4711\n"), 0o600); err != nil { // of the process before
+		t.Fatal(err)
+	}
 	for i, mode := range []fs.FileMode{0o755, 0o777, 0o644, 0o640} {
 		if err := os.Chmod(wide[i], mode); err != nil {
 			t.Fatal(err)
@@ -52,6 +57,87 @@ func TestLockTightens(t *testing.T) {
 		if err != nil || info.Mode().Perm()&0o077 != 0 || info.Mode().Perm()&0o600 != 0o600 {
 			t.Errorf("%s: %v (%v), want it for its owner", path, info.Mode(), err)
 		}
+	}
+}
+
+// shared is a folder with a file, both with their modes.
+func shared(t *testing.T, dirMode fs.FileMode, name string, mode fs.FileMode) (dir, file string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "etc")
+	file = filepath.Join(dir, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, m := range map[string]fs.FileMode{file: mode, dir: dirMode} {
+		if err := os.Chmod(path, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, file
+}
+
+func modeOf(t *testing.T, path string) fs.FileMode {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Mode().Perm()
+}
+
+// Only what is this program's is taken from others: a folder that they share, such as one
+// named by mistake, is refused with what to do, and nothing in it is touched.
+func TestLockRefusesASharedFolder(t *testing.T) {
+	for _, name := range []string{"passwd", "LOCK.db"} {
+		dir, file := shared(t, 0o755, name, 0o644)
+		_, err := datadir.Lock(dir)
+		if !errors.Is(err, datadir.ErrShared) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "chmod go= "+dir) {
+			t.Errorf("got %v, want refused with the remedy", err)
+		}
+		if modeOf(t, dir) != 0o755 || modeOf(t, file) != 0o644 {
+			t.Errorf("the folder has mode %04o, the file %04o: want them as they were", modeOf(t, dir), modeOf(t, file))
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+			t.Errorf("in the folder are %v (%v), want what was there", entries, err)
+		}
+	}
+}
+
+// What nobody shares is taken as it is: one for its owner alone, and an empty one.
+func TestLockTakesAFolderOfItsOwn(t *testing.T) {
+	for name, dir := range map[string]string{
+		"private": first(shared(t, 0o700, "copied.db", 0o644)),
+		"a mount": first(shared(t, 0o755, "lost+found", 0o600)),
+		"begun":   first(shared(t, 0o755, "LOCK", 0o600)),
+		"copied":  first(shared(t, 0o755, "cloud.db", 0o644)),
+	} {
+		lock, err := datadir.Lock(dir)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		unlock(t, lock)
+	}
+}
+
+func first(dir, _ string) string { return dir }
+
+// An authority may lie in a folder that others share: its lock changes no modes.
+func TestClaimLeavesModes(t *testing.T) {
+	dir, file := shared(t, 0o755, "other.pem", 0o644)
+	lock, err := datadir.Claim(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock(t, lock)
+	if modeOf(t, dir) != 0o755 || modeOf(t, file) != 0o644 || len(lock.Mended) > 0 {
+		t.Errorf("the folder has mode %04o, the file %04o: want them as they were", modeOf(t, dir), modeOf(t, file))
+	}
+	if _, err := datadir.Claim(dir); !errors.Is(err, datadir.ErrInUse) {
+		t.Errorf("claimed twice: %v", err)
 	}
 }
 

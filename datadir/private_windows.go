@@ -4,5 +4,8 @@ package datadir
 // installer writes.
 func tighten(string) ([]string, error) { return nil, nil }
 
+// unshared finds nothing for the same reason.
+func unshared(string) error { return nil }
+
 // Exposed knows of modes only, which Windows has not.
 func Exposed(string) bool { return false }

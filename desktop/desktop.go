@@ -14,6 +14,7 @@ import (
 
 	"understudy/env"
 	"understudy/site"
+	"understudy/trust"
 	"understudy/wire"
 )
 
@@ -116,10 +117,10 @@ func (a *Agent) Run(ctx context.Context) error {
 	server := a.server(ctx)
 	crowd := env.Bound(listener, server, env.Room{Share: listenerShare, Full: func(reason string) {
 		a.o.Logger.Warnf("the listener: %s: for each new one the one that was idle for longest is closed", reason)
-	}})
+	}, Guessed: func(reason string) { a.o.Logger.Warnf("the listener: %s", reason) }})
 	serving.Go(func() { cancel(a.serve(server, crowd)) })
 	if a.o.Trust.Watches() {
-		serving.Go(func() { a.o.Trust.Run(ctx, a.tellTrust) })
+		serving.Go(func() { a.o.Trust.Run(ctx, func(r trust.Report) { r.Tell(a.tellOf) }) })
 	}
 	close(a.listening)
 	a.work(ctx)

@@ -16,26 +16,12 @@ func (a *Agent) Reload(context.Context) error {
 	if len(r.Changed) == 0 {
 		a.tell(events.TrustReloaded, "nothing has changed")
 	}
-	a.tellTrust(r)
+	r.Tell(a.tellOf)
 	return r.Err()
 }
 
-// tellTrust logs what a look at the files found.
-func (a *Agent) tellTrust(r trust.Report) {
-	for _, f := range r.Changed {
-		a.tell(events.TrustReloaded, "in use now: "+f.Text)
-	}
-	for _, f := range r.Unreadable {
-		a.tell(events.TrustUnreadable, f.Text)
-	}
-	for _, c := range r.Expiring {
-		if c.Urgent() {
-			a.tell(events.CertificateExpired, c.Reason())
-		} else {
-			a.tell(events.CertificateExpires, c.Reason())
-		}
-	}
-}
+// tellOf is tell of a file, which the sentence names.
+func (a *Agent) tellOf(name events.Name, f trust.Finding) { a.tell(name, f.Text) }
 
 // tell writes one line for an event of the catalogue.
 func (a *Agent) tell(name events.Name, reason string) {

@@ -32,7 +32,7 @@ const configFault = "config_fault"
 
 // Catalogue is everything that can be found, in the order of the checks.
 func Catalogue() []Kind {
-	return slices.Concat(configKinds, hostKinds, reachKinds, certificateKinds, fileKinds, limitKinds, processKinds)
+	return slices.Concat(configKinds, tokenKinds, hostKinds, reachKinds, certificateKinds, fileKinds, limitKinds, processKinds)
 }
 
 func kindOf(name string) Kind {
@@ -47,6 +47,10 @@ func kindOf(name string) Kind {
 var configKinds = []Kind{
 	{configFault, checkConfig, Error, "a key is unknown, missing or wrong, or names a file that cannot be read by this account", "correct the line and key as it says; docs/configuration.md has every key. All other checks follow when the file can be used"},
 	{"file_wrong", checkConfig, Error, "a file that the configuration names holds something else", "correct {path}; docs/configuration.md says what {key} holds"},
+}
+
+var tokenKinds = []Kind{
+	{"tokens_plain", checkConfig, Warning, "the tokens file holds tokens themselves: who reads it, or a copy of it, has them", "`understudy cloud tokens hash --file {path}`: they stay good"},
 }
 
 var hostKinds = []Kind{
@@ -81,7 +85,7 @@ var reachKinds = []Kind{
 	{"tls_none", checkReach, Error, "the other side speaks no TLS", "correct the port in {url}: what listens there speaks no TLS"},
 	{"tls_refused", checkReach, Error, "the other side does not accept this host's certificate", "compare `tls.ca_file` on {host} with the authority that signed this host's certificate, and see whether that has expired"},
 	{"broken", checkReach, Error, "the connection breaks before there is an answer", "look at what is between this host and {host}, and at the log there"},
-	{"token_refused", checkReach, Error, "the other side does not know the token", "put the token of this connector, as it stands in the cloud broker's tokens file, into {token}"},
+	{"token_refused", checkReach, Error, "the other side does not know the token", "put the token of this connector into {token}: the one of which the cloud broker's tokens file has the hash, or a new one of `understudy cloud tokens add`"},
 	{"forbidden", checkReach, Error, "the other side knows the token, and does not let it do this", "the token must have the role `connector`; one that is another connector's own is good for that one only"},
 	{"other_site", checkReach, Error, "what answers is of another site", "correct `site` in this file, or {url}"},
 	{"other_zone", checkReach, Error, "the other side has this connector in another zone, or not at all", "compare `site`, `zone` and `fqdn` with the connectors of the site, here and on {host}; then publish it (`understudy site apply`)"},
@@ -103,8 +107,9 @@ var certificateKinds = []Kind{
 }
 
 var fileKinds = []Kind{
-	{"secret_readable", checkFiles, Error, "others can read a secret", "`chmod {mode} {path}`, and replace what it holds if anybody else has been on this host"},
+	{"secret_readable", checkFiles, Error, "others can read a secret", "`chmod g-w,o= {path}` (owner and group keep it: the group may be how a service reads it), and replace what it holds if anybody else has been on this host"},
 	{"file_writable", checkFiles, Error, "others can change a file", "`chmod {mode} {path}`"},
+	{"renewal_blocked", checkFiles, Error, "the process cannot put a renewed certificate into its folder", "let the service's account write there, `chown {account} {path}`, or name files in the data folder in `tls`"},
 }
 
 var limitKinds = []Kind{

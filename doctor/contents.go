@@ -5,8 +5,10 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"understudy/accounts"
+	"understudy/cloud/server"
 	"understudy/config"
 	"understudy/trust"
 )
@@ -54,4 +56,20 @@ func frontKeys(file string) error {
 		_, err = trust.ParseKeys(text)
 	}
 	return err
+}
+
+// plainTokens names the tokens of which a file has more than the hash. That it cannot be
+// read is found with its contents.
+func plainTokens(file string) []Finding {
+	tokens, _ := server.LoadTokens(file)
+	var names []string
+	for _, t := range tokens {
+		if t.Plain {
+			names = append(names, t.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []Finding{found("tokens_plain", "tokens_file "+file, "those of "+strings.Join(names, ", "), places{"path": file})}
 }

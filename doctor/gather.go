@@ -147,6 +147,7 @@ func (g *gathering) connector(ctx context.Context, p *patient) {
 	g.addJSON("peers.json", p.running.peers)
 	asked(ctx, g, "snapshots.json", c.Snapshots)
 	asked(ctx, g, "groups.json", c.Groups)
+	g.goroutines(ctx, c)
 	g.sessions(ctx, c)
 	g.story(ctx, func(after int64) ([]events.Entry, error) { return c.Events(ctx, after, maxEvents) })
 }
@@ -160,6 +161,18 @@ func asked[T any](ctx context.Context, g *gathering, name string, ask func(conte
 		return
 	}
 	g.addJSON(name, answer)
+}
+
+// goroutines are what the process is doing.
+func (g *gathering) goroutines(ctx context.Context, c *client.Client) {
+	ctx, cancel := context.WithTimeout(ctx, g.o.Patience)
+	defer cancel()
+	dump, err := c.Goroutines(ctx)
+	if err != nil {
+		g.note("goroutines.txt", err)
+		return
+	}
+	g.add("goroutines.txt", []byte(dump.Stacks))
 }
 
 // sessions are only counted; their users are learned, to be found elsewhere.

@@ -95,6 +95,7 @@ func tests() map[string][]Finding {
 		"unhealthy":          answered(http.StatusServiceUnavailable, wire.CodeStarting),
 		"secret_readable":    one(readable),
 		"file_writable":      one(writable),
+		"renewal_blocked":    one(judgeFolder("/etc/tls", account{name: "ada", id: 7}, folderFacts{mode: 0o755})),
 		"few_files":          one(judgeFiles(1024, 4096, true)),
 		"little_memory":      one(judgeMemory(1000, 2048)),
 		"answer_slow":        says("").slow("answer_slow", "cloud.timeout", time.Second),
@@ -121,7 +122,7 @@ func TestFactsLeadToFindings(t *testing.T) {
 }
 
 // elsewhere are rows that other tests of this package find with real files.
-var elsewhere = []string{"cert_unreadable", "cert_untrusted", "key_mismatch", "file_wrong", "callback_local", "cert_no_token"}
+var elsewhere = []string{"cert_unreadable", "cert_untrusted", "key_mismatch", "file_wrong", "callback_local", "cert_no_token", "tokens_plain"}
 
 // Each row of the catalogue is found by a test, and stands there once.
 func TestCatalogueIsFound(t *testing.T) {

@@ -83,7 +83,7 @@ func (d *doctor) ofConnector(ctx context.Context, f *config.Connector) *patient 
 	} else {
 		p.add(p.cloudBroker)
 	}
-	p.add(p.memory, p.contents(ofConnector(d, f)))
+	p.add(p.memory, p.contents(ofConnector(d, f)), p.renewal(f.PKI))
 	for _, peer := range f.Peers {
 		if peer.FQDN != f.FQDN {
 			p.add(p.peerPorts(peer)...)
@@ -105,13 +105,14 @@ func (d *doctor) desktop(f *config.Desktop) *patient {
 			p.add(p.connectorOf(i, j, address))
 		}
 	}
-	p.add(p.callback(f), p.provider(f))
+	p.add(p.callback(f), p.provider(f), p.renewal(f.PKI))
 	return p
 }
 
 func (d *doctor) cloud(f *config.Cloud) *patient {
 	p := &patient{doctor: d, data: f.Data, tls: f.TLS, files: f.NamedFiles(), settings: f, log: f.Log.File}
 	p.host(map[string]string{"listen": f.Listen}, 0)
+	p.add(func(context.Context) []Finding { return plainTokens(f.TokensFile) })
 	p.add(p.contents(map[string]content{
 		"admin_users_file": {f.AdminUsersFile, func() error { _, _, err := accounts.Read(f.AdminUsersFile); return err }},
 		"tokens_file":      {f.TokensFile, func() error { _, err := server.LoadTokens(f.TokensFile); return err }},

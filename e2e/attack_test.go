@@ -21,10 +21,12 @@ import (
 	"understudy/zone"
 )
 
-// Machines of the attacked zone: the first is alice's, the second the attacker's.
+// Machines of the attacked zone: the first is alice's, the second the attacker's, and on
+// the third nothing runs that would register anew.
 const (
 	attacked = "ws001.example.test"
 	stolen   = "ws002.example.test"
+	idle     = "ws003.example.test"
 )
 
 // TestAttacks is the attack suite of docs/threat-model.md: a zone of real processes with
@@ -32,7 +34,11 @@ const (
 // good request beside it is served.
 func TestAttacks(t *testing.T) {
 	t.Parallel()
-	s := newSecuredStand(t, 2)
+	s := newSecured(t, 2, 2, idle)
+	s.siteText = func(edition int) string {
+		text := strings.Replace(s.plainSite(edition), "vda_interval: 2s", "vda_interval: 4s", 1)
+		return strings.Replace(text, "\nusers:", "\n  - {name: "+idle+", group: office, zone: berlin, assigned_user: bob}\nusers:", 1)
+	}
 	s.write("front.keys", "gateway "+trust.HashOf("a-key-that-a-gateway-shows").String()+"\n")
 	for _, c := range s.zone {
 		c.more = "storefront_keys_file: front.keys\nxml: {open_sta: false}"
@@ -46,6 +52,7 @@ func TestAttacks(t *testing.T) {
 		{"stolen desktop certificate", s.stolenCertificate},
 		{"rogue peer", s.roguePeer},
 		{"replayed lease", s.replayedLease},
+		{"stolen lease", s.stolenLease},
 		{"replayed ticket", s.replayedTicket},
 		{"SSRF by callback URL", s.callbackElsewhere},
 		{"poisoned XML body", s.poisonedXML},
@@ -57,6 +64,7 @@ func TestAttacks(t *testing.T) {
 			s.launches("alice", "desktop:office") // the good one
 		})
 	}
+	s.tryLeaseThroughPeer(t)
 	s.cloud.Kill()
 	for _, c := range s.zone {
 		c.admin().Elects(turn, site.FQDN(s.zone[0].name))
@@ -69,6 +77,7 @@ func TestAttacks(t *testing.T) {
 			s.launches("alice", "desktop:office")
 		})
 	}
+	s.tryMirroredLease(t)
 }
 
 // refused fails the test unless the request is answered with one of those statuses.
@@ -236,8 +245,10 @@ func (s *secured) poisonedXML(t *testing.T) {
 	for name, body := range map[string]string{
 		"billion laughs":  bomb + `<NFuseProtocol version="5.4"><RequestCapabilities>&c;</RequestCapabilities></NFuseProtocol>`,
 		"external entity": `<!DOCTYPE x [<!ENTITY x SYSTEM "file:///etc/passwd">]><NFuseProtocol version="5.4"><RequestServerFarmData>&x;</RequestServerFarmData></NFuseProtocol>`,
+		"unused entities": bomb + `<NFuseProtocol version="5.4"><RequestServerFarmData/></NFuseProtocol>`,
+		"nested":          `<NFuseProtocol version="5.4">` + strings.Repeat("<a>", 99) + strings.Repeat("</a>", 99) + `<RequestServerFarmData/></NFuseProtocol>`,
 		"deep":            strings.Repeat("<NFuseProtocol>", 10_000),
-		"wide":            `<NFuseProtocol version="5.4"><RequestAppData>` + strings.Repeat("<a/>", 100_000) + `</RequestAppData></NFuseProtocol>`,
+		"wide":            `<NFuseProtocol version="5.4"><RequestServerFarmData>` + strings.Repeat("<a/>", 100_000) + `</RequestServerFarmData></NFuseProtocol>`,
 		"endless":         `<NFuseProtocol version="5.4"><RequestAppData>` + strings.Repeat("a", 2<<20),
 	} {
 		for _, path := range []string{"/scripts/wpnbr.dll", "/scripts/ctxsta.dll"} {

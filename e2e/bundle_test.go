@@ -66,10 +66,13 @@ func TestSupportBundle(t *testing.T) {
 	must(t, err)
 
 	bundle := u.pack(t, "running.tar.gz")
-	bundle.has(t, "doctor.json", "status.json", "peers.json", "snapshots.json", "sessions.json", "groups.json", "events.ndjson", "configuration.json", "files.txt", "log.txt", "README.txt")
+	bundle.has(t, "doctor.json", "status.json", "peers.json", "snapshots.json", "sessions.json", "groups.json", "goroutines.txt", "events.ndjson", "configuration.json", "files.txt", "log.txt", "README.txt")
 	bundle.hides(t, strings.TrimSpace(string(token)))
 	if !strings.Contains(bundle["sessions.json"], `"office `) || !strings.Contains(bundle["log.txt"], "user-") {
 		t.Errorf("got sessions %s and log %s", bundle["sessions.json"], tail(bundle["log.txt"], 10))
+	}
+	if !strings.Contains(bundle["goroutines.txt"], "understudy/agent.(*Agent).loop") {
+		t.Errorf("the goroutines do not show the loop: %s", tail(bundle["goroutines.txt"], 10))
 	}
 	if open := u.pack(t, "names.tar.gz", "--with-names"); !strings.Contains(open["log.txt"], "planted.user") || strings.Contains(open["log.txt"], buried["bearer in a log"]) {
 		t.Errorf("with --with-names the log has no names, or secrets: %s", tail(open["log.txt"], 10))

@@ -61,7 +61,7 @@ type editions struct {
 func newEditions(t testing.TB, c *cast, users int) *editions {
 	t.Helper()
 	operator, err := cloud.New(cloud.Options{
-		Env: env.Real(), URL: "http://" + c.cloudAt, Site: "e2e", Token: "operator-secret-0001", Timeout: act,
+		Env: env.Real(), URL: "http://" + c.cloudAt, Site: "e2e", Token: env.Always("operator-secret-0001"), Timeout: act,
 	})
 	must(t, err)
 	return &editions{

@@ -199,9 +199,9 @@ func (s *stand) spoilModes(t *testing.T, u *unit) {
 		mode        os.FileMode
 		name, chmod string
 	}{
-		{filepath.Join(s.dir, "connector.token"), 0o644, "secret_readable", "chmod 0640"},
+		{filepath.Join(s.dir, "connector.token"), 0o644, "secret_readable", "chmod g-w,o="},
 		{filepath.Join(s.dir, "connector.token"), 0o660, "file_writable", "chmod 0640"},
-		{filepath.Join(u.data(), "admin.token"), 0o604, "secret_readable", "chmod 0600"},
+		{filepath.Join(u.data(), "admin.token"), 0o604, "secret_readable", "chmod g-w,o="},
 		{u.file(), 0o666, "file_writable", "chmod 0644"},
 		{u.data(), 0o755, "folder_open", "chmod 0700"},
 	} {

@@ -33,6 +33,7 @@ func TestFilesArePrivate(t *testing.T) {
 	must(t, os.Chmod(filepath.Join(c.dir, "front.key"), 0o644))
 	c.more = "storefront_keys_file: front.key\nlog: {file: cc01.log}\n"
 	must(t, os.Mkdir(first.data, 0o700))
+	must(t, os.WriteFile(filepath.Join(first.data, "LOCK"), []byte("4711\n"), 0o600)) // a connector has been here
 	token := filepath.Join(first.data, "admin.token")
 	must(t, os.WriteFile(token, []byte("a-token-of-an-earlier-version\n"), 0o600))
 	for path, mode := range map[string]fs.FileMode{first.data: 0o777, token: 0o644} {

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"understudy/cloud/server"
 	"understudy/events"
 	"understudy/site"
 	"understudy/wire"
@@ -70,7 +71,9 @@ type unit struct {
 	installed *installed
 }
 
-const standTokens = "zone-berlin connector connectors-of-berlin-0001\nadministrator admin administrator-0001-example\n"
+// standTokens are hashes: other scenarios have the tokens themselves in their files.
+var standTokens = server.NewToken("zone-berlin", server.Connector, "connectors-of-berlin-0001").String() + "\n" +
+	server.NewToken("administrator", server.Admin, "administrator-0001-example").String() + "\n"
 
 func newStand(t testing.TB) *stand {
 	t.Helper()
@@ -115,6 +118,11 @@ func (s *stand) siteFile() string {
 	if s.siteText != nil {
 		return s.write("site.yaml", s.siteText(s.edition))
 	}
+	return s.write("site.yaml", s.plainSite(s.edition))
+}
+
+// plainSite is the site of most tests.
+func (s *stand) plainSite(edition int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "name: example\nzones:\n  - name: berlin\n    settings: {health_interval: 500ms, detection: 1500ms, initial_ha: 2s, recovery: 1500ms, "+
 		"deadline: 1s, join_wait: 1s, vda_interval: 2s, preempt_after: 1s, detection_max: 1500ms, recovery_max: 1500ms}\nconnectors:\n")
@@ -133,8 +141,8 @@ users:
 entitlements:
   - {user: alice, desktop: office}
   - {user_group: staff, desktop: pool}
-`, s.edition)
-	return s.write("site.yaml", b.String())
+`, edition)
+	return b.String()
 }
 
 // apply publishes the next edition of the site.

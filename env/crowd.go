@@ -30,7 +30,7 @@ type Room struct {
 	// MostConnections and MostOfSource.
 	Connections, OfSource int
 	// Full and Guessed are told now and then, in words, that there is no more room, and
-	// that a source shows wrong secrets again and again; nil tells nobody.
+	// that a source shows wrong secrets, or fails in TLS, again and again; nil tells nobody.
 	Full, Guessed func(reason string)
 }
 
@@ -46,6 +46,9 @@ type Crowd struct {
 	active   atomic.Int32 // connections with something in flight
 	stopping atomic.Bool
 	guessers guessers
+	// secure says that the server has TLS; strangers have none in it.
+	secure    bool
+	strangers strangers
 
 	mu      sync.Mutex // guards what follows
 	open    queue
@@ -53,6 +56,7 @@ type Crowd struct {
 	closed  uint64        // to make room
 	refused uint64        // because all others were being served
 	calm    chan struct{} // closed when nothing is active; nil while nobody waits
+	empty   chan struct{} // closed when nobody is there any more; nil while nobody waits
 }
 
 // Bound gives a listener and its server, whose handler is set, that much room, so that
@@ -62,7 +66,8 @@ type Crowd struct {
 // has all that it may have.
 func Bound(l net.Listener, s *http.Server, r Room) *Crowd {
 	r = r.within(descriptors())
-	c := &Crowd{Listener: l, server: s, room: r, open: queue{slot: inAll}, sources: map[Source]*queue{}}
+	c := &Crowd{Listener: l, server: s, room: r, open: queue{slot: inAll}, sources: map[Source]*queue{}, secure: s.TLSConfig != nil}
+	c.strangers.open(seldom(r.Guessed))
 	c.room.Full, c.guessers.tell = seldom(r.Full), seldom(r.Guessed)
 	c.guessers.failures = NewFailures(freeGuesses, 0)
 	s.ConnContext, s.ConnState, s.Handler = know, c.see, attend(s.Handler)
@@ -104,6 +109,10 @@ func (c *Crowd) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		g := &guest{Conn: inner, crowd: c, source: SourceOf(inner.RemoteAddr())}
+		if c.secure && c.strangers.turnsAway(g.source) {
+			_ = inner.Close()
+			continue
+		}
 		full, out := c.enter(g)
 		if full != "" {
 			c.room.Full(full)
@@ -176,4 +185,5 @@ func (c *Crowd) left(g *guest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.remove(g)
+	c.tellEmpty()
 }

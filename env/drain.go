@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"time"
 )
 
 // see follows what net/http tells of a connection.
@@ -12,6 +13,18 @@ func (c *Crowd) see(conn net.Conn, s http.ConnState) {
 	g := guestOf(conn)
 	switch {
 	case g == nil:
+		return
+	case c.secure && s == http.StateActive:
+		c.greet(g, conn)
+	case c.secure && s == http.StateClosed:
+		c.part(g, conn)
+	}
+	c.tally(g, s)
+}
+
+// tally counts the connections that have something in flight.
+func (c *Crowd) tally(g *guest, s http.ConnState) {
+	switch {
 	case s == http.StateActive:
 		if !g.active.Swap(true) {
 			c.active.Add(1)
@@ -30,6 +43,11 @@ func (c *Crowd) tell() {
 	}
 }
 
+// lastWords is for how long connections may close by themselves. Over HTTP/2 a request is
+// over when the end of its answer is in a buffer; the connection closes once that is
+// written and the client has heard that no more is taken.
+const lastWords = 50 * time.Millisecond
+
 // Stop accepts nothing more, waits for what is in flight until ctx ends, and cuts
 // the rest; its error says that there was a rest. It ends as soon as nothing is in
 // flight: net/http looks for that in growing, random intervals.
@@ -39,18 +57,38 @@ func (c *Crowd) Stop(ctx context.Context) error {
 	if c.server.Shutdown(at) == nil {
 		return nil
 	}
-	calm := make(chan struct{})
-	c.mu.Lock()
-	c.calm = calm
-	c.mu.Unlock()
-	c.stopping.Store(true)
-	c.tell()
+	calm, empty := c.await()
 	var err error
 	select {
 	case <-calm:
+		select {
+		case <-empty:
+		case <-ctx.Done():
+		case <-time.After(lastWords):
+		}
 	case <-ctx.Done():
 		err = fmt.Errorf("finish what is in flight: %w", context.Cause(ctx))
 	}
 	_ = c.server.Close()
 	return err
+}
+
+// await returns what is closed when nothing is in flight, and when nobody is there.
+func (c *Crowd) await() (calm, empty <-chan struct{}) {
+	none, nobody := make(chan struct{}), make(chan struct{})
+	c.mu.Lock()
+	c.calm, c.empty = none, nobody
+	c.tellEmpty()
+	c.mu.Unlock()
+	c.stopping.Store(true)
+	c.tell()
+	return none, nobody
+}
+
+// tellEmpty has the lock.
+func (c *Crowd) tellEmpty() {
+	if c.empty != nil && c.open.Len() == 0 {
+		close(c.empty)
+		c.empty = nil
+	}
 }

@@ -95,3 +95,54 @@ func TestDrainCuts(t *testing.T) {
 		t.Errorf("after %s: %q, %v", took, answer, err)
 	}
 }
+
+// slow is a connection on which everything comes a little later, in small pieces.
+type slow struct{ net.Conn }
+
+func (s slow) Read(b []byte) (int, error) {
+	time.Sleep(time.Millisecond)
+	return s.Conn.Read(b[:min(len(b), 8)])
+}
+
+// Over HTTP/2 net/http takes a request for finished before the end of its answer is
+// written.
+func TestDrainLetsAnswersOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &http.Server{Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(time.Second)
+			_, _ = io.WriteString(w, "done")
+		})}
+		server.Protocols.SetUnencryptedHTTP2(true)
+		l := pipes{make(chan net.Conn), make(chan struct{})}
+		d := env.Bound(l, server, env.Room{Share: 2})
+		go func() { _ = server.Serve(d) }()
+		transport := &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) {
+			mine, theirs := net.Pipe()
+			l.made <- theirs
+			return slow{mine}, nil
+		}}
+		transport.Protocols.SetUnencryptedHTTP2(true)
+		answered := make(chan string, 1)
+		go func() {
+			resp, err := (&http.Client{Transport: transport}).Get("http://x.test/")
+			if err != nil {
+				answered <- err.Error()
+				return
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			if err != nil {
+				body = []byte(err.Error())
+			}
+			answered <- string(body)
+		}()
+		<-time.After(500 * time.Millisecond)
+		if err := d.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := <-answered; got != "done" {
+			t.Errorf("the answer is %q", got)
+		}
+		<-time.After(time.Second) // whatever still reads comes to the end
+	})
+}

@@ -18,10 +18,11 @@ const (
 // guessers are kept waiting. Its memory is bounded: of too many names the oldest is
 // forgotten. Whoever has it locks it.
 type Failures struct {
-	free  int
-	keep  time.Duration
-	tries map[string]*list.Element
-	order *list.List // of *failing, the latest last
+	free    int
+	keep    time.Duration
+	longest time.Duration
+	tries   map[string]*list.Element
+	order   *list.List // of *failing, the latest last
 }
 
 type failing struct {
@@ -36,7 +37,7 @@ func NewFailures(free int, keep time.Duration) *Failures {
 	if keep == 0 {
 		keep = 2 * longestWait
 	}
-	return &Failures{free: free, keep: keep, tries: map[string]*list.Element{}, order: list.New()}
+	return &Failures{free: free, keep: keep, longest: longestWait, tries: map[string]*list.Element{}, order: list.New()}
 }
 
 func (b *Failures) find(name string) *failing {
@@ -50,17 +51,23 @@ func (b *Failures) find(name string) *failing {
 // Has reports whether anything is noted of that name.
 func (b *Failures) Has(name string) bool { return b.tries[name] != nil }
 
+// HasAt reports whether anything was noted of that name as lately as it is kept.
+func (b *Failures) HasAt(now time.Time, name string) bool {
+	f := b.find(name)
+	return f != nil && now.Sub(f.last) < b.keep
+}
+
 // Wait is how long the next try has to wait; nothing, where it is not above 0.
 func (b *Failures) Wait(now time.Time, name string) time.Duration {
 	f := b.find(name)
 	if f == nil || f.failures < b.free {
 		return 0
 	}
-	return f.last.Add(waitAfter(f.failures - b.free)).Sub(now)
+	return f.last.Add(b.waitAfter(f.failures - b.free)).Sub(now)
 }
 
-func waitAfter(more int) time.Duration {
-	return min(longestWait, firstWait<<min(more, 16))
+func (b *Failures) waitAfter(more int) time.Duration {
+	return min(b.longest, firstWait<<min(more, 16))
 }
 
 // Note counts one more.

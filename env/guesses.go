@@ -66,5 +66,8 @@ func WrongSecret(r *http.Request) {
 func RightSecret(r *http.Request) {
 	if g := asking(r); g != nil && !g.letIn.Load() {
 		g.letIn.Store(true)
+		if g.crowd.secure && g.source.known() {
+			g.crowd.strangers.meet(g.source)
+		}
 	}
 }

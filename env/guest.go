@@ -19,6 +19,7 @@ type guest struct {
 	active   atomic.Bool  // from the first byte of a request until it is answered
 	stays    atomic.Bool  // it goes for nobody
 	letIn    atomic.Bool  // it has shown a right secret
+	greeted  atomic.Bool  // its TLS handshake was looked at
 
 	spots [2]spot // the crowd's lock guards them
 }

@@ -13,10 +13,20 @@ type Source struct{ prefix netip.Prefix }
 // SourceOf tells the source of an address; one that is no IP address is none, and
 // bounded by nothing of its own.
 func SourceOf(address net.Addr) Source {
-	var ip netip.Addr
 	if a, ok := address.(*net.TCPAddr); ok {
-		ip = a.AddrPort().Addr()
+		return SourceAt(a.AddrPort().Addr())
 	}
+	return Source{}
+}
+
+// SourceFrom tells the source of a request by its RemoteAddr.
+func SourceFrom(remote string) Source {
+	at, _ := netip.ParseAddrPort(remote) // of none there is none
+	return SourceAt(at.Addr())
+}
+
+// SourceAt is that of an address.
+func SourceAt(ip netip.Addr) Source {
 	ip = ip.Unmap().WithZone("")
 	bits := ip.BitLen()
 	if ip.Is6() {
@@ -52,7 +62,7 @@ type Count struct {
 	Room, OfSource int
 	// Closed counts those that had to go for others, Refused those that found everybody
 	// else being served, HeldBack secrets that were not looked at after too many wrong
-	// ones.
+	// ones, and TLS handshakes that were not begun after too many that failed.
 	Closed, Refused, HeldBack uint64
 }
 
@@ -62,7 +72,7 @@ func (c *Crowd) Count() Count {
 	defer c.mu.Unlock()
 	n := Count{
 		Open: c.open.Len(), Sources: len(c.sources), Room: c.room.Connections, OfSource: c.room.OfSource,
-		Closed: c.closed, Refused: c.refused, HeldBack: c.guessers.heldBack.Load(),
+		Closed: c.closed, Refused: c.refused, HeldBack: c.guessers.heldBack.Load() + c.strangers.heldBack.Load(),
 	}
 	for source, q := range c.sources {
 		if name := source.String(); q.Len() > n.OfLargest || q.Len() == n.OfLargest && name < n.Largest {

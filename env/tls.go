@@ -21,6 +21,9 @@ func Fixed(config *tls.Config) TLS {
 	return func() *tls.Config { return config }
 }
 
+// Always gives the same thing each time it is asked, for what could be another one.
+func Always[T any](v T) func() T { return func() T { return v } }
+
 // For makes the certificate of that name count, whatever address is dialled.
 func (t TLS) For(name string) TLS {
 	if t == nil {

@@ -30,7 +30,7 @@ var catalogue = [...]Kind{
 	{120, DiskFailed, Error, "The data folder cannot be written. Free space or repair the disk; until then this connector cannot serve."},
 	{121, CannotServe, Warning, "This connector could not take over in an outage, for the reason given."},
 	{122, ConnectionsFull, Warning, "A listener, or one source at it, has as many connections as it may have: for each new one the one that was idle for longest is closed."},
-	{123, SourceHeldBack, Warning, "A source shows wrong keys or tokens again and again: for a while its next ones are not looked at."},
+	{123, SourceHeldBack, Warning, "A source shows wrong keys or tokens, or certificates that nobody vouches for, again and again: for a while its next ones are not looked at."},
 	{124, SecretExposed, Warning, "A file that holds a secret can be read by other users of this host."},
 	{125, AdminOrder, Info, "Somebody gave an order over the admin API. The fields say who, from where, what it was and what became of it."},
 	{126, AdminRefused, Warning, "Somebody asked the admin API for a change that is not theirs to make: without a token that is known, or beyond their role or limits."},

@@ -124,8 +124,9 @@ func New(o Options) (*Mesh, error) {
 	return m, nil
 }
 
-// Run keeps the streams until ctx ends, then closes them, those from the peers
-// too, and takes no more.
+// Run keeps the streams to the peers until ctx ends, then closes them, and takes no
+// more. Those from the peers end with their listener: if both ended them, what they are
+// answered last would be an accident.
 func (m *Mesh) Run(ctx context.Context) error {
 	var links sync.WaitGroup
 	m.beat()
@@ -139,7 +140,6 @@ func (m *Mesh) Run(ctx context.Context) error {
 	m.end()
 	m.mu.Lock()
 	m.repeat.Stop()
-	m.dropInbound()
 	m.mu.Unlock()
 	links.Wait()
 	return nil

@@ -61,31 +61,65 @@ type Authority struct {
 }
 
 // Init makes an authority in a folder that has none. All that it ever signs is
-// limited to the domains and the names below them.
-func Init(e env.Env, dir string, domains []string) error {
+// limited to the domains and the names below them. Of several at once one makes it. One
+// that is killed leaves nothing, or what Open and Init make a whole authority of.
+func Init(e env.Env, dir string, domains []string) error { return initOn(realDisk{}, e, dir, domains) }
+
+func initOn(d disk, e env.Env, dir string, domains []string) (err error) {
 	names, err := parseDomains(domains)
 	if err != nil {
+		return err
+	}
+	lock, err := lockFolder(context.Background(), dir)
+	if err != nil {
+		return fmt.Errorf("make the folder of the authority: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if err := filesIn(dir).recover(d); err != nil {
 		return err
 	}
 	if err := vacant(dir); err != nil {
 		return err
 	}
+	return makeAuthority(d, e, dir, names)
+}
+
+func makeAuthority(d disk, e env.Env, dir string, domains []string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), e.Rand("pki keys"))
 	if err != nil {
 		return fmt.Errorf("make the authority's key: %w", err)
 	}
-	template := authorityTemplate(e, names)
+	template := authorityTemplate(e, domains)
 	der, err := x509.CreateCertificate(e.Rand("pki signatures"), template, template, key.Public(), key)
 	if err != nil {
 		return fmt.Errorf("sign the authority's certificate: %w", err)
 	}
-	if err := datadir.Make(dir); err != nil {
-		return fmt.Errorf("make the folder of the authority: %w", err)
+	p := filesIn(dir)
+	if err := writeFile(d, p.next(), keyPEM(key), 0o600); err != nil {
+		return err
 	}
-	return errors.Join(
-		writeFile(realDisk{}, filepath.Join(dir, keyFile), keyPEM(key), 0o600),
-		writeFile(realDisk{}, filepath.Join(dir, CertFile), certPEM(der), 0o644),
-	)
+	return p.install(d, certPEM(der))
+}
+
+func filesIn(dir string) Pair {
+	return Pair{Cert: filepath.Join(dir, CertFile), Key: filepath.Join(dir, keyFile)}
+}
+
+// readAuthority reads the files of an authority, and ends what a killed Init has begun.
+func readAuthority(dir string) (tls.Certificate, error) {
+	p := filesIn(dir)
+	pair, err := readPair(realDisk{}, p.Cert, p.Key)
+	if _, begun := os.Stat(p.next()); !errors.Is(err, fs.ErrNotExist) || begun != nil {
+		return pair, err
+	}
+	lock, err := lockFolder(context.Background(), dir)
+	if err != nil {
+		return pair, err
+	}
+	if err := errors.Join(p.recover(realDisk{}), lock.Close()); err != nil {
+		return pair, err
+	}
+	return readPair(realDisk{}, p.Cert, p.Key)
 }
 
 // vacant refuses a folder in which an authority is, or a part of one.
@@ -116,7 +150,7 @@ func parseDomains(domains []string) ([]string, error) {
 
 // Open opens the authority in a folder.
 func Open(e env.Env, dir string) (*Authority, error) {
-	pair, err := readPair(realDisk{}, filepath.Join(dir, CertFile), filepath.Join(dir, keyFile))
+	pair, err := readAuthority(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s holds no authority (%w): make one with understudy pki init --dir %s --domain DOMAIN", dir, err, dir)
@@ -193,7 +227,7 @@ func (a *Authority) checkNames(names []site.FQDN) error {
 func (a *Authority) locked(ctx context.Context, do func() error) (err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	lock, err := a.lock(ctx)
+	lock, err := lockFolder(ctx, a.dir)
 	if err != nil {
 		return err
 	}
@@ -208,12 +242,13 @@ func (a *Authority) locked(ctx context.Context, do func() error) (err error) {
 	return do()
 }
 
-// lock waits for whoever has the folder, which is never for long.
-func (a *Authority) lock(ctx context.Context) (*datadir.FolderLock, error) {
+// lockFolder waits for whoever has the folder, which is never for long. Others may keep
+// their files in it too.
+func lockFolder(ctx context.Context, dir string) (*datadir.FolderLock, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	for {
-		lock, err := datadir.Lock(a.dir)
+		lock, err := datadir.Claim(dir)
 		if !errors.Is(err, datadir.ErrInUse) {
 			return lock, err
 		}

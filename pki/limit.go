@@ -1,8 +1,6 @@
 package pki
 
 import (
-	"net"
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -62,21 +60,4 @@ func (l *limiter) sweep(now time.Time) {
 			delete(l.sources, source)
 		}
 	}
-}
-
-// sourceOf is the address of a caller; of IPv6 the network, which one host has for itself.
-func sourceOf(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		return remote
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil || ip.Unmap().Is4() {
-		return host
-	}
-	network, err := ip.WithZone("").Prefix(64)
-	if err != nil {
-		return host
-	}
-	return network.Addr().String()
 }

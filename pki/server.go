@@ -152,7 +152,7 @@ func (s *Server) routes() http.Handler {
 // limit answers 429 to a source that asks too often, before anything is read or signed.
 func (s *Server) limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.limits.allow(sourceOf(r.RemoteAddr), time.Now()) {
+		if !s.limits.allow(env.SourceFrom(r.RemoteAddr).String(), time.Now()) {
 			p := wire.NewProblem(http.StatusTooManyRequests, wire.CodeTooMany, "too many requests from this address")
 			p.RetryAfter = limitRetry
 			wire.WriteError(w, p)
@@ -168,7 +168,7 @@ func (s *Server) enrol(w http.ResponseWriter, r *http.Request) {
 		wire.WriteError(w, err)
 		return
 	}
-	from := sourceOf(r.RemoteAddr)
+	from := env.SourceFrom(r.RemoteAddr).String()
 	cert, err := s.o.Authority.Enrol(r.Context(), asked.Token, asked.CSR, s.o.Life, from)
 	s.answer(w, ByToken, from, cert, err)
 }
@@ -183,7 +183,7 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) {
 	if len(r.TLS.PeerCertificates) > 0 {
 		shown = r.TLS.PeerCertificates[0]
 	}
-	from := sourceOf(r.RemoteAddr)
+	from := env.SourceFrom(r.RemoteAddr).String()
 	cert, err := s.o.Authority.Renew(r.Context(), shown, asked.CSR, s.o.Life, from)
 	s.answer(w, ByRenewal, from, cert, err)
 }

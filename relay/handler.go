@@ -106,7 +106,7 @@ func (r *Relay) header(from http.Header) http.Header {
 	if r.o.Authority != "" {
 		h.Set(wire.HeaderAuthority, r.o.Authority)
 	}
-	for _, key := range [...]string{"Content-Type", wire.HeaderIdempotency, wire.HeaderSource, wire.HeaderTrusted} {
+	for _, key := range [...]string{"Content-Type", wire.HeaderIdempotency, wire.HeaderSource, wire.HeaderTrusted, wire.HeaderMachines} {
 		if v := from.Get(key); v != "" {
 			h.Set(key, v)
 		}

@@ -22,6 +22,7 @@ const (
 var (
 	asked = [...]string{
 		"Accept", "Content-Type", "If-None-Match", wire.HeaderTerm, wire.HeaderAuthority, wire.HeaderIdempotency, wire.HeaderSource, wire.HeaderTrusted,
+		wire.HeaderMachines,
 	}
 	answered = [...]string{"Content-Type", "Content-Disposition", "Cache-Control", "Vary", "Retry-After", "ETag", wire.HeaderTerm}
 )

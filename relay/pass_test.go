@@ -52,11 +52,11 @@ func TestAPeersRequestIsPassedOn(t *testing.T) {
 		}
 		s.run(t, func() {
 			time.Sleep(time.Second)
-			w, _ := s.pass(asked, http.Header{wire.HeaderTerm: {"9"}, "Authorization": {"Bearer the peer's"}})
+			w, _ := s.pass(asked, http.Header{wire.HeaderTerm: {"9"}, wire.HeaderMachines: {"ws1.example"}, "Authorization": {"Bearer the peer's"}})
 			if w.Code != 201 || w.Body.String() != `{"session":"s1"}` || w.Header().Get(wire.HeaderVia) != "cc2.example" || w.Header().Get("Set-Cookie") != "" {
 				t.Errorf("answered %d %s %v", w.Code, w.Body, w.Header())
 			}
-			if got.Header.Get(wire.HeaderTerm) != "9" || got.Header.Get("Authorization") != "" || got.Peer != "cc1.example" {
+			if got.Header.Get(wire.HeaderTerm) != "9" || got.Header.Get(wire.HeaderMachines) != "ws1.example" || got.Header.Get("Authorization") != "" || got.Peer != "cc1.example" {
 				t.Errorf("passed on %+v", got)
 			}
 			got = wire.Passed{}

@@ -25,6 +25,9 @@ func HashOf(secret string) Hash { return sha256.Sum256([]byte(secret)) }
 // String is the form of the hash in files.
 func (h Hash) String() string { return hashPrefix + hex.EncodeToString(h[:]) }
 
+// IsHash reports whether a word is meant as one.
+func IsHash(text string) bool { return strings.HasPrefix(text, hashPrefix) }
+
 // ParseHash reads what String writes.
 func ParseHash(text string) (Hash, error) {
 	digits, ok := strings.CutPrefix(text, hashPrefix)

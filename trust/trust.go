@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"understudy/events"
 )
 
 // Every is how often the files are looked at; settle is for how long a file must have
@@ -55,6 +57,7 @@ type item struct {
 	noticed []os.FileInfo     // a change that has to settle
 	failed  int               // how many times in a row
 	said    string            // of the failure
+	since   time.Time         // of the first failure, by the wall clock
 }
 
 // Value is what a file holds, as of its latest good version.
@@ -105,7 +108,7 @@ func (s *Store) Reload() Report {
 	defer s.mu.Unlock()
 	var r Report
 	for _, i := range s.items {
-		i.reread(&r, true)
+		i.reread(&r, s.now, true)
 	}
 	return r
 }
@@ -146,14 +149,14 @@ func (s *Store) round(now time.Time) (r Report, unsettled bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, i := range s.items {
-		unsettled = i.poll(&r) || unsettled
+		unsettled = i.poll(&r, s.now) || unsettled
 	}
 	s.expiring(now, &r)
 	return r, unsettled
 }
 
 // poll reads the files again if they have changed and stayed so for a while.
-func (i *item) poll(r *Report) (unsettled bool) {
+func (i *item) poll(r *Report, now func() time.Time) (unsettled bool) {
 	is := look(i.files)
 	if same(is, i.seen) && i.failed == 0 {
 		i.noticed = nil
@@ -163,14 +166,14 @@ func (i *item) poll(r *Report) (unsettled bool) {
 		i.noticed = is
 		return true
 	}
-	i.reread(r, false)
+	i.reread(r, now, false)
 	return false
 }
 
 // reread takes what the files hold if it is another thing than before, and good. A first
 // failure is not told of by itself: whoever replaces a certificate may be about to
 // replace its key.
-func (i *item) reread(r *Report, asked bool) {
+func (i *item) reread(r *Report, now func() time.Time, asked bool) {
 	is := look(i.files)
 	data, err := readAll(i.files)
 	changed := err == nil && sum(data) != i.used
@@ -181,15 +184,42 @@ func (i *item) reread(r *Report, asked bool) {
 		i.failed++
 		if text := i.fault(err).Error(); asked || i.failed > 1 && text != i.said {
 			i.said = text
+			if i.since.IsZero() {
+				i.since = now()
+			}
 			r.Unreadable = once(r.Unreadable, Finding{File: i.files[0], Text: text})
 		}
 		return
 	}
-	i.seen, i.noticed, i.failed, i.said = is, nil, 0, ""
+	i.seen, i.noticed, i.failed, i.said, i.since = is, nil, 0, "", time.Time{}
 	if changed {
 		i.used = sum(data)
 		r.Changed = once(r.Changed, Finding{File: i.files[0], Text: "the " + i.what + " of " + i.files[0]})
 	}
+}
+
+// Fault is why a file is not used as it is now, and since when that is known. What was read
+// before stays in use.
+type Fault struct {
+	File, Text string
+	Since      time.Time
+}
+
+// Faults are those that have been told of and not been mended, each file once.
+func (s *Store) Faults() []Fault {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Fault
+	for _, i := range s.items {
+		known := slices.ContainsFunc(all, func(f Fault) bool { return f.File == i.files[0] && f.Text == i.said })
+		if i.said != "" && !known {
+			all = append(all, Fault{i.files[0], i.said, i.since})
+		}
+	}
+	return all
 }
 
 // once: several listeners and clients may use the same files.
@@ -246,8 +276,11 @@ func sum(data [][]byte) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// Finding is a sentence about a file.
-type Finding struct{ File, Text string }
+// Finding is a sentence about a file; where that is of a certificate's end, with the end.
+type Finding struct {
+	File, Text string
+	NotAfter   time.Time
+}
 
 // Report is what a look at the files found.
 type Report struct {
@@ -255,6 +288,24 @@ type Report struct {
 	Changed, Unreadable []Finding
 	// Expiring are certificates that end soon or have ended.
 	Expiring []Certificate
+}
+
+// Tell raises each thing that was found, as an event of the catalogue.
+func (r Report) Tell(raise func(events.Name, Finding)) {
+	for _, f := range r.Changed {
+		f.Text = "in use now: " + f.Text
+		raise(events.TrustReloaded, f)
+	}
+	for _, f := range r.Unreadable {
+		raise(events.TrustUnreadable, f)
+	}
+	for _, c := range r.Expiring {
+		name := events.CertificateExpires
+		if c.Urgent() {
+			name = events.CertificateExpired
+		}
+		raise(name, Finding{File: c.File, Text: c.Reason(), NotAfter: c.NotAfter.UTC()})
+	}
 }
 
 // Err is what could not be used, as one error.

@@ -35,8 +35,8 @@ type Options struct {
 	Connectors func(zone string) []string
 	// OnTerm hears of every term that a host or a relaying connector names.
 	OnTerm func(zone string, term uint64)
-	// Authorize says whether the request may speak for the machine; nil lets
-	// everybody, for requests that a connector relays.
+	// Authorize says whether a registration, or the use of a lease, may speak for the
+	// machine; nil lets everybody.
 	Authorize func(r *http.Request, machine site.FQDN) error
 	// CheckCallback says whether the machine may be called there; nil allows all.
 	CheckCallback func(r *http.Request, registration wire.Registration) error
@@ -170,7 +170,7 @@ func (a *API) admit(r *http.Request, body wire.Registration) (broker.Lease, []br
 }
 
 func (a *API) heartbeat(w http.ResponseWriter, r *http.Request) error {
-	id, err := a.holder(r)
+	held, err := a.holder(r)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (a *API) heartbeat(w http.ResponseWriter, r *http.Request) error {
 	if err := wire.Read(w, r, wire.MaxRegistration, wire.Ignore, &body); err != nil {
 		return err
 	}
-	lease, records, err := a.o.Engine.Heartbeat(time.Now(), id, heartbeat(body))
+	lease, records, err := a.o.Engine.Heartbeat(time.Now(), held.ID, heartbeat(body))
 	if err != nil {
 		return err
 	}
@@ -218,20 +218,19 @@ func (a *API) learn(r *http.Request, lease broker.Lease, said uint64) uint64 {
 }
 
 func (a *API) lookup(w http.ResponseWriter, r *http.Request) error {
-	lease, err := a.o.Engine.Lookup(time.Now(), chi.URLParam(r, "lease"))
-	if err != nil {
-		return err
+	lease, err := a.holder(r)
+	if err == nil {
+		wire.WriteJSON(w, http.StatusOK, a.wireLease(lease))
 	}
-	wire.WriteJSON(w, http.StatusOK, a.wireLease(lease))
-	return nil
+	return err
 }
 
 func (a *API) unregister(w http.ResponseWriter, r *http.Request) error {
-	id, err := a.holder(r)
+	held, err := a.holder(r)
 	if err != nil {
 		return err
 	}
-	records, err := a.o.Engine.Unregister(time.Now(), id)
+	records, err := a.o.Engine.Unregister(time.Now(), held.ID)
 	if err != nil {
 		return err
 	}
@@ -243,7 +242,7 @@ func (a *API) unregister(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) report(w http.ResponseWriter, r *http.Request) error {
-	id, err := a.holder(r)
+	held, err := a.holder(r)
 	if err != nil {
 		return err
 	}
@@ -251,7 +250,7 @@ func (a *API) report(w http.ResponseWriter, r *http.Request) error {
 	if err := wire.Read(w, r, wire.MaxRegistration, wire.Ignore, &body); err != nil {
 		return err
 	}
-	records, resets, err := a.o.Engine.Report(time.Now(), id, report(body))
+	records, resets, err := a.o.Engine.Report(time.Now(), held.ID, report(body))
 	if err != nil {
 		return err
 	}
@@ -266,13 +265,12 @@ func (a *API) report(w http.ResponseWriter, r *http.Request) error {
 }
 
 // holder returns the lease in the path, if the request may speak for its machine.
-func (a *API) holder(r *http.Request) (string, error) {
-	id := chi.URLParam(r, "lease")
-	lease, err := a.o.Engine.Lookup(time.Now(), id)
-	if err != nil {
-		return "", err
+func (a *API) holder(r *http.Request) (broker.Lease, error) {
+	lease, err := a.o.Engine.Lookup(time.Now(), chi.URLParam(r, "lease"))
+	if err == nil {
+		err = a.o.Authorize(r, lease.Machine)
 	}
-	return id, a.o.Authorize(r, lease.Machine)
+	return lease, err
 }
 
 // record makes records durable, with those that could not be made so before.

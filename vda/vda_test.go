@@ -366,10 +366,53 @@ func TestCertificateNamesTheMachine(t *testing.T) {
 	for _, c := range []struct {
 		method, path string
 		body         any
-	}{{"PUT", path(lease), wire.Heartbeat{}}, {"POST", path(lease) + "/sessions", started()}, {"DELETE", path(lease), nil}} {
+	}{{"GET", path(lease), nil}, {"PUT", path(lease), wire.Heartbeat{}}, {"POST", path(lease) + "/sessions", started()}, {"DELETE", path(lease), nil}} {
 		if got, _ := b.do(t, c.method, c.path, c.body, withCertificate("p2.example.test")); got != "403 forbidden" {
 			t.Errorf("%s %s with another's certificate: got %s, want 403 forbidden", c.method, c.path, got)
 		}
+	}
+}
+
+// Issue 6, 1: what a connector has verified of a host goes with its request to the broker
+// that knows the lease, and nothing that the host said itself.
+func TestNamesOfACertificateGoAlong(t *testing.T) {
+	many := make([]string, 100)
+	for i := range many {
+		many[i] = fmt.Sprintf("p%d.example.test", i)
+	}
+	for name, c := range map[string]struct {
+		names    []string
+		machine  site.FQDN
+		good, ok bool // it goes on, and may speak for the machine
+	}{
+		"its own":                {[]string{"P1.Example.Test."}, machine, true, true},
+		"one of several":         {[]string{"x.example.test", "p1.example.test"}, machine, true, true},
+		"another's":              {[]string{"p2.example.test"}, machine, true, false},
+		"what begins like it":    {[]string{"p1.example.test.evil.test"}, machine, true, false},
+		"two names in one":       {[]string{"x.example.test,p1.example.test"}, machine, false, false},
+		"a wildcard":             {[]string{"*.example.test"}, machine, false, false},
+		"a line that breaks":     {[]string{"p1.example.test\r\nX: y"}, machine, false, false},
+		"none":                   {nil, machine, false, false},
+		"more than a host has":   {many, "p99.example.test", true, false},
+		"the first of that many": {many, machine, true, true},
+	} {
+		r := httptest.NewRequest("PUT", "/", nil)
+		r.Header.Set(wire.HeaderMachines, string(c.machine)) // a lie
+		withCertificate(c.names...)(r)
+		if err := vda.Vouch(r); err == nil {
+			t.Errorf("%s: a certificate that was not verified goes on", name)
+		}
+		r.TLS.VerifiedChains = [][]*x509.Certificate{r.TLS.PeerCertificates}
+		err := vda.Vouch(r)
+		if (err == nil) != c.good {
+			t.Errorf("%s: goes on: got %v, want %t", name, err, c.good)
+		}
+		if got := err == nil && vda.VouchedFor(r, c.machine) == nil; got != c.ok {
+			t.Errorf("%s: got %t for %s, want %t", name, got, c.machine, c.ok)
+		}
+	}
+	if err := vda.VouchedFor(httptest.NewRequest("PUT", "/", nil), machine); err != nil {
+		t.Errorf("where nobody has TLS: %v", err)
 	}
 }
 

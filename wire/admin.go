@@ -60,6 +60,8 @@ type Status struct {
 	Listeners []ListenerStatus `json:"listeners,omitempty"`
 	// Certificates are those in use from files.
 	Certificates []CertificateStatus `json:"certificates,omitempty"`
+	// Unreadable are files whose former content stays in use.
+	Unreadable []UnreadableStatus `json:"unreadable,omitempty"`
 	// Missing names, in sentences, what would not work in an outage that began now.
 	Missing []string `json:"missing"`
 	// MissingOf says of a sentence of Missing which delivery group it is about, if one.
@@ -82,8 +84,8 @@ type ListenerStatus struct {
 	Largest        string `json:"largest,omitempty"`
 	OfLargest      int    `json:"of_largest,omitempty"`
 	// Closed counts idle connections that had to go for new ones, Refused new ones that
-	// found all others at work, and HeldBack keys and tokens that were not looked at
-	// because their source had shown too many wrong ones.
+	// found all others at work, and HeldBack keys and tokens that were not looked at,
+	// and TLS handshakes that were not begun, because too many of their source had failed.
 	Closed   uint64 `json:"closed"`
 	Refused  uint64 `json:"refused"`
 	HeldBack uint64 `json:"held_back"`
@@ -100,6 +102,14 @@ type CertificateStatus struct {
 	DaysLeft int `json:"days_left"`
 	// Expires says that it is time to replace it.
 	Expires bool `json:"expires"`
+}
+
+// UnreadableStatus is a file of certificates, keys or tokens that cannot be used as it is:
+// what was read before stays in use.
+type UnreadableStatus struct {
+	File   string    `json:"file"`
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason"`
 }
 
 // ReloadOrder has certificates, keys and tokens read again (POST /admin/v1/reload).
@@ -225,6 +235,15 @@ type SyncStatus struct {
 	At      time.Time `json:"at,omitzero"`
 	Outcome string    `json:"outcome"` // never | imported | unchanged | failed | deferred
 	Detail  string    `json:"detail,omitempty"`
+	// Waiting says what a connector that has no snapshot at all waits for.
+	Waiting string `json:"waiting,omitempty"`
+}
+
+// Goroutines is what the process is doing (GET /admin/v1/goroutines): equal ones are counted,
+// and no values are in it.
+type Goroutines struct {
+	Count  int    `json:"count"`
+	Stacks string `json:"stacks"`
 }
 
 // GateStatus is the participation gate of LHC-06.

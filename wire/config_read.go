@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -36,7 +37,7 @@ type ConfigReader struct {
 	sum     hash.Hash
 	content *digester
 	quick   *quickReader
-	counts  map[string]int
+	left    map[string]int // of the objects that the header announces
 	digest  string
 	ignored int
 	objects int
@@ -57,7 +58,6 @@ func NewConfigReader(r io.Reader) (*ConfigReader, error) {
 	c := &ConfigReader{
 		lines:  bufio.NewReaderSize(&boundedReader{r: z, left: MaxStream}, MaxObject),
 		sum:    sha256.New(),
-		counts: map[string]int{},
 		source: source,
 	}
 	if err := c.readHeader(); err != nil {
@@ -85,7 +85,7 @@ func (c *ConfigReader) readHeader() error {
 		return err
 	}
 	c.sum.Write(line)
-	c.quick = newQuickReader(c.header)
+	c.quick, c.left = newQuickReader(c.header), maps.Clone(c.header.Counts)
 	if !c.IsDelta() {
 		c.content = newDigester(c.header.Bare(), c.header.Records, c.header.Counts)
 	}
@@ -197,11 +197,12 @@ func (c *ConfigReader) accept(l configLine) (bool, error) {
 // stream that might never end.
 func (c *ConfigReader) count(o ConfigObject, canonical []byte) error {
 	kind := o.Kind()
-	c.counts[kind]++
 	c.content.add(canonical)
-	if got, want := c.counts[kind], c.header.Counts[kind]; got > want {
-		return fmt.Errorf("the stream holds %d %s or more, the header says %d", got, kind, want)
+	left := c.left[kind] - 1
+	if left < 0 {
+		return fmt.Errorf("the stream holds %d %s or more, the header says %d", c.header.Counts[kind]+1, kind, c.header.Counts[kind])
 	}
+	c.left[kind] = left
 	return nil
 }
 
@@ -213,8 +214,8 @@ func (c *ConfigReader) finish(t configTrailer) error {
 		return c.finishDelta(t)
 	}
 	for _, f := range (ConfigObject{}).fields() {
-		if got, want := c.counts[f.kind], c.header.Counts[f.kind]; got != want {
-			return fmt.Errorf("the stream holds %d %s, the header says %d", got, f.kind, want)
+		if left, want := c.left[f.kind], c.header.Counts[f.kind]; left != 0 {
+			return fmt.Errorf("the stream holds %d %s, the header says %d", want-left, f.kind, want)
 		}
 	}
 	digest := c.content.sum()

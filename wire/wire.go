@@ -36,8 +36,12 @@ const (
 	HeaderVia = "Understudy-Via"
 	// HeaderSource is the address from which a relayed XML request came, and
 	// HeaderTrusted says that its caller has shown who it is: whoever relays sets both.
-	HeaderSource      = "Understudy-Source"
-	HeaderTrusted     = "Understudy-Trusted"
+	HeaderSource  = "Understudy-Source"
+	HeaderTrusted = "Understudy-Trusted"
+	// HeaderMachines are the machines that the certificate of the desktop names which
+	// asks, with commas between them: whoever relays has verified it. Without TLS there
+	// are none.
+	HeaderMachines    = "Understudy-Machines"
 	HeaderIdempotency = "Idempotency-Key"
 )
 

@@ -239,9 +239,9 @@ func (w *World) StartCloud(ctx context.Context) error {
 	s, err := server.New(server.Options{
 		Env: place.Env(), Data: w.Dir(Cloud), Site: w.o.Site.Name, Listen: w.address, Insecure: true, Logger: w.o.Logger(Cloud),
 		Misbehave: w.o.Misbehave, XML: w.o.XML,
-		Tokens: []server.Token{
-			{Name: "connectors", Role: server.Connector, Secret: w.token}, {Name: "admin", Role: server.Admin, Secret: w.token + "-admin"},
-		},
+		Tokens: env.Always([]server.Token{
+			server.NewToken("connectors", server.Connector, w.token), server.NewToken("admin", server.Admin, w.token+"-admin"),
+		}),
 	})
 	if err != nil {
 		return fmt.Errorf("start the cloud broker: %w", err)
@@ -273,7 +273,7 @@ func (w *World) Server() *server.Server {
 
 // Publish gives the cloud broker the site with a change, as an administrator does.
 func (w *World) Publish(ctx context.Context, change func(*site.Site)) (site.Version, error) {
-	c, err := cloud.New(cloud.Options{Env: w.o.Env, URL: w.CloudURL(), Site: w.o.Site.Name, Token: w.token + "-admin"})
+	c, err := cloud.New(cloud.Options{Env: w.o.Env, URL: w.CloudURL(), Site: w.o.Site.Name, Token: env.Always(w.token + "-admin")})
 	if err != nil {
 		return site.Version{}, err
 	}
@@ -304,7 +304,7 @@ func (w *World) StartConnector(ctx context.Context, name site.FQDN) error {
 	}
 	a, err := agent.New(ctx, agent.Options{
 		Env: place.Env(), Version: w.o.Version, Protocol: protocol, Site: w.o.Site.Name, FQDN: name, Zone: c.Zone, Data: w.Dir(string(name)),
-		Cloud:    agent.Cloud{URL: w.CloudURL(), Token: w.token},
+		Cloud:    agent.Cloud{URL: w.CloudURL(), Token: env.Always(w.token)},
 		Listen:   agent.Listen{Client: host(c.ClientURL), Peer: host(c.PeerURL), Admin: w.adminListen(c)},
 		Insecure: true, PeerRelay: !w.o.NoPeerRelay, XML: w.o.XML, SyncInterval: w.o.SyncInterval, Peers: w.index.Connectors(c.Zone), Logger: w.o.Logger(string(name)), Commands: commands,
 	})

@@ -20,6 +20,7 @@ const authority = "STA0C0FFEE00000"
 func callChecks() []check {
 	return []check{
 		{"registration: 201 with a lease; heartbeat and look-up 200; 404 after leaving (LHC-03)", true, leaseLives},
+		{"lease: 403 forbidden to a host whose certificate names another machine", true, leaseIsBound},
 		{"term: a lease has no lower term than a relayed request named", true, termOfRequest},
 		{"term: a lease has no lower term than the call stream named", true, termOfStream},
 		{"call stream: refused over HTTP/1.1", true, streamNeedsHTTP2},
@@ -71,6 +72,35 @@ func leaseLives(ctx context.Context, t *trial) error {
 		return err
 	}
 	return ask{as: t.connector, method: http.MethodPut, target: target, body: wire.Heartbeat{}}.refused(ctx, http.StatusNotFound, wire.CodeLeaseUnknown)
+}
+
+// leaseIsBound: a host that was relayed with the names of its certificate uses the lease
+// of the machine that one of them is, and no other.
+func leaseIsBound(ctx context.Context, t *trial) error {
+	lease, err := t.register(ctx, pooledHost)
+	if err != nil {
+		return err
+	}
+	target := registrationsPath + "/" + lease.Lease
+	wrong := http.Header{wire.HeaderMachines: {freeHost + "," + busyHost}}
+	ended := wire.SessionReport{Seq: 1, Event: "ended", Session: wire.Session{ID: "s", User: "alice", Resource: "desktop:Pool", State: "active"}}
+	for _, q := range []ask{
+		{method: http.MethodPost, target: registrationsPath, body: t.registration(pooledHost)},
+		{method: http.MethodGet, target: target},
+		{method: http.MethodPut, target: target, body: wire.Heartbeat{}},
+		{method: http.MethodPost, target: target + "/sessions", body: ended},
+		{method: http.MethodDelete, target: target},
+	} {
+		q.as, q.header = t.connector, wrong
+		if err := q.refused(ctx, http.StatusForbidden, wire.CodeForbidden); err != nil {
+			return err
+		}
+	}
+	own := http.Header{wire.HeaderMachines: {"another.contract.example," + pooledHost}}
+	if _, err := (ask{as: t.connector, method: http.MethodPut, target: target, header: own, body: wire.Heartbeat{}}).wants(ctx, http.StatusOK, nil); err != nil {
+		return err
+	}
+	return t.leave(ctx, lease)
 }
 
 func termOfRequest(ctx context.Context, t *trial) error {

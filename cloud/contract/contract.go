@@ -184,7 +184,7 @@ func (t *trial) clients() (err error) {
 
 func (t *trial) client(token string, as site.Connector) (*cloud.Client, error) {
 	return cloud.New(cloud.Options{
-		Env: t.o.Env, URL: t.o.URL, Site: t.o.Site, Connector: as.FQDN, Zone: as.Zone, Token: token, TLS: env.Fixed(t.o.TLS),
+		Env: t.o.Env, URL: t.o.URL, Site: t.o.Site, Connector: as.FQDN, Zone: as.Zone, Token: env.Always(token), TLS: env.Fixed(t.o.TLS),
 	})
 }
 

@@ -29,7 +29,7 @@ func start(t *testing.T) string {
 	logger.SetOutput(t.Output())
 	s, err := server.New(server.Options{
 		Env: env.Real(), Data: t.TempDir(), Site: "contract", Listen: "127.0.0.1:0", KeepAlive: 500 * time.Millisecond, Logger: logger,
-		Tokens: []server.Token{{Name: "zone", Role: server.Connector, Secret: connectorToken}, {Name: "ops", Role: server.Admin, Secret: adminToken}},
+		Tokens: env.Always([]server.Token{server.NewToken("zone", server.Connector, connectorToken), server.NewToken("ops", server.Admin, adminToken)}),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -276,13 +276,14 @@ func (s *Server) connectorURLs(zone string) []string {
 	return urls
 }
 
-// authorizeMachine lets a connector speak for the machines of its own zone.
+// authorizeMachine lets a connector speak for the machines of its own zone, and a desktop
+// behind it for the one that its certificate names.
 func (s *Server) authorizeMachine(r *http.Request, machine site.FQDN) error {
 	m, ok := s.sites.Current().index.Machine(machine)
 	if zone := r.Header.Get(wire.HeaderZone); ok && m.Zone != zone {
 		return wire.Problemf(http.StatusForbidden, wire.CodeNotInZone, "machine %s is not in zone %q", machine, zone)
 	}
-	return nil
+	return vda.VouchedFor(r, machine)
 }
 
 func (s *Server) checkCallback(r *http.Request, body wire.Registration) error {

@@ -86,7 +86,7 @@ func TestConnectorByCertificate(t *testing.T) {
 		if pair != nil {
 			config.Certificates = []tls.Certificate{*pair}
 		}
-		c, err := cloud.New(cloud.Options{Env: env.Real(), URL: "https://" + s.Addr().String(), Site: "example", Connector: as, Zone: "east", Token: token, TLS: env.Fixed(config)})
+		c, err := cloud.New(cloud.Options{Env: env.Real(), URL: "https://" + s.Addr().String(), Site: "example", Connector: as, Zone: "east", Token: env.Always(token), TLS: env.Fixed(config)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,9 +138,9 @@ func TestConnectorByCertificate(t *testing.T) {
 func TestTokensOfTheMoment(t *testing.T) {
 	o := options(t, t.TempDir())
 	var now atomic.Pointer[[]server.Token]
-	all := o.Tokens
+	all := o.Tokens()
 	now.Store(&all)
-	o.Tokens, o.TokensNow = nil, func() []server.Token { return *now.Load() }
+	o.Tokens = func() []server.Token { return *now.Load() }
 	s := startWith(t, o)
 	health := func() error { _, err := s.client(t, boundSecret, "cc1.example").Health(t.Context()); return err }
 	if err := health(); err != nil {

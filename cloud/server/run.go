@@ -14,7 +14,9 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"understudy/broker"
+	"understudy/datadir"
 	"understudy/events"
+	"understudy/trust"
 )
 
 const (
@@ -48,7 +50,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
 	s.event(events.Started, logrus.Fields{"address": s.Addr().String(), "version": s.sites.Current().version.String()})
 	for _, file := range s.o.Exposed {
-		s.event(events.SecretExposed, logrus.Fields{"file": file, "reason": file + " holds a secret and can be read by every user of this host: chmod 600 it"})
+		s.event(events.SecretExposed, logrus.Fields{"file": file, "reason": datadir.ExposedSecret(file)})
 	}
 	for _, file := range s.lock.Mended {
 		s.event(events.SecretExposed, logrus.Fields{"file": file, "reason": "other users of this host could get at " + file + " in the data folder; from now on they cannot"})
@@ -63,7 +65,7 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.expire(ctx) })
 	running.Go(func() { s.sendResets(ctx) })
 	if s.o.Trust.Watches() {
-		running.Go(func() { s.o.Trust.Run(ctx, s.tellTrust) })
+		running.Go(func() { s.o.Trust.Run(ctx, func(r trust.Report) { r.Tell(s.tellOf) }) })
 	}
 	served := make(chan error, 1)
 	running.Go(func() { served <- s.serve() })

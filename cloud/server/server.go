@@ -51,10 +51,8 @@ type Options struct {
 	// Trust holds what of TLS and tokens comes from files that may change; nil where
 	// nothing does.
 	Trust *trust.Store
-	// Tokens say who may ask for what.
-	Tokens []Token
-	// TokensNow, if set, gives those of the moment instead.
-	TokensNow func() []Token
+	// Tokens say who may ask for what now.
+	Tokens func() []Token
 	// Accounts, if set, know administrators beside those of Tokens.
 	Accounts Accounts
 	// Restored says that the store was put back from a backup: its versions get a
@@ -89,7 +87,7 @@ func (o Options) validate() error {
 		return errors.New("server: Data is missing")
 	case o.Site == "":
 		return errors.New("server: Site is missing")
-	case len(o.Tokens) == 0 && o.TokensNow == nil:
+	case o.Tokens == nil:
 		return errors.New("server: Tokens are missing")
 	case o.RegistrationRate < 0:
 		return fmt.Errorf("server: RegistrationRate %d is negative", o.RegistrationRate)

@@ -28,9 +28,9 @@ const (
 
 func tokens() []server.Token {
 	return []server.Token{
-		{Name: "zone", Role: server.Connector, Secret: connectorSecret},
-		{Name: "cc1.example", Role: server.Connector, Secret: boundSecret},
-		{Name: "ops", Role: server.Admin, Secret: adminSecret},
+		server.NewToken("zone", server.Connector, connectorSecret),
+		server.NewToken("cc1.example", server.Connector, boundSecret),
+		server.NewToken("ops", server.Admin, adminSecret),
 	}
 }
 
@@ -44,7 +44,7 @@ func options(t testing.TB, data string) server.Options {
 	t.Helper()
 	logger := logrus.New()
 	logger.SetOutput(t.Output())
-	return server.Options{Env: env.Real(), Data: data, Site: "example", Listen: "127.0.0.1:0", Tokens: tokens(), Logger: logger}
+	return server.Options{Env: env.Real(), Data: data, Site: "example", Listen: "127.0.0.1:0", Tokens: tokens, Logger: logger}
 }
 
 func start(t testing.TB, data string) running {
@@ -79,7 +79,7 @@ func startWith(t testing.TB, o server.Options) running {
 func (r running) client(t testing.TB, token string, as site.FQDN) *cloud.Client {
 	t.Helper()
 	c, err := cloud.New(cloud.Options{
-		Env: env.Real(), URL: "http://" + r.Addr().String(), Site: "example", Connector: as, Zone: "east", Token: token, Timeout: 5 * time.Second,
+		Env: env.Real(), URL: "http://" + r.Addr().String(), Site: "example", Connector: as, Zone: "east", Token: env.Always(token), Timeout: 5 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

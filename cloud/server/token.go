@@ -3,8 +3,6 @@ package server
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +10,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode"
 
 	"understudy/roles"
 	"understudy/site"
+	"understudy/trust"
 	"understudy/wire"
 )
 
@@ -29,13 +29,34 @@ const (
 	Admin Role = "admin"
 )
 
-// Token is a secret with the name of who holds it and what that one may do. A
-// connector's token whose name is that connector's FQDN is good for it alone.
+// Token is the hash of a secret with the name of who holds that and what that one may
+// do. A connector's token whose name is that connector's FQDN is good for it alone.
 type Token struct {
-	Name   string
-	Role   Role
-	Secret string
+	Name string
+	Role Role
+	Hash trust.Hash
+	// Plain says that the file has the secret itself.
+	Plain bool
 }
+
+// NewToken is one of a secret.
+func NewToken(name string, role Role, secret string) Token {
+	return Token{Name: name, Role: role, Hash: trust.HashOf(secret)}
+}
+
+// Validate says why a token cannot be a line of a file.
+func (t Token) Validate() error {
+	switch {
+	case t.Role != Connector && t.Role != Admin:
+		return fmt.Errorf("role %q is not connector or admin", t.Role)
+	case t.Name == "" || strings.HasPrefix(t.Name, "#") || strings.ContainsFunc(t.Name, unicode.IsSpace):
+		return fmt.Errorf("%q cannot be in the file: names have no spaces or # in front", t.Name)
+	}
+	return nil
+}
+
+// String is the token's line in a file.
+func (t Token) String() string { return t.Name + " " + string(t.Role) + " " + t.Hash.String() }
 
 // minSecret keeps out what could be guessed.
 const minSecret = 16
@@ -54,8 +75,8 @@ func LoadTokens(file string) ([]Token, error) {
 	return tokens, nil
 }
 
-// ReadTokens reads one token a line: name, role and secret. Lines that are empty
-// or begin with # are left out. Errors name the line and never the secret.
+// ReadTokens reads one token a line: name, role and hash, or the secret itself. Lines that
+// are empty or begin with # are left out. Errors name the line and never the secret.
 func ReadTokens(r io.Reader) ([]Token, error) {
 	var tokens []Token
 	lines := bufio.NewScanner(r)
@@ -81,17 +102,22 @@ func ReadTokens(r io.Reader) ([]Token, error) {
 
 func parseToken(fields []string) (Token, error) {
 	if len(fields) != 3 {
-		return Token{}, fmt.Errorf("%d words and not three: name, role, secret", len(fields))
+		return Token{}, fmt.Errorf("%d words and not three: name, role, hash; `understudy cloud tokens add` makes such lines", len(fields))
 	}
-	t := Token{Name: fields[0], Role: Role(fields[1]), Secret: fields[2]}
+	t, secret := Token{Name: fields[0], Role: Role(fields[1])}, fields[2]
 	switch {
 	case len(t.Role) >= minSecret: // a secret in the wrong place
 		return t, errors.New("the second word is not connector or admin")
 	case t.Role != Connector && t.Role != Admin:
 		return t, fmt.Errorf("role %q is not connector or admin", t.Role)
-	case len(t.Secret) < minSecret:
+	case trust.IsHash(secret):
+		var err error
+		t.Hash, err = trust.ParseHash(secret)
+		return t, err
+	case len(secret) < minSecret:
 		return t, fmt.Errorf("the secret has fewer than %d characters", minSecret)
 	}
+	t.Hash, t.Plain = trust.HashOf(secret), true
 	return t, nil
 }
 
@@ -164,17 +190,9 @@ func (s *Server) certified(r *http.Request) (site.FQDN, bool) {
 	return "", false
 }
 
-// tokens are those of now.
-func (s *Server) tokens() []Token {
-	if s.o.TokensNow != nil {
-		return s.o.TokensNow()
-	}
-	return s.o.Tokens
-}
-
 // holds says whose a secret is: the token of a file, or that of an account.
 func (s *Server) holds(secret string) (h held, ok bool) {
-	if t, ok := match(s.tokens(), secret); ok {
+	if t, ok := match(s.o.Tokens(), secret); ok {
 		return held{t, roles.Who{Name: t.Name, Role: roles.Operator}}, true
 	}
 	if s.o.Accounts == nil {
@@ -187,10 +205,8 @@ func (s *Server) holds(secret string) (h held, ok bool) {
 
 // match compares with every token, always for the same time.
 func match(tokens []Token, secret string) (found Token, ok bool) {
-	said := sha256.Sum256([]byte(secret))
 	for _, t := range tokens {
-		is := sha256.Sum256([]byte(t.Secret))
-		if subtle.ConstantTimeCompare(said[:], is[:]) == 1 && t.Secret != "" {
+		if t.Hash.Fits(secret) && secret != "" {
 			found, ok = t, true
 		}
 	}

@@ -9,11 +9,13 @@ import (
 )
 
 func TestTokensFile(t *testing.T) {
-	got, err := server.ReadTokens(strings.NewReader("# who\n\ncc1.example connector 0123456789abcdef\nops\tadmin   fedcba9876543210\n"))
+	hashed := server.NewToken("cc2.example", server.Connector, "a-secret-in-no-file")
+	got, err := server.ReadTokens(strings.NewReader("# who\n\ncc1.example connector 0123456789abcdef\nops\tadmin   fedcba9876543210\n" + hashed.String()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []server.Token{{Name: "cc1.example", Role: server.Connector, Secret: "0123456789abcdef"}, {Name: "ops", Role: server.Admin, Secret: "fedcba9876543210"}}
+	want := []server.Token{server.NewToken("cc1.example", server.Connector, "0123456789abcdef"), server.NewToken("ops", server.Admin, "fedcba9876543210"), hashed}
+	want[0].Plain, want[1].Plain = true, true
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -28,6 +30,7 @@ func TestTokensFileIsRefused(t *testing.T) {
 		"\nx root 0123456789abcdef":            `line 2: role "root" is not connector or admin`,
 		"x admin sesame":                       "line 1: the secret has fewer than 16 characters",
 		"x admin 0123456789abcdef and so on":   "line 1: 6 words",
+		"x admin sha256:sesame":                "line 1: it is not sha256: and 64 hexadecimal digits",
 		"ok admin 0123456789abcdef\nx admin s": "line 2: the secret has fewer than 16 characters",
 	} {
 		_, err := server.ReadTokens(strings.NewReader(text))

@@ -16,23 +16,11 @@ func (s *Server) Reload(context.Context) error {
 	if len(r.Changed) == 0 {
 		s.event(events.TrustReloaded, logrus.Fields{"reason": "nothing has changed"})
 	}
-	s.tellTrust(r)
+	r.Tell(s.tellOf)
 	return r.Err()
 }
 
-// tellTrust logs what a look at the files found.
-func (s *Server) tellTrust(r trust.Report) {
-	for _, f := range r.Changed {
-		s.event(events.TrustReloaded, logrus.Fields{"reason": "in use now: " + f.Text})
-	}
-	for _, f := range r.Unreadable {
-		s.event(events.TrustUnreadable, logrus.Fields{"reason": f.Text})
-	}
-	for _, c := range r.Expiring {
-		if c.Urgent() {
-			s.event(events.CertificateExpired, logrus.Fields{"reason": c.Reason()})
-		} else {
-			s.event(events.CertificateExpires, logrus.Fields{"reason": c.Reason()})
-		}
-	}
+// tellOf writes one line about a file.
+func (s *Server) tellOf(name events.Name, f trust.Finding) {
+	s.event(name, logrus.Fields{"reason": f.Text, "file": f.File})
 }

@@ -105,6 +105,11 @@ func (c *Client) SnapshotDiff(ctx context.Context) (wire.SnapshotDiff, error) {
 	return get[wire.SnapshotDiff](ctx, c, "snapshots/diff")
 }
 
+// Goroutines returns what the process is doing.
+func (c *Client) Goroutines(ctx context.Context) (wire.Goroutines, error) {
+	return get[wire.Goroutines](ctx, c, "goroutines")
+}
+
 // OrderSnapshots gives an order about snapshots.
 func (c *Client) OrderSnapshots(ctx context.Context, order wire.SnapshotOrder) (wire.SnapshotAnswer, error) {
 	return post[wire.SnapshotAnswer](ctx, c, "snapshots", order)

@@ -29,6 +29,7 @@ func newCloudCommand(a *app) *cobra.Command {
 			return server.New(o)
 		})
 	cmd.Flags().BoolVar(&restored, "restored", false, "the store was put back from a backup: begin a new history of versions (once)")
+	cmd.AddCommand(newTokensCommand(a))
 	return cmd
 }
 
@@ -41,16 +42,13 @@ func (a *app) cloudOptions(c *config.Cloud) (server.Options, error) {
 		Env: a.env, Data: c.Data, Site: c.Site, Listen: c.Listen, Insecure: c.Insecure, RegistrationRate: c.RegistrationRate, Logger: logger, Trust: trust.New(a.env.Now),
 		Exposed: exposedFiles(c.Exposed()), Connections: c.Limits.Connections, OfSource: c.Limits.ConnectionsPerSource,
 	}
-	if o.Tokens, err = server.LoadTokens(c.TokensFile); err != nil {
-		return o, &configError{err}
-	}
 	tokens, err := trust.Follow(o.Trust, "tokens", c.TokensFile, func(text []byte) ([]server.Token, error) {
 		return server.ReadTokens(bytes.NewReader(text))
 	})
 	if err != nil {
 		return o, &configError{err}
 	}
-	o.TokensNow = tokens.Now
+	o.Tokens = tokens.Now
 	if c.AdminUsersFile != "" {
 		if o.Accounts, err = openAccounts(c.AdminUsersFile, logger); err != nil {
 			return o, &configError{err}

@@ -104,7 +104,7 @@ func connectorSecrets(c *config.Connector, o *agent.Options) error {
 		if err != nil {
 			return err
 		}
-		o.Cloud.TokenNow = token.Now
+		o.Cloud.Token = token.Now
 	}
 	if c.StorefrontKeysFile != "" {
 		keys, err := trust.Follow(o.Trust, "keys of front ends", c.StorefrontKeysFile, trust.ParseKeys)

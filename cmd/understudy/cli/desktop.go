@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"understudy/config"
+	"understudy/datadir"
 	"understudy/desktop"
 	"understudy/site"
 	"understudy/trust"
@@ -53,7 +54,7 @@ func (a *app) desktopOptions(c *config.Desktop) (desktop.Options, error) {
 		return o, err
 	}
 	for _, file := range exposedFiles(c.Exposed()) {
-		logger.Warn(file + " holds a secret and can be read by every user of this host: chmod 600 it")
+		logger.Warn(datadir.ExposedSecret(file))
 	}
 	if o.ServerTLS, err = c.TLS.Server(o.Trust, true); err != nil {
 		return o, &configError{err}

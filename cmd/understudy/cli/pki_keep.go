@@ -2,19 +2,37 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"understudy/config"
+	"understudy/env"
 	"understudy/events"
 	"understudy/pki"
 	"understudy/service"
 	"understudy/site"
 )
 
+// tended is a Keeper with what it reported before its service was there.
+type tended struct {
+	*pki.Keeper
+	early []report
+}
+
+// report is one, when it was made.
+type report struct {
+	at     time.Time
+	name   events.Name
+	reason string
+}
+
+// mostEarly bounds the reports that wait for the service: an authority may be away for days.
+const mostEarly = 100
+
 // keeper gets a service its certificate, if it has none, from the authority that its file
 // names; nil if that names none.
-func (a *app) keeper(ctx context.Context, c config.PKI, files config.TLS, name site.FQDN, l config.Log) (*pki.Keeper, error) {
+func (a *app) keeper(ctx context.Context, c config.PKI, files config.TLS, name site.FQDN, l config.Log) (*tended, error) {
 	if !c.Enabled() {
 		return nil, nil
 	}
@@ -22,8 +40,18 @@ func (a *app) keeper(ctx context.Context, c config.PKI, files config.TLS, name s
 	if err != nil {
 		return nil, err
 	}
-	k := pki.NewKeeper(c.Keeper(a.env, name, files, certificates(logger)))
-	return k, k.Ready(ctx)
+	t := &tended{}
+	t.Keeper = pki.NewKeeper(c.Keeper(a.env, name, files, t.noting(a.env, certificates(logger))))
+	return t, t.Ready(ctx)
+}
+
+// noting also keeps what is reported for the service to come.
+func (t *tended) noting(e env.Env, tell func(events.Name, string)) func(events.Name, string) {
+	return func(name events.Name, reason string) {
+		tell(name, reason)
+		t.early = append(t.early, report{e.Now().UTC(), name, reason})
+		t.early = t.early[max(0, len(t.early)-mostEarly):]
+	}
 }
 
 // certificates logs what becomes of a certificate.
@@ -41,16 +69,22 @@ func certificates(logger logrus.FieldLogger) func(events.Name, string) {
 
 // keeping returns the service with a Keeper beside it, if there is one. The service takes new
 // files into use at once, and what becomes of the certificate is among its events, if it
-// keeps any.
-func keeping(s runner, k *pki.Keeper) runner {
+// keeps any, with what was reported before: how it got its first certificate.
+func keeping(s runner, k *tended) runner {
 	if k == nil {
 		return s
 	}
-	if teller, ok := s.(interface{ Tell(events.Name, string) }); ok {
+	if teller, ok := s.(interface {
+		Tell(name events.Name, reason string)
+		Keep(at time.Time, name events.Name, reason string)
+	}); ok {
+		for _, r := range k.early {
+			teller.Keep(r.at, r.name, r.reason)
+		}
 		k.Report = teller.Tell
 	}
 	k.Renewed = func(ctx context.Context) { _ = s.Reload(ctx) } // the service tells how that went
-	return kept{runner: s, keeper: k}
+	return kept{runner: s, keeper: k.Keeper}
 }
 
 // kept is a service beside which a Keeper runs.

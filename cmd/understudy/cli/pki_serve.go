@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -43,7 +44,7 @@ func newPKIServeCommand(a *app) *cobra.Command {
 				return err
 			}
 			logger.WithFields(logrus.Fields{"address": server.Addr(), "fingerprint": authority.Fingerprint()}).Info("the authority is served")
-			return server.Run(cmd.Context())
+			return a.told(cmd.Context(), authorityProcess{authority}, server.Run)
 		},
 	}
 	f.add(cmd)
@@ -51,6 +52,14 @@ func newPKIServeCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&listen, "listen", pki.DefaultAddress, "where to listen")
 	cmd.Flags().DurationVar(&life, "life", pki.DefaultLife, "how long the certificates count")
 	return cmd
+}
+
+// authorityProcess is an authority as the service manager shows it.
+type authorityProcess struct{ *pki.Authority }
+
+// Headline implements service.Process.
+func (s authorityProcess) Headline() string {
+	return "issues certificates for " + strings.Join(s.Domains(), ", ") + ", until " + s.NotAfter().Format(time.DateOnly)
 }
 
 // issues logs what an authority issues and whom it refuses.

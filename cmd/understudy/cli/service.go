@@ -27,12 +27,20 @@ type runner interface {
 // serve runs a process, lets the service manager know how it is, and has it reload at each
 // hangup.
 func (a *app) serve(ctx context.Context, s runner, hangups <-chan os.Signal) error {
+	return a.told(ctx, process(s), s.Run, func(ctx context.Context, m *service.Manager) { reloadAt(ctx, hangups, s, m) })
+}
+
+// told runs a process and lets the service manager know how it is; what is beside it goes
+// on for as long.
+func (a *app) told(ctx context.Context, p service.Process, run func(context.Context) error, beside ...func(context.Context, *service.Manager)) error {
 	manager := service.New(func(err error) { fmt.Fprintln(a.stderr, "understudy: "+err.Error()) })
 	following, unfollow := context.WithCancel(ctx)
 	var followed sync.WaitGroup
-	followed.Go(func() { manager.Follow(following, process(s)) })
-	followed.Go(func() { reloadAt(following, hangups, s, manager) })
-	err := s.Run(ctx)
+	followed.Go(func() { manager.Follow(following, p) })
+	for _, do := range beside {
+		followed.Go(func() { do(following, manager) })
+	}
+	err := run(ctx)
 	unfollow()
 	followed.Wait()
 	return err

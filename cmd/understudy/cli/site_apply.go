@@ -88,7 +88,7 @@ func (a *app) publisher(name string, o application) (*publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := cloud.New(cloud.Options{Env: a.env, URL: o.url, Site: name, Token: token, TLS: env.Fixed(tls), Timeout: a.timeout})
+	c, err := cloud.New(cloud.Options{Env: a.env, URL: o.url, Site: name, Token: env.Always(token), TLS: env.Fixed(tls), Timeout: a.timeout})
 	if err != nil {
 		return nil, &usageError{err}
 	}

@@ -30,6 +30,7 @@ func renderStatus(s *screen, st wire.Status) {
 	electionRows(s, r, st)
 	sourceRows(s, r, st)
 	certificateRows(s, r, st)
+	unreadableRows(s, r, st)
 	s.line(r.writer.Render())
 	missing(s, st)
 }
@@ -173,6 +174,9 @@ func sourceRows(s *screen, r *rows, st wire.Status) {
 	}
 	r.add("Snapshot", snapshot)
 	r.add("Last sync", strings.TrimSuffix(orDash(st.Sync.Outcome)+", "+s.ago(st.Sync.At)+": "+st.Sync.Detail, ": "))
+	if st.Sync.Waiting != "" {
+		r.add("", s.warn("waits "+st.Sync.Waiting))
+	}
 	journalRow(s, r, st.Journal)
 	gate := s.warn("closed")
 	if st.Gate.Open {
@@ -226,6 +230,13 @@ func certificateRows(s *screen, r *rows, st wire.Status) {
 			text = s.warn(text)
 		}
 		r.add(map[bool]string{true: "Certificates"}[i == 0], text)
+	}
+}
+
+// unreadableRows name the files that are not used as they are.
+func unreadableRows(s *screen, r *rows, st wire.Status) {
+	for _, f := range st.Unreadable {
+		r.add("Not read", s.bad(fmt.Sprintf("since %s: %s; what was read before stays in use", f.Since.Format(time.RFC3339), f.Reason)))
 	}
 }
 

@@ -1,11 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,100 +41,65 @@ func (a *app) addKey(file, name string) error {
 	if name == "" || strings.ContainsAny(name, " \t\r\n") || strings.HasPrefix(name, "#") {
 		return &usageError{fmt.Errorf("%q cannot be in the file: names have no spaces or # in front", name)}
 	}
-	text, keys, err := readKeys(file)
-	if err != nil {
-		return err
-	}
-	for _, k := range keys {
-		if k.Name == name {
-			return fmt.Errorf("%s has a key %q already: remove it, or take another name", file, name)
-		}
-	}
 	secret, err := trust.NewSecret(a.env.Rand("front keys"))
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(file, text+name+" "+trust.HashOf(secret).String()+"\n"); err != nil {
-		return err
-	}
-	fmt.Fprintln(a.stdout, secret)
-	return nil
-}
-
-func (a *app) listKeys(file string) error {
-	if _, err := os.Stat(file); err != nil {
-		return fmt.Errorf("the file of keys: %w", err)
-	}
-	_, keys, err := readKeys(file)
-	for _, k := range keys {
-		fmt.Fprintln(a.stdout, k.Name)
+	err = editKeys(file, func(text string, keys trust.Keys) (string, error) {
+		if slices.ContainsFunc(keys, func(k trust.Key) bool { return k.Name == name }) {
+			return "", fmt.Errorf("%s has a key %q already: remove it, or take another name", file, name)
+		}
+		return cmp.Or(text, keysHeader) + name + " " + trust.HashOf(secret).String() + "\n", nil
+	})
+	if err == nil {
+		fmt.Fprintln(a.stdout, secret)
 	}
 	return err
 }
 
-func removeKey(file, name string) error {
-	text, _, err := readKeys(file)
-	if err != nil {
-		return err
-	}
-	var kept strings.Builder
-	for line := range strings.Lines(text) {
-		if words := strings.Fields(line); len(words) == 0 || words[0] != name {
-			kept.WriteString(line)
-		}
-	}
-	if kept.Len() == len(text) {
-		return fmt.Errorf("%s has no key %q", file, name)
-	}
-	if strings.TrimSpace(kept.String()) == "" {
-		kept.WriteString(keysHeader) // an empty file is one that is being written
-	}
-	return replaceFile(file, kept.String())
-}
-
-// readKeys returns the file as it is; one that is not there yet is empty.
-func readKeys(file string) (string, trust.Keys, error) {
+func (a *app) listKeys(file string) error {
 	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return keysHeader, nil, nil
-	}
 	if err != nil {
-		return "", nil, err
+		return fmt.Errorf("the file of keys: %w", err)
 	}
 	keys, err := trust.ParseKeys(text)
+	for _, k := range keys {
+		fmt.Fprintln(a.stdout, k.Name)
+	}
 	if err != nil {
-		return "", nil, fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	whole := string(text)
-	if whole != "" && !strings.HasSuffix(whole, "\n") {
-		whole += "\n"
-	}
-	return whole, keys, nil
+	return nil
 }
 
-// replaceFile lets nobody read half of it. The service's account keeps it, if there was
-// one before.
-func replaceFile(file, text string) error {
-	mode := fs.FileMode(0o600)
-	if was, err := os.Stat(file); err == nil {
-		mode = was.Mode().Perm()
-	}
-	fresh, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".new-*")
-	if err != nil {
-		return err
-	}
-	if err := fill(fresh, file, text, mode); err != nil {
-		return errors.Join(err, os.Remove(fresh.Name()))
-	}
-	if err := os.Rename(fresh.Name(), file); err != nil {
-		return errors.Join(err, os.Remove(fresh.Name()))
-	}
-	return datadir.Sync(filepath.Dir(file))
+func removeKey(file, name string) error {
+	return editKeys(file, func(text string, _ trust.Keys) (string, error) {
+		var kept strings.Builder
+		for line := range strings.Lines(text) {
+			if words := strings.Fields(line); len(words) == 0 || words[0] != name {
+				kept.WriteString(line)
+			}
+		}
+		if kept.Len() == len(text) {
+			return "", fmt.Errorf("%s has no key %q", file, name)
+		}
+		if strings.TrimSpace(kept.String()) == "" {
+			return keysHeader, nil // an empty file is one that is being written
+		}
+		return kept.String(), nil
+	})
 }
 
-// fill works on the open file, whose name others may be able to change: root writes into
-// folders of the service's account.
-func fill(fresh *os.File, old, text string, mode fs.FileMode) error {
-	_, err := fresh.WriteString(text)
-	return errors.Join(err, fresh.Chmod(mode), keepOwner(old, fresh), fresh.Sync(), fresh.Close())
+// editKeys changes the file, and nothing where it holds what is no key.
+func editKeys(file string, change func(text string, keys trust.Keys) (string, error)) error {
+	return datadir.Edit(file, func(text string) (string, error) {
+		keys, err := trust.ParseKeys([]byte(text))
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", file, err)
+		}
+		if text != "" && !strings.HasSuffix(text, "\n") {
+			text += "\n"
+		}
+		return change(text, keys)
+	})
 }

@@ -13,8 +13,8 @@ func newSupportBundleCommand(a *app) *cobra.Command {
 	o := doctor.BundleOptions{Options: doctor.Options{Env: a.env, Patience: doctor.DefaultPatience}, Version: Version()}
 	cmd := &cobra.Command{
 		Use: "support-bundle --config FILE --out FILE.tar.gz", Short: "Pack what somebody who helps from afar needs to see, without secrets",
-		Long: "Packs doctor's findings, the configuration in force, status, peers, snapshots, counts of sessions, events, the end of\n" +
-			"the log and a list of files with their modes. Secrets are taken out, names of users are hashed. It works when the\n" +
+		Long: "Packs doctor's findings, the configuration in force, status, peers, snapshots, counts of sessions, goroutines, events,\n" +
+			"the end of the log and a list of files with their modes. Secrets are taken out, names of users are hashed. It works when the\n" +
 			"process does not run, and never writes over a file. Look through it before you pass it on.",
 		Args: wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"understudy/wire"
 )
 
 // release is the version of a packaged build: -ldflags "-X understudy/cmd/understudy/cli.release=1.2.3".
@@ -34,14 +37,24 @@ type build struct {
 	Version  string `json:"version"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+	// Peers of another major version mirror nothing to each other, nor do those of another
+	// mirroring.
+	PeerProtocol   string `json:"peer_protocol"`
+	MirrorProtocol int    `json:"mirror_protocol"`
 }
 
 func newVersionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Show which build this is", Args: wants(),
+		Use: "version", Short: "Show which build this is, and which protocols it speaks to its peers", Args: wants(),
 		RunE: func(*cobra.Command, []string) error {
-			b := build{Version: Version(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-			return show(a, b, func(s *screen, b build) { s.line("understudy " + b.Version + " " + b.Go + " " + b.Platform) })
+			b := build{
+				Version: Version(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+				PeerProtocol: wire.PeerProtocol, MirrorProtocol: wire.MirrorProtocol,
+			}
+			return show(a, b, func(s *screen, b build) {
+				s.line("understudy " + b.Version + " " + b.Go + " " + b.Platform)
+				s.line(fmt.Sprintf("peer protocol %s, mirror protocol %d", b.PeerProtocol, b.MirrorProtocol))
+			})
 		},
 	}
 }
