@@ -40,6 +40,7 @@ func NewPlan(seed uint64) Plan {
 	}
 	s.rare()
 	s.after()
+	s.majors(seed)
 	drawFailover(seed, &s.shape)
 	return Plan{Seed: seed, Shape: s.shape, Faults: inOrder(s.faults)}
 }

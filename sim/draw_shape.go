@@ -55,12 +55,12 @@ func shortSettings(r *rand.Rand) site.Settings {
 // drawPolicy has a stream of its own, so that another policy leaves the rest of
 // every plan as it is.
 func drawPolicy(seed uint64, s *site.Settings) {
-	r := rand.New(rand.NewPCG(seed, 0xe1ec7))
+	r := ownStream(seed, 0xe1ec7)
 	s.Policy = pick(r, policies()...)
 	if chance(r, 20) {
 		s.Preempt = new(false)
 	}
-	if chance(rand.New(rand.NewPCG(seed, 0xca11)), 50) {
+	if chance(ownStream(seed, 0xca11), 50) {
 		s.CallInRate = 1 // so that who serves may change while desktops are called in
 	}
 	if s.Detection > 0 {
@@ -74,7 +74,7 @@ const tickets = "sta"
 // drawFailover has a stream of its own too. Most plans keep the default: it promises
 // the most. Who bounds sessions must have them counted by the next connector too.
 func drawFailover(seed uint64, s *Shape) {
-	r := rand.New(rand.NewPCG(seed, 0xfa170e12))
+	r := ownStream(seed, 0xfa170e12)
 	if !chance(r, 15) {
 		return
 	}
@@ -87,6 +87,9 @@ func drawFailover(seed uint64, s *Shape) {
 		s.Failover[name] = pick(r, modes...)
 	}
 }
+
+// ownStream is a stream of random numbers by itself.
+func ownStream(seed, name uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, name)) }
 
 // policies are those that a plan may have.
 func policies() []site.Policy { return []site.Policy{site.Available, site.Available, site.Majority} }

@@ -46,7 +46,7 @@ func TestPlansHaveEveryKind(t *testing.T) {
 		}
 	}
 	for _, k := range []Kind{
-		Crash, Restart, Pause, Cut, CutOneWay, Heal, Slow, Lossy, CloudCrash, CloudRestart, CloudPause, CloudSlow, CloudErrors,
+		Crash, Restart, Upgrade, Pause, Cut, CutOneWay, Heal, Slow, Lossy, CloudCrash, CloudRestart, CloudPause, CloudSlow, CloudErrors,
 		CloudGarbage, CloudFlap, CloudCut, Force, Clear, Promote, Drain, Undrain, Standby, Change, Reboot, Launch, Disconnect,
 		Reconnect, Logoff, Clock, Suspicious, Accept, Rollback,
 	} {

@@ -83,9 +83,20 @@ func (l *life) Env() env.Env {
 
 // The turns of an instant, in nanoseconds: the loop's rounds are all of one.
 const (
-	loopTurn = 1
-	lastTurn = 100
+	loopTurn      = 1
+	directoryTurn = 30
+	mirrorTurn    = 60
+	lastTurn      = 100
 )
+
+// turns are whose they are.
+var turns = map[string]time.Duration{
+	"understudy/agent.(*Agent).loop":        loopTurn,
+	"understudy/agent.(*directory).run":     directoryTurn,
+	"understudy/agent.(*mirror).run":        mirrorTurn,
+	"understudy/agent.(*Agent).run":         lastTurn,
+	"understudy/peer.(*Publication).Answer": lastTurn,
+}
 
 // turn is how long what the caller of a process's gate is about to do waits for all else
 // of this instant, so that nothing depends on the scheduler.
@@ -94,20 +105,14 @@ const (
 //   - A launch changes the engine, is written to a real disk and changes the engine
 //     again in no time here: how much of that goes into one answer to a peer must not
 //     depend on how fast the disk is.
-//   - A peer with a newer snapshot often has a newer list of connectors too: which of
-//     the two requests gets the connection that is idle, and which one has to dial, must
-//     not be an accident.
+//   - A peer with a newer snapshot often has a newer list of connectors too, and knows more
+//     desktops, or is elected: which of the requests gets the connection that is idle, and
+//     which one has to dial, must not be an accident.
 func turn() time.Duration {
 	var caller [1]uintptr
 	runtime.Callers(3, caller[:])
 	f, _ := runtime.CallersFrames(caller[:]).Next()
-	switch f.Function {
-	case "understudy/agent.(*Agent).loop":
-		return loopTurn
-	case "understudy/peer.(*Publication).Answer", "understudy/agent.(*Agent).run":
-		return lastTurn
-	}
-	return 0
+	return turns[f.Function]
 }
 
 // hasTurn reports whether its loop may act at once: in its turn already, or for the first

@@ -48,6 +48,9 @@ const (
 	Crash Kind = "crash"
 	// Restart ends Who in an orderly way, and starts it again after For.
 	Restart Kind = "restart"
+	// Upgrade restarts connector Who as Restart does; from then on it speaks major version
+	// N of the peer channel.
+	Upgrade Kind = "upgrade"
 	// Leave ends Who as Crash does, for good.
 	Leave Kind = "leave"
 	// Pause stops Who at its next step, for For.

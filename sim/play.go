@@ -87,6 +87,7 @@ type run struct {
 	stopping map[string]bool // those on their way
 	gone     map[string]bool // those that do not come back
 	clearing map[string]bool // zones
+	majors   majors
 }
 
 func newRun(ctx context.Context, p Plan, dir string) (*run, error) {
@@ -94,7 +95,7 @@ func newRun(ctx context.Context, p Plan, dir string) (*run, error) {
 	r := &run{
 		ctx: ctx, stop: stop, plan: p, net: newNetwork(p.Seed), hosts: map[string]*host{}, cloud: &misbehaviour{seed: p.Seed},
 		news: make(chan struct{}, 1), site: makeSite(p.Shape), boots: map[string]int{}, people: map[string]chan struct{}{},
-		stopped: map[string]bool{}, stopping: map[string]bool{}, gone: map[string]bool{}, clearing: map[string]bool{},
+		stopped: map[string]bool{}, stopping: map[string]bool{}, gone: map[string]bool{}, clearing: map[string]bool{}, majors: newMajors(),
 	}
 	r.first = r.site
 	r.trace = &trace{began: time.Now(), heard: r.heard}
@@ -108,7 +109,7 @@ func newRun(ctx context.Context, p Plan, dir string) (*run, error) {
 			return r.trace.logger(who, r.hosts[who].life.alive)
 		},
 		Place:   func(name string) world.Place { return r.net.begin(r.hosts[r.hostName(name)]) },
-		Desktop: r.desktop, CloudAddress: cloudIP + ":" + cloudPort, AdminPort: adminPort, Misbehave: r.cloud.wrap, NoSync: true, NoPeerRelay: p.Shape.NoPeerRelay,
+		Desktop: r.desktop, CloudAddress: cloudIP + ":" + cloudPort, AdminPort: adminPort, Misbehave: r.cloud.wrap, NoSync: true, NoPeerRelay: p.Shape.NoPeerRelay, Protocol: r.speaks,
 	})
 	return r, err
 }

@@ -24,7 +24,7 @@ func (r *run) schedule() {
 
 // deeds are what each kind of fault does.
 var deeds = map[Kind]func(*run, Fault) error{
-	Crash: (*run).crash, Leave: (*run).leave, Restart: (*run).restart, Pause: (*run).pause,
+	Crash: (*run).crash, Leave: (*run).leave, Restart: (*run).restart, Upgrade: (*run).upgrade, Pause: (*run).pause,
 	Cut:       func(r *run, f Fault) error { return r.cut(f, both(f.Who, f.Other)) },
 	CutOneWay: func(r *run, f Fault) error { return r.cut(f, []way{{f.Who, f.Other}}) },
 	Heal:      (*run).heal, Slow: (*run).slow, Lossy: (*run).lossy,

@@ -98,9 +98,15 @@ func lineOf(e *logrus.Entry) string {
 	return sameThing.Replace(describeLine(e))
 }
 
-// sameThing makes one word of two that net/http has for a lost connection: which
-// of its goroutines finds out first decides.
-var sameThing = strings.NewReplacer("http2: client conn is closed", "http2: client connection lost")
+// sameThing makes one word of those that net/http has for a lost connection, of the cloud
+// broker too: which of its goroutines finds out first decides.
+var sameThing = strings.NewReplacer(
+	"http2: client conn is closed", connectionLost,
+	"http2: response body closed", connectionLost,
+	"read tcp "+cloudIP+":"+cloudPort+": connection reset by peer", connectionLost,
+)
+
+const connectionLost = "http2: client connection lost"
 
 func describeLine(e *logrus.Entry) string {
 	var b strings.Builder

@@ -35,7 +35,9 @@ type watch struct {
 	// compare is when copies are compared next, differ since when something differs.
 	compare time.Time
 	differ  map[string]time.Time
-	ghosts  ghosts
+	// apart is when connectors of different major versions are looked at next.
+	apart  time.Time
+	ghosts ghosts
 
 	mu       sync.Mutex // guards what follows
 	broke    []Violation
@@ -154,6 +156,7 @@ func (w *watch) heard(who string, fields logrus.Fields) {
 		w.transition(who, fields)
 		w.moved(who, fields)
 	}
+	w.copiedFrom(who, fields)
 	if events.Name(name) == events.LateWake {
 		w.begins(site.FQDN(who))
 	}

@@ -40,8 +40,8 @@ func (w *watch) compareAll(z string, serving site.FQDN, v *view, differ map[stri
 	source := w.run.world.Agent(serving)
 	has, held := source.Copy(), w.lastKept(source)
 	for _, name := range w.zones[z].up {
-		if name == serving || v.connectors[name].Snapshot != v.connectors[serving].Snapshot {
-			continue // a copy has what is of its own site
+		if name == serving || v.connectors[name].Snapshot != v.connectors[serving].Snapshot || !w.run.alike(name, serving) {
+			continue // a copy has what is of its own site, and there is none of another major version
 		}
 		peer := w.run.world.Agent(name)
 		for _, text := range append(w.missing(name, has, peer.Copy()), unheld(name, held, peer.Held())...) {

@@ -19,10 +19,12 @@ const mirrored = 8 * time.Second
 
 // office is who served a zone when it was last looked at, and what it had.
 type office struct {
-	by     site.FQDN
-	outage string
-	at     time.Time
-	leases map[site.FQDN]lease
+	by site.FQDN
+	// version is what it speaks.
+	version string
+	outage  string
+	at      time.Time
+	leases  map[site.FQDN]lease
 	// successor is whom it has handed the office over to.
 	successor site.FQDN
 	// near are those that could mirror it, and since when.
@@ -68,6 +70,10 @@ func (w *watch) nobody(v *view, z string, serving int) {
 }
 
 func (w *watch) tookOver(v *view, was *office, now site.FQDN) {
+	if version, _ := w.run.version(now); version != was.version {
+		w.changedMajor(v, was, now)
+		return
+	}
 	has := leasesOf(w.run.world.Agent(now).Leased())
 	for machine, l := range was.leases {
 		if !w.run.stateful(machine) && has[machine] == l.id {
@@ -100,7 +106,8 @@ func (w *watch) lapsing(machine site.FQDN, v *view) bool {
 
 func (w *watch) nextOffice(v *view, was *office, by site.FQDN, o agent.Observed) *office {
 	next := &office{by: by, outage: o.Record.Outage, at: v.now, leases: map[site.FQDN]lease{}, near: map[site.FQDN]time.Time{}}
-	same := was != nil && was.by == by && was.outage == next.outage
+	next.version, _ = w.run.version(by)
+	same := was != nil && was.by == by && was.outage == next.outage && was.version == next.version
 	source := w.run.world.Agent(by)
 	ends := endsOf(source, v.now)
 	for machine, id := range leasesOf(source.Leased()) {
@@ -112,7 +119,7 @@ func (w *watch) nextOffice(v *view, was *office, by site.FQDN, o agent.Observed)
 	}
 	for _, other := range w.run.connectorsOf(w.zoneOf(by)) {
 		p, up := v.connectors[other]
-		if other == by || !up || p.Starting || p.State == zone.Normal || p.Record.Outage != next.outage || !w.run.reaches(by, other) {
+		if other == by || !up || p.Starting || p.State == zone.Normal || p.Record.Outage != next.outage || !w.run.reaches(by, other) || !w.run.alike(by, other) {
 			continue
 		}
 		next.near[other] = v.now

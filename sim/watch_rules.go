@@ -82,6 +82,7 @@ var rules = []rule{
 	{ruleCopies, "in a steady zone in HA mode what the peers have mirrored is what the one that serves has", (*watch).copies, nil},
 	{ruleCallIn, "a desktop follows an invitation only of a higher term than it has seen, and who does not serve invites nobody to itself", (*watch).callIns, nil},
 	{ruleWay, "a connector is healthy, directly or through a peer, only while that way works, and where a peer has one", (*watch).ways, nil},
+	{ruleMajors, "between connectors of different major versions nothing is mirrored or copied, each says of the other that it differs, and who has the state takes over before who cannot have it", (*watch).majors, nil},
 }
 
 // oneUser looks at what the desktops themselves hold.

@@ -54,7 +54,7 @@ func (w *watch) helper(name site.FQDN, v *view) site.FQDN {
 	}
 	for _, p := range w.zones[z].up {
 		o := v.connectors[p]
-		if p != name && o.Healthy && o.Via == "" && !w.run.isRough(p, cloudName) && v.now.Sub(w.moves.well[p]) > w.noticed() {
+		if p != name && w.run.alike(p, name) && o.Healthy && o.Via == "" && !w.run.isRough(p, cloudName) && v.now.Sub(w.moves.well[p]) > w.noticed() {
 			return p
 		}
 	}
