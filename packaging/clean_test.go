@@ -75,7 +75,7 @@ func TestUnits(t *testing.T) {
 	need(t, "systemd-analyze", "systemd")
 	tree := unpacked(t)
 	units, err := filepath.Glob(filepath.Join(tree, "lib/systemd/system/*.service"))
-	if err != nil || len(units) != 3 {
+	if err != nil || len(units) != 4 {
 		t.Fatalf("%v, %v", units, err)
 	}
 	for _, unit := range units {

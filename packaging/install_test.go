@@ -81,7 +81,7 @@ func (r *tree) refusesTheExample() {
 	if code := p.cmd.ProcessState.ExitCode(); code != 78 {
 		r.t.Errorf("with the example it ends with exit code %d, want 78", code)
 	}
-	if unit := r.read("lib/systemd/system/" + connectorUnit); !strings.Contains(unit, "RestartPreventExitStatus=2 78\n") {
+	if unit := r.read("lib/systemd/system/" + connectorUnit); !strings.Contains(unit, "RestartPreventExitStatus=78\n") {
 		r.t.Error("78 is restarted")
 	}
 }

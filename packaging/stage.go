@@ -79,7 +79,7 @@ func (s *stage) units() error {
 
 // settings are the files that an administrator edits.
 func (s *stage) settings() error {
-	files, err := filepath.Glob("packaging/files/etc/*.yaml")
+	files, err := filepath.Glob("packaging/files/etc/*")
 	if err != nil {
 		return err
 	}

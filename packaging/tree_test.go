@@ -23,9 +23,15 @@ type tree struct {
 func newTree(t *testing.T) *tree {
 	t.Helper()
 	needRoot(t)
+	return layer(t)
+}
+
+// layer is a layer over a tree of .ci/tree, which the words name.
+func layer(t *testing.T, words ...string) *tree {
+	t.Helper()
 	need(t, "debootstrap", "debootstrap")
 	need(t, "mount", "mount")
-	lower := strings.TrimSpace(string(output(t, exec.Command("sh", ".ci/tree"))))
+	lower := strings.TrimSpace(string(output(t, exec.Command("sh", append([]string{".ci/tree"}, words...)...))))
 	dir := t.TempDir()
 	r := &tree{t: t, root: filepath.Join(dir, "root")}
 	for _, name := range []string{"root", "upper", "work"} {
