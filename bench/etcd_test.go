@@ -118,7 +118,7 @@ func (l *lab) againstEtcd(ours string, requests [][]byte) {
 	until("etcd has a leader", 10*time.Second, func() bool { return peers[0].put("probe") == nil })
 	var p pairs
 	for range *options.rounds {
-		peer := etcdRate(peers, min(4000, len(requests)))
+		peer := etcdRate(peers, min(20_000, len(requests)))
 		// What etcd has left to do after its last answer is not ours to wait for.
 		server.signal(syscall.SIGSTOP)
 		p.add(storm{address: ours, conns: callers, requests: requests}.run().rate, peer)

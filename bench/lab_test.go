@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +17,8 @@ import (
 	"time"
 )
 
-// lab is where a run is done: a folder, the binary, the processes that it started.
+// lab is where a group of rows is measured: a folder, the binary, the processes that it
+// started.
 type lab struct {
 	ctx   context.Context
 	dir   string
@@ -38,23 +38,14 @@ type stop struct{ err error }
 
 func (s stop) String() string { return s.err.Error() }
 
-func newLab() (*lab, error) {
-	dir, err := os.MkdirTemp("", "understudy-bench-")
-	if err != nil {
-		return nil, err
-	}
-	l := &lab{ctx: context.Background(), dir: dir, bin: filepath.Join(dir, "understudy")}
+// newLab works in a new folder in dir.
+func newLab(dir, bin string) *lab {
+	l := &lab{ctx: context.Background(), dir: need(os.MkdirTemp(dir, "lab-")), bin: bin}
 	go l.heed()
-	cmd := exec.Command("go", "build", "-trimpath", "-o", l.bin, "understudy/cmd/understudy")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		l.close()
-		return nil, fmt.Errorf("build the binary: %w\n%s", err, out)
-	}
-	return l, nil
+	return l
 }
 
-// heed ends the run on Ctrl-C, and leaves nothing behind.
+// heed ends it on Ctrl-C, and leaves nothing behind.
 func (l *lab) heed() {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
@@ -81,30 +72,28 @@ func (l *lab) close() {
 // longest is the most that a group of rows may take.
 const longest = 8 * time.Minute
 
-// run measures one group; a fault in it is told, and the others go on.
-func (l *lab) run(name string, measure func(*lab)) {
+// measure measures one group; a fault in it is told as a row.
+func (l *lab) measure(g group) {
 	late := time.AfterFunc(longest, func() { l.give(fmt.Errorf("not over within %s", longest)) })
 	defer func() {
 		fault := recover()
 		late.Stop()
 		l.endAll()
-		if why := l.again(); why != nil {
+		if why := l.given(); why != nil {
 			fault = why
 		}
 		if fault != nil {
-			l.table.missing(name+": what is not in a row here", "", fmt.Sprint(fault), bar{})
+			l.table.missing(g.name+": what is not in a row here", "", fmt.Sprint(fault), bar{})
 		}
 	}()
-	measure(l)
+	g.measure(l)
 }
 
-// again lets things start, and returns why nothing could before.
-func (l *lab) again() error {
+// given returns why nothing is to be started any more.
+func (l *lab) given() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	why := l.over
-	l.over = nil
-	return why
+	return l.over
 }
 
 // must ends the group of rows on an error.

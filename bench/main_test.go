@@ -83,18 +83,20 @@ func measureAll(pattern string) error {
 	if len(chosen) == 0 {
 		return fmt.Errorf("-measure %q names none of %s", pattern, groupNames())
 	}
-	l, err := newLab()
+	r, err := newRun()
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	defer r.close()
 	began := time.Now()
 	for i, g := range chosen {
 		fmt.Printf("# %d of %d: %s, after %.0f s\n", i+1, len(chosen), g.name, time.Since(began).Seconds())
-		l.run(g.name, g.measure)
+		if err := r.apart(g.name); err != nil {
+			return err
+		}
 	}
-	fmt.Printf("# %.0f s in all\n\n%s\n", time.Since(began).Seconds(), l.table.verdict())
-	return l.table.write(*options.docs, *options.json)
+	fmt.Printf("# %.0f s in all\n\n%s\n", time.Since(began).Seconds(), r.table.verdict())
+	return r.table.write(*options.docs, *options.json)
 }
 
 func groupNames() string {

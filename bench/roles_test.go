@@ -47,6 +47,8 @@ func play(role string) (code int) {
 	}()
 	args := os.Args[1:]
 	switch role {
+	case "group":
+		playGroup(args)
 	case "import":
 		playImport(args)
 	case "bare":

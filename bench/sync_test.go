@@ -18,7 +18,7 @@ import (
 // the whole.
 func measureSync(l *lab) {
 	s := l.newStand(1, func(c ...site.Connector) *site.Site { return bigSite(*options.machines, c...) })
-	c := need(cloud.New(cloud.Options{Env: env.Real(), URL: "http://" + s.cloud.ip + ":7443", Site: "bench", Token: "connectors-of-the-bench-0001", Timeout: time.Minute}))
+	c := need(cloud.New(cloud.Options{Env: env.Real(), URL: "http://" + s.cloud.ip + ":7443", Site: "bench", Token: env.Always("connectors-of-the-bench-0001"), Timeout: time.Minute}))
 	defer c.Close()
 	until("the connector shows its snapshot", time.Minute, func() bool { return s.status(s.zone[0]).Snapshot != nil })
 	digest := s.status(s.zone[0]).Snapshot.Digest
