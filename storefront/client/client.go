@@ -97,6 +97,8 @@ type Client struct {
 	connectors []*connector        // as configured
 	zones      map[string][]string // of resources, from enumeration
 	beaten     time.Time           // the latest round of heartbeats
+
+	refreshing chan struct{} // full during a round that requests cause
 }
 
 // New returns a client; Run or Beat finds out which connectors answer.
@@ -105,7 +107,7 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	c := &Client{o: o, http: &http.Client{Transport: o.Transport, Timeout: o.AnswerTimeout}, zones: map[string][]string{}}
+	c := &Client{o: o, http: &http.Client{Transport: o.Transport, Timeout: o.AnswerTimeout}, zones: map[string][]string{}, refreshing: make(chan struct{}, 1)}
 	for _, u := range o.Connectors {
 		c.connectors = append(c.connectors, &connector{url: strings.TrimSuffix(u, "/"), reason: "not asked yet"})
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,6 +99,44 @@ func TestNobodyAnswers(t *testing.T) {
 			t.Errorf("error %v, want ErrNoConnector", err)
 		}
 	})
+}
+
+// While no connector can be used, requests ask all of them again, together and no more
+// often than once a second: one that was starting at the latest heartbeat is found.
+func TestAllThatFailedAreAskedAgain(t *testing.T) {
+	for _, starts := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFarm()
+			c := newClient(t, f, nil)
+			c.Beat(t.Context())
+			time.Sleep(200 * time.Millisecond)
+			asked := 3 + 3
+			if starts {
+				f.good("cc2", "east")
+				f.set("cc2 resources", 200, wire.ResourcesAnswer{})
+				asked += 10
+			}
+			began := time.Now()
+			var group sync.WaitGroup
+			for range 10 {
+				group.Go(func() {
+					_, err := c.Resources(t.Context(), wire.ResourcesRequest{User: "bob"})
+					if starts != (err == nil) || err != nil && !errors.Is(err, client.ErrNoConnector) {
+						t.Errorf("starts %v: got %v", starts, err)
+					}
+				})
+			}
+			group.Wait()
+			if took := time.Since(began); took != 800*time.Millisecond {
+				t.Errorf("starts %v: took %s, want what was left of a second since the latest heartbeats", starts, took)
+			}
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if len(f.log) != asked {
+				t.Errorf("starts %v: asked %d times, want %d: %q", starts, len(f.log), asked, f.log)
+			}
+		})
+	}
 }
 
 // A connector that fails is by-passed until its next good heartbeat, or for the

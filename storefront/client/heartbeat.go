@@ -125,12 +125,30 @@ func (c *Client) zoneOf(url string) string {
 	return ""
 }
 
-// refresh asks all connectors again, unless that was just done.
+// refresh asks all connectors again, unless that was just done; while none can be used it
+// waits until it may, since all that are lost may be about to start. Requests that come
+// meanwhile share the round.
 func (c *Client) refresh(ctx context.Context) {
-	c.mu.Lock()
-	recent := !c.beaten.IsZero() && time.Since(c.beaten) < refreshGap
-	c.mu.Unlock()
-	if !recent {
+	came := time.Now()
+	select {
+	case c.refreshing <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-c.refreshing }()
+	beaten := c.latestRound()
+	wait := refreshGap - time.Since(beaten)
+	if beaten.After(came) || wait > 0 && len(c.usable(nil)) > 0 {
+		return
+	}
+	if sleep(ctx, wait) == nil {
 		c.Beat(ctx)
 	}
+}
+
+// latestRound is when the latest heartbeats had been answered, or not.
+func (c *Client) latestRound() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.beaten
 }

@@ -214,7 +214,11 @@ func pause(ctx context.Context, err error) error {
 	if !ok || p.RetryAfter == 0 {
 		return nil
 	}
-	timer := time.NewTimer(min(p.RetryAfter, longestWait))
+	return sleep(ctx, min(p.RetryAfter, longestWait))
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
