@@ -34,7 +34,11 @@ func (f *authorityFlag) open(a *app, cmd *cobra.Command) (*pki.Authority, error)
 	if f.dir == "" {
 		return nil, &usageError{fmt.Errorf("%s needs --dir DIR, the folder of the authority", cmd.CommandPath())}
 	}
-	return pki.Open(a.env, f.dir)
+	authority, err := pki.Open(a.env, f.dir)
+	if err != nil {
+		return nil, &configError{err}
+	}
+	return authority, nil
 }
 
 func newPKIInitCommand(a *app) *cobra.Command {

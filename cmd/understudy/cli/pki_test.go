@@ -57,7 +57,7 @@ func TestPKIByHand(t *testing.T) {
 	with := func(args ...string) []string { return append(append([]string{"pki"}, args...), ca...) }
 
 	fails(t, exitUsage, "needs --dir DIR and --domain DOMAIN", with("init")...)
-	fails(t, exitError, "understudy pki init", with("list")...)
+	fails(t, exitConfig, "understudy pki init", with("list")...)
 	does(t, "What to do next:", with("init", "--domain", "example.test")...)
 	fails(t, exitError, "is not overwritten", with("init", "--domain", "example.test")...)
 	does(t, "Nothing was issued yet.", with("list")...)
