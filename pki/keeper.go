@@ -98,9 +98,10 @@ func (k *Keeper) Run(ctx context.Context) {
 		if k.o.Env.Gate(ctx) != nil {
 			return
 		}
+		tried := k.token()
 		if err := k.Obtain(ctx); err != nil && ctx.Err() == nil {
 			k.failed(err)
-			_ = k.rest(ctx, k.wait(pause(k.failures, k.life())))
+			k.restUntilToken(ctx, k.wait(pause(k.failures, k.life())), tried)
 		}
 	}
 }
@@ -150,6 +151,30 @@ func (k *Keeper) rest(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// restUntilToken rests no longer than until there is another token than the one that was
+// tried: it may count for less than a pause.
+func (k *Keeper) restUntilToken(ctx context.Context, d time.Duration, tried string) {
+	for d > 0 && k.token() == tried {
+		step := min(d, tokenLook)
+		if k.rest(ctx, step) != nil {
+			return
+		}
+		d -= step
+	}
+}
+
+// token is the one in the file; "" where there is none.
+func (k *Keeper) token() string {
+	if k.o.Token == nil {
+		return ""
+	}
+	token, err := k.o.Token()
+	if err != nil {
+		return ""
+	}
+	return token
 }
 
 // failed tells of a failure, with what there is to do.

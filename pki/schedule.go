@@ -14,6 +14,8 @@ const (
 	tightPause = 60
 	// lookAgain bounds a wait: a host that slept, or whose clock was set, notices.
 	lookAgain = 10 * time.Minute
+	// tokenLook is how soon a new token is seen after one that did not help.
+	tokenLook = 10 * time.Second
 )
 
 // RenewAt is when a certificate is due, at the latest.
