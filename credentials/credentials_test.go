@@ -304,7 +304,8 @@ func TestUsersFile(t *testing.T) {
 	}
 	save("# comment\n\nAlice " + hashOf(t, "secret") + " staff,all\nbob " + hashOf(t, "other") + "\n")
 	var broken error
-	l, err := OpenLocal(path, func(err error) { broken = err })
+	told := 0
+	l, err := OpenLocal(path, func(err error) { broken, told = err, told+1 })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,6 +321,15 @@ func TestUsersFile(t *testing.T) {
 	save("alice broken\n")
 	if _, err := l.Check(t.Context(), "alice", "", "secret"); err != nil || broken == nil || !strings.Contains(broken.Error(), "line 1") {
 		t.Errorf("a broken file: got %v, told %v", err, broken)
+	}
+	removed := os.Remove(path)
+	for range 3 {
+		if _, err := l.Check(t.Context(), "alice", "", "secret"); err != nil || removed != nil {
+			t.Errorf("no file: got %v, %v", err, removed)
+		}
+	}
+	if told != 2 || !errors.Is(broken, os.ErrNotExist) {
+		t.Errorf("told %d times, at last %v; want the broken file and the lost one once each", told, broken)
 	}
 	save("carol " + hashOf(t, "third") + "\n")
 	if _, err := l.Check(t.Context(), "carol", "", "third"); err != nil {

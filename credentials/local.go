@@ -22,13 +22,15 @@ import (
 // with commas between them.
 type Local struct {
 	path string
-	// broken is told when the file cannot be read any more; what was read before counts.
+	// broken is told, once for each reason, when the file cannot be read any more; what was
+	// read before counts.
 	broken func(error)
 	// slots bound the memory that hashes take at once.
 	slots chan struct{}
 
 	mu    sync.Mutex // guards what follows
 	seen  os.FileInfo
+	lost  string // why the file is not there, as it was told
 	users map[string]localUser
 }
 
@@ -123,9 +125,13 @@ func (l *Local) Check(ctx context.Context, user, _, password string) (User, erro
 func (l *Local) find(user string) (localUser, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.read(); err != nil && l.broken != nil {
-		l.broken(err)
+	lost := ""
+	if err := l.read(); err != nil {
+		if lost = err.Error(); lost != l.lost && l.broken != nil {
+			l.broken(err)
+		}
 	}
+	l.lost = lost
 	u, known := l.users[strings.ToLower(user)]
 	return u, known
 }
