@@ -51,9 +51,7 @@ func TestHeldBackAcceptedAndRolledBack(t *testing.T) {
 	if err := uses(w, before, all...)(); err != nil {
 		t.Error(err)
 	}
-	if err := told(ctx, w, all[1], events.SnapshotHeld, "machines"); err != nil {
-		t.Error(err)
-	}
+	eventually(t, "it tells of it", func() error { return told(ctx, w, all[1], events.SnapshotHeld, "machines") })
 	if d, err := w.Agent(all[0]).SnapshotDiff(ctx); err != nil || d.To != suspicious || d.Kinds[3].Removed == 0 {
 		t.Errorf("the difference is %+v, %v", d, err)
 	}
