@@ -1,9 +1,7 @@
 package agent
 
 import (
-	"context"
 	"crypto/x509"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,7 +10,6 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
-	"understudy/env"
 	"understudy/peer"
 	"understudy/relay"
 	"understudy/site"
@@ -181,44 +178,4 @@ func (a *Agent) namesHost(c *x509.Certificate) bool {
 		}
 	}
 	return false
-}
-
-// listener is one of the three, bound by New and served by Run.
-type listener struct {
-	name   string
-	net    *env.Crowd
-	server *http.Server
-}
-
-func (a *Agent) serveListener(l *listener) error {
-	var err error
-	if l.server.TLSConfig != nil {
-		err = l.server.ServeTLS(l.net, "", "")
-	} else {
-		err = l.server.Serve(l.net)
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
-}
-
-// closeListeners stops accepting, waits a little for what is in flight, and cuts
-// the rest. The peer listener goes last and at once: its streams have no end, and
-// peers are to hear us until then.
-func (a *Agent) closeListeners(ctx context.Context) {
-	for _, l := range a.listeners {
-		if l.name == "peer" {
-			continue
-		}
-		_ = l.net.Stop(ctx) // what is not done by then is cut
-	}
-}
-
-func (a *Agent) closePeerListener() {
-	for _, l := range a.listeners {
-		if l.name == "peer" {
-			_ = l.server.Close()
-		}
-	}
 }

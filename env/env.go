@@ -58,3 +58,15 @@ func (e Env) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Sleep waits, or returns why it need not any more.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -81,7 +81,7 @@ func (k *Keeper) Ready(ctx context.Context) error {
 			return err
 		}
 		k.failed(err)
-		if err := k.rest(ctx, k.wait(pause(k.failures, 0))); err != nil {
+		if err := env.Sleep(ctx, k.wait(pause(k.failures, 0))); err != nil {
 			return err
 		}
 	}
@@ -92,7 +92,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		due := k.due()
 		if left := due.Sub(k.o.Env.Now()); left > 0 {
-			_ = k.rest(ctx, min(left, lookAgain))
+			_ = env.Sleep(ctx, min(left, lookAgain))
 			continue
 		}
 		if k.o.Env.Gate(ctx) != nil {
@@ -142,23 +142,12 @@ func (k *Keeper) wait(d time.Duration) time.Duration {
 	return env.Jitter(k.o.Env.Rand("pki renewal"), d, 0.2)
 }
 
-func (k *Keeper) rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // restUntilToken rests no longer than until there is another token than the one that was
 // tried: it may count for less than a pause.
 func (k *Keeper) restUntilToken(ctx context.Context, d time.Duration, tried string) {
 	for d > 0 && k.token() == tried {
 		step := min(d, tokenLook)
-		if k.rest(ctx, step) != nil {
+		if env.Sleep(ctx, step) != nil {
 			return
 		}
 		d -= step

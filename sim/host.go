@@ -72,7 +72,7 @@ func (l *life) Env() env.Env {
 			if err := l.awake(ctx); err != nil || wait == 0 || wait == loopTurn && l.hasTurn() {
 				return err
 			}
-			if err := sleep(ctx, wait); err != nil || wait != loopTurn {
+			if err := env.Sleep(ctx, wait); err != nil || wait != loopTurn {
 				return err
 			}
 			l.looped.Store(now())
@@ -146,7 +146,7 @@ func (l *life) awake(ctx context.Context) error {
 		if err := waitFor(ctx, woken); err != nil {
 			return err
 		}
-		if err := sleep(ctx, stagger(callers, since)); err != nil {
+		if err := env.Sleep(ctx, stagger(callers, since)); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"understudy/env"
 )
 
 // dialPatience is that of the real dialler.
@@ -137,7 +139,7 @@ func (l *life) reach(ctx context.Context, address string) (net.Conn, error) {
 			}
 			trip = l.again(tag)
 		}
-		if err := sleep(ctx, trip); err != nil {
+		if err := env.Sleep(ctx, trip); err != nil {
 			return nil, err
 		}
 		if conn, arrived, err := l.connect(address); arrived || err != nil {
@@ -214,17 +216,6 @@ func (n *network) hostOf(address string) (string, error) {
 func waitFor(ctx context.Context, c <-chan struct{}) error {
 	select {
 	case <-c:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"understudy/env"
 )
 
 // two are a process that dials and one that listens.
@@ -75,7 +77,7 @@ func TestDelayHasCauses(t *testing.T) {
 			for range others {
 				t.connect()
 			}
-			_ = sleep(t.Context(), time.Second-time.Since(midnight))
+			_ = env.Sleep(t.Context(), time.Second-time.Since(midnight))
 			d, _ = send(t, a, b, text)
 		})
 		return d
@@ -231,7 +233,7 @@ func TestPause(t *testing.T) {
 		"reads what had come": func(t *two, a, b net.Conn) {
 			t.b.wake()
 			_, _ = io.WriteString(a, "come")
-			_ = sleep(t.Context(), time.Second)
+			_ = env.Sleep(t.Context(), time.Second)
 			t.b.pause()
 			must(t)(0, func() error { _, err := io.ReadFull(b, make([]byte, len("come"))); return err }())
 		},
@@ -289,7 +291,7 @@ func TestWakeIsStaggered(t *testing.T) {
 				on <- time.Now()
 			})
 		}
-		_ = sleep(t.Context(), 5*time.Second)
+		_ = env.Sleep(t.Context(), 5*time.Second)
 		t.b.wake()
 		if first, second := <-on, <-on; first.Equal(second) {
 			t.Error("both go on at one moment")
@@ -308,10 +310,10 @@ func TestAcceptsAfterAWakeAreStaggered(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _ = io.WriteString(a, "GET / HTTP/1.1\r\n\r\n")
-			_ = sleep(t.Context(), time.Second)
+			_ = env.Sleep(t.Context(), time.Second)
 		}
 		t.b.wake()
-		_ = sleep(t.Context(), time.Second)
+		_ = env.Sleep(t.Context(), time.Second)
 		read := make(chan time.Time, 2)
 		for range 2 {
 			b, err := t.port.Accept()
@@ -341,7 +343,7 @@ func TestHealIsStaggered(t *testing.T) {
 				made <- time.Now()
 			})
 		}
-		_ = sleep(t.Context(), 3*time.Second)
+		_ = env.Sleep(t.Context(), 3*time.Second)
 		t.net.heal(both("a", "b")...)
 		if first, second := <-made, <-made; first.Equal(second) {
 			t.Error("both are made at one moment")
@@ -356,7 +358,7 @@ func TestLossy(t *testing.T) {
 		count := func() (late, broken int) {
 			for range 200 {
 				a, b := t.connect()
-				_ = sleep(t.Context(), time.Millisecond)
+				_ = env.Sleep(t.Context(), time.Millisecond)
 				switch d, err := send(t, a, b, request); {
 				case errors.Is(err, syscall.ECONNRESET):
 					broken++
@@ -406,7 +408,7 @@ func TestEndOfStream(t *testing.T) {
 			t.Errorf("a write after the end: %v", err)
 		}
 		_, _ = io.WriteString(b, "to nobody")
-		_ = sleep(t.Context(), time.Second)
+		_ = env.Sleep(t.Context(), time.Second)
 		if _, err := b.Write([]byte("still")); err != nil && !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("a write to nobody: %v", err)
 		}
@@ -444,7 +446,7 @@ func TestRandomHasCauses(t *testing.T) {
 		if draw(t.a, "x") == first || draw(t.a, "y") == first || draw(t.b, "x") == first {
 			t.Error("two draws give the same")
 		}
-		_ = sleep(t.Context(), time.Second)
+		_ = env.Sleep(t.Context(), time.Second)
 		second := draw(t.a, "x")
 		fresh := newNetwork(1)
 		same := fresh.begin(fresh.addHost("a", "10.0.0.1"))

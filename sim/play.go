@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"understudy/desktop"
+	"understudy/env"
 	"understudy/site"
 	"understudy/world"
 )
@@ -173,7 +174,7 @@ type rebooting struct {
 
 // Watch tells the present boot first, a moment after the agent began to register.
 func (b *rebooting) Watch(ctx context.Context, tell func(desktop.Event) error) error {
-	if sleep(ctx, 50*time.Microsecond) != nil {
+	if env.Sleep(ctx, 50*time.Microsecond) != nil {
 		return nil
 	}
 	if err := tell(desktop.Event{Boot: b.boot}); err != nil {
@@ -227,7 +228,7 @@ func (r *run) start() error {
 		if err := step(); err != nil {
 			return err
 		}
-		if err := sleep(r.ctx, r.odd("start", uint64(i), 20*time.Millisecond)); err != nil {
+		if err := env.Sleep(r.ctx, r.odd("start", uint64(i), 20*time.Millisecond)); err != nil {
 			return err
 		}
 	}
@@ -304,6 +305,6 @@ func (r *run) end() {
 	}
 	r.stop()
 	r.tasks.Wait()
-	_ = r.world.Close()                                     // what was severed has nothing good to say
-	_ = sleep(context.WithoutCancel(r.ctx), 2*dialPatience) // net/http waits for nobody that dials
+	_ = r.world.Close()                                         // what was severed has nothing good to say
+	_ = env.Sleep(context.WithoutCancel(r.ctx), 2*dialPatience) // net/http waits for nobody that dials
 }

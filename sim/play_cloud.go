@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"understudy/env"
 )
 
 // misbehaviour is what stands before the cloud broker.
@@ -42,7 +44,7 @@ func (m *misbehaviour) wrap(next http.Handler) http.Handler {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = w.Write([]byte("<html>welcome to the hotel's network</html>"))
 			return
-		case slow > 0 && sleep(q.Context(), slow) != nil:
+		case slow > 0 && env.Sleep(q.Context(), slow) != nil:
 			return
 		}
 		next.ServeHTTP(w, q)

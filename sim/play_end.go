@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"understudy/broker"
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 	"understudy/zone"
@@ -97,7 +98,7 @@ func (r *run) clearForces() {
 				answer, err := a.Outage(r.ctx, wire.OutageOrder{Action: "clear", Reason: "the end", By: "plan"})
 				r.watch.orderDone(z, false, err == nil, answer.Record.Number)
 				r.trace.add(string(c), fmt.Sprintf("the last clear: %v", err))
-				_ = sleep(r.ctx, 5*time.Second)
+				_ = env.Sleep(r.ctx, 5*time.Second)
 				r.mu.Lock()
 				defer r.mu.Unlock()
 				r.clearing[z] = false

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -168,7 +169,7 @@ func (r *run) restart(f Fault) error {
 			r.trace.add(f.Who, "stopped with an error: "+err.Error())
 		}
 		r.setStopping(f.Who, false)
-		if sleep(r.ctx, max(f.For, time.Millisecond)) == nil {
+		if env.Sleep(r.ctx, max(f.For, time.Millisecond)) == nil {
 			r.bringUp(f.Who)
 		}
 	})

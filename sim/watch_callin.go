@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"understudy/agent"
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -31,7 +32,7 @@ func restarted(was, is agent.Observed) bool {
 // invite sends a desktop the invitation of a broker that serves no longer.
 func (w *watch) invite(m site.Machine, term uint64) {
 	r := w.run
-	if sleep(r.ctx, r.odd("inviter "+string(m.Name), term, 20*time.Millisecond)) != nil {
+	if env.Sleep(r.ctx, r.odd("inviter "+string(m.Name), term, 20*time.Millisecond)) != nil {
 		return
 	}
 	url := "http://" + r.hosts[string(m.Name)].ip.String() + ":" + desktopPort + "/m/" + string(m.Name)

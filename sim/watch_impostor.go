@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -39,7 +40,7 @@ func (w *watch) impose(m site.Machine, p wire.Prepare) {
 	r := w.run
 	p.Session, p.User, p.Resource, p.Reuse, p.Life = "impostor-"+string(m.Name), userName(1), "desktop:"+m.Group, true, site.Duration(time.Second)
 	p.Single = m.Group != "shared"
-	if sleep(r.ctx, r.odd("impostor "+string(m.Name), p.Term, 20*time.Millisecond)) != nil {
+	if env.Sleep(r.ctx, r.odd("impostor "+string(m.Name), p.Term, 20*time.Millisecond)) != nil {
 		return
 	}
 	url := "http://" + r.hosts[string(m.Name)].ip.String() + ":" + desktopPort + "/m/" + string(m.Name)

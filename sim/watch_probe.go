@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"understudy/agent"
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -41,7 +42,7 @@ func (w *watch) probes(v *view) {
 // ask compares one answer with what the connector believes before and after it.
 func (w *watch) ask(z string, name site.FQDN, at time.Time) {
 	r := w.run
-	if sleep(r.ctx, r.odd("probe "+string(name), uint64(at.UnixNano()), 20*time.Millisecond)) != nil || r.isDown(string(name)) {
+	if env.Sleep(r.ctx, r.odd("probe "+string(name), uint64(at.UnixNano()), 20*time.Millisecond)) != nil || r.isDown(string(name)) {
 		return
 	}
 	a := r.world.Agent(name)

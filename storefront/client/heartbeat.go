@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"understudy/env"
 	"understudy/wire"
 )
 
@@ -141,7 +142,7 @@ func (c *Client) refresh(ctx context.Context) {
 	if beaten.After(came) || wait > 0 && len(c.usable(nil)) > 0 {
 		return
 	}
-	if sleep(ctx, wait) == nil {
+	if env.Sleep(ctx, wait) == nil {
 		c.Beat(ctx)
 	}
 }

@@ -214,18 +214,10 @@ func pause(ctx context.Context, err error) error {
 	if !ok || p.RetryAfter == 0 {
 		return nil
 	}
-	return sleep(ctx, min(p.RetryAfter, longestWait))
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait to ask again: %w", ctx.Err())
+	if err := env.Sleep(ctx, min(p.RetryAfter, longestWait)); err != nil {
+		return fmt.Errorf("wait to ask again: %w", err)
 	}
+	return nil
 }
 
 // do sends one request and reads its answer into out.

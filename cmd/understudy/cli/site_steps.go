@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"understudy/cloud"
+	"understudy/env"
 	"understudy/site"
 	"understudy/wire"
 )
@@ -60,7 +61,7 @@ func (p *publisher) publish(ctx context.Context) (cloud.Published, error) {
 
 // step publishes one version, after the wait that the one before it needs.
 func (p *publisher) step(ctx context.Context, i int, s *site.Site, last cloud.Published) (cloud.Published, error) {
-	if i > 0 && !pause(ctx, p.wait) {
+	if i > 0 && env.Sleep(ctx, p.wait) != nil {
 		return last, p.stopped(i, last)
 	}
 	now, err := p.put(ctx, s, last.Version)
@@ -96,18 +97,6 @@ func (p *publisher) say(line string) {
 		out = p.app.stderr
 	}
 	fmt.Fprintln(out, line)
-}
-
-// pause reports whether the wait was not broken off.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // plannedSteps is what would be done.
