@@ -333,13 +333,16 @@ func (r *run) change(f Fault) error {
 	})
 }
 
-// publish changes the site as it was published last.
+// publish changes the site as it was published last. What nobody would take stays in no
+// later one: an administrator who is refused changes what was there before.
 func (r *run) publish(change func(*site.Site)) error {
 	next := *r.site
 	next.Connectors, next.Machines = slices.Clone(next.Connectors), slices.Clone(next.Machines)
 	next.Users, next.Groups = slices.Clone(next.Users), slices.Clone(next.Groups)
 	change(&next)
-	r.site = &next
+	if len(next.Validate()) == 0 {
+		r.site = &next
+	}
 	r.task(func() {
 		ctx, cancel := context.WithTimeout(r.ctx, 20*time.Second)
 		defer cancel()
