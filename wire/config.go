@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"unsafe"
+
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -50,7 +52,20 @@ func Room[T any](h ConfigHeader, kind string) []T {
 	if n <= 0 {
 		return nil
 	}
-	return make([]T, 0, n)
+	room := make([]T, n)
+	touch(room)
+	return room[:0]
+}
+
+// touch writes into each page of a new list. A garbage collection looks at all of it,
+// also where nothing is yet: a page that was read before it is written is mapped twice,
+// and the second time all other processors wait. As bytes, no write barrier reads first.
+func touch[T any](list []T) {
+	const page = 4096
+	begin, size := unsafe.Pointer(unsafe.SliceData(list)), uintptr(len(list))*unsafe.Sizeof(list[0])
+	for at := uintptr(0); at < size; at += page {
+		*(*byte)(unsafe.Add(begin, at)) = 0
+	}
 }
 
 const maxRoom = 1 << 19
