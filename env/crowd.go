@@ -108,7 +108,7 @@ func (c *Crowd) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		g := &guest{Conn: inner, crowd: c, source: SourceOf(inner.RemoteAddr())}
+		g := newGuest(c, inner)
 		if c.secure && c.strangers.turnsAway(g.source) {
 			_ = inner.Close()
 			continue

@@ -4,9 +4,11 @@ import (
 	"container/heap"
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"sync/atomic"
+	"time"
 )
 
 // guest is a connection of a crowd.
@@ -20,6 +22,8 @@ type guest struct {
 	stays    atomic.Bool  // it goes for nobody
 	letIn    atomic.Bool  // it has shown a right secret
 	greeted  atomic.Bool  // its TLS handshake was looked at
+	reads    deadline
+	writes   deadline
 
 	spots [2]spot // the crowd's lock guards them
 }
@@ -35,6 +39,43 @@ const (
 	inAll = iota
 	inSource
 )
+
+func newGuest(c *Crowd, conn net.Conn) *guest {
+	return &guest{
+		Conn: conn, crowd: c, source: SourceOf(conn.RemoteAddr()),
+		reads: deadline{tell: conn.SetReadDeadline}, writes: deadline{tell: conn.SetWriteDeadline},
+	}
+}
+
+func (g *guest) Read(p []byte) (int, error) {
+	for {
+		n, err := g.Conn.Read(p)
+		if n > 0 || !g.reads.early(err) {
+			return n, err
+		}
+	}
+}
+
+func (g *guest) Write(p []byte) (int, error) {
+	n, err := g.Conn.Write(p)
+	for g.writes.early(err) {
+		var more int
+		more, err = g.Conn.Write(p[n:])
+		n += more
+	}
+	return n, err
+}
+
+// SetReadDeadline holds for the reads from now on.
+func (g *guest) SetReadDeadline(t time.Time) error { return g.reads.set(t) }
+
+// SetWriteDeadline holds for the writes from now on.
+func (g *guest) SetWriteDeadline(t time.Time) error { return g.writes.set(t) }
+
+// SetDeadline holds for both.
+func (g *guest) SetDeadline(t time.Time) error {
+	return errors.Join(g.reads.set(t), g.writes.set(t))
+}
 
 // Close closes the connection and makes room.
 func (g *guest) Close() error {
