@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -16,31 +15,25 @@ import (
 	"understudy/trust"
 )
 
-const tokensHeader = "# Tokens: name, role and hash. understudy cloud tokens makes them.\n"
+const (
+	tokensOf     = "tokens_file of a cloud broker"
+	tokensHeader = "# Tokens: name, role and hash. understudy cloud tokens makes them.\n"
+)
 
 // newTokensCommand makes, lists and hashes the lines of a tokens_file.
 func newTokensCommand(a *app) *cobra.Command {
 	var file, role string
-	add := tokensOrder(&file, "add NAME --role ROLE --file FILE", "Make a token, and print it this once: the file has its hash only",
+	add := fileOrder(&file, tokensOf, "add NAME --role ROLE --file FILE", "Make a token, and print it this once: the file has its hash only",
 		func(file, name string) error { return a.addToken(file, name, server.Role(role)) }, "NAME")
 	add.Flags().StringVar(&role, "role", string(server.Connector), "the `ROLE`: "+oneOf([]server.Role{server.Connector, server.Admin}))
 	cmd := group("tokens", "Make and remove the tokens of connectors and administrators",
 		add,
-		tokensOrder(&file, "list --file FILE", "List the tokens by name, with their roles", func(file, _ string) error { return a.listTokens(file) }),
-		tokensOrder(&file, "hash --file FILE", "Put hashes in the place of tokens that the file holds: they stay good", func(file, _ string) error { return hashTokens(file) }),
-		tokensOrder(&file, "remove NAME --file FILE", "Remove a token: a cloud broker refuses it once it has read the file again", removeToken, "NAME"),
+		fileOrder(&file, tokensOf, "list --file FILE", "List the tokens by name, with their roles", func(file, _ string) error { return a.listTokens(file) }),
+		fileOrder(&file, tokensOf, "hash --file FILE", "Put hashes in the place of tokens that the file holds: they stay good", func(file, _ string) error { return hashTokens(file) }),
+		fileOrder(&file, tokensOf, "remove NAME --file FILE", "Remove a token: a cloud broker refuses it once it has read the file again", removeToken, "NAME"),
 	)
 	cmd.PersistentFlags().StringVar(&file, "file", "", "the cloud broker's tokens_file (required)")
 	return cmd
-}
-
-func tokensOrder(file *string, use, short string, order func(file, name string) error, args ...string) *cobra.Command {
-	return &cobra.Command{Use: use, Short: short, Args: wants(args...), RunE: func(_ *cobra.Command, given []string) error {
-		if *file == "" {
-			return &usageError{errors.New("--file FILE says which file: tokens_file of a cloud broker")}
-		}
-		return order(*file, strings.Join(given, ""))
-	}}
 }
 
 func (a *app) addToken(file, name string, role server.Role) error {
@@ -83,7 +76,7 @@ func hashTokens(file string) error {
 	return editTokens(file, func(text string, tokens []server.Token) (string, error) {
 		var b strings.Builder
 		for line := range strings.Lines(text) {
-			if isToken(line) {
+			if isSecret(line) {
 				line, tokens = tokens[0].String()+"\n", tokens[1:]
 			}
 			b.WriteString(line)
@@ -101,20 +94,8 @@ func removeToken(file, name string) error {
 		case 0:
 			return "", fmt.Errorf("%q is the last token of %s, and a cloud broker wants one: add another first", name, file)
 		}
-		var kept strings.Builder
-		for line := range strings.Lines(text) {
-			if !isToken(line) || strings.Fields(line)[0] != name {
-				kept.WriteString(line)
-			}
-		}
-		return kept.String(), nil
+		return withoutSecret(text, name), nil
 	})
-}
-
-// isToken reports whether a line of a good file is one of a token.
-func isToken(line string) bool {
-	line = strings.TrimSpace(line)
-	return line != "" && !strings.HasPrefix(line, "#")
 }
 
 // editTokens changes the file, and nothing where it holds what is no token.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -14,27 +13,21 @@ import (
 	"understudy/trust"
 )
 
-const keysHeader = "# Keys of front ends: names and hashes. understudy storefront keys makes them.\n"
+const (
+	keysOf     = "storefront_keys_file of a connector"
+	keysHeader = "# Keys of front ends: names and hashes. understudy storefront keys makes them.\n"
+)
 
 // newKeysCommand makes, lists and removes the lines of a storefront_keys_file.
 func newKeysCommand(a *app) *cobra.Command {
 	var file string
 	cmd := group("keys", "Make and remove the keys of front ends",
-		keysOrder(&file, "add NAME --file FILE", "Make a key, and print it this once: the file has its hash only", a.addKey, "NAME"),
-		keysOrder(&file, "list --file FILE", "List the names of the keys", func(file, _ string) error { return a.listKeys(file) }),
-		keysOrder(&file, "remove NAME --file FILE", "Remove a key: a connector refuses it once it has read the file again", removeKey, "NAME"),
+		fileOrder(&file, keysOf, "add NAME --file FILE", "Make a key, and print it this once: the file has its hash only", a.addKey, "NAME"),
+		fileOrder(&file, keysOf, "list --file FILE", "List the names of the keys", func(file, _ string) error { return a.listKeys(file) }),
+		fileOrder(&file, keysOf, "remove NAME --file FILE", "Remove a key: a connector refuses it once it has read the file again", removeKey, "NAME"),
 	)
 	cmd.PersistentFlags().StringVar(&file, "file", "", "the connector's storefront_keys_file (required)")
 	return cmd
-}
-
-func keysOrder(file *string, use, short string, order func(file, name string) error, args ...string) *cobra.Command {
-	return &cobra.Command{Use: use, Short: short, Args: wants(args...), RunE: func(_ *cobra.Command, given []string) error {
-		if *file == "" {
-			return &usageError{errors.New("--file FILE says which file: storefront_keys_file of a connector")}
-		}
-		return order(*file, strings.Join(given, ""))
-	}}
 }
 
 func (a *app) addKey(file, name string) error {
@@ -74,19 +67,14 @@ func (a *app) listKeys(file string) error {
 
 func removeKey(file, name string) error {
 	return editKeys(file, func(text string, _ trust.Keys) (string, error) {
-		var kept strings.Builder
-		for line := range strings.Lines(text) {
-			if words := strings.Fields(line); len(words) == 0 || words[0] != name {
-				kept.WriteString(line)
-			}
-		}
-		if kept.Len() == len(text) {
+		kept := withoutSecret(text, name)
+		if kept == text {
 			return "", fmt.Errorf("%s has no key %q", file, name)
 		}
-		if strings.TrimSpace(kept.String()) == "" {
+		if strings.TrimSpace(kept) == "" {
 			return keysHeader, nil // an empty file is one that is being written
 		}
-		return kept.String(), nil
+		return kept, nil
 	})
 }
 

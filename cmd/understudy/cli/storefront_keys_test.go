@@ -28,6 +28,9 @@ func TestKeysOfFrontEnds(t *testing.T) {
 	if _, list, _ := run(t, "storefront", "keys", "list", "--file", file); list != "sf01\n" {
 		t.Errorf("got list %q", list)
 	}
+	if code, _, problems := run(t, "storefront", "keys", "remove", "#", "--file", file); code != 1 || !strings.Contains(problems, "no key") {
+		t.Errorf("a key by the name of all comments: exit %d, %s", code, problems)
+	}
 	if err := os.WriteFile(file, []byte("sf01 "+trust.HashOf(key).String()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
