@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -64,31 +65,49 @@ func (r *run) whyNotFront(z string) string {
 	return "none has answered"
 }
 
-// lastLaunch asks for a desktop in each zone that is well again, as a user does.
+// putAside is how long a host gets no launches whose prepare failed, and lookAgain when
+// a user tries once more meanwhile.
+const (
+	putAside  = time.Minute
+	lookAgain = 5 * time.Second
+)
+
+// lastLaunch asks for a desktop in each zone that is well again, as a user does. The only
+// host may be aside because of the faults.
 func (r *run) lastLaunch() {
 	for _, z := range r.world.Zones() {
 		_ = r.await("a heartbeat", frontPatience, func() string { return r.whyNotFront(z) }) // else the launch tells
-		got := make(chan error, 1)
-		r.task(func() {
-			ctx, cancel := context.WithTimeout(r.ctx, userPatience)
-			defer cancel()
-			_, err := r.world.StoreOf(z).Launch(ctx, wire.LaunchRequest{User: userName(1), Resource: "desktop:shared"})
-			got <- err
-		})
-		var err error
-		wait := r.await("an answer", userPatience+time.Second, func() string {
-			select {
-			case err = <-got:
-				return ""
-			default:
-				return "none yet"
-			}
-		})
+		began := time.Now()
+		err := r.launchOnce(z)
+		for wire.IsCode(err, wire.CodeNoMachine) && time.Since(began) < putAside && !r.over() {
+			r.drive(lookAgain)
+			err = r.launchOnce(z)
+		}
 		if r.plan.Shape.Limit > 0 && wire.IsCode(err, wire.CodeSessionLimit) {
 			continue // others have what there may be
 		}
-		if wait != nil || err != nil {
+		if err != nil {
 			r.watch.broken(ruleServed, fmt.Sprintf("%s gets no desktop in %s, which is well: %v", userName(1), z, err))
 		}
 	}
+}
+
+func (r *run) launchOnce(z string) error {
+	got := make(chan error, 1)
+	r.task(func() {
+		ctx, cancel := context.WithTimeout(r.ctx, userPatience)
+		defer cancel()
+		_, err := r.world.StoreOf(z).Launch(ctx, wire.LaunchRequest{User: userName(1), Resource: "desktop:shared"})
+		got <- err
+	})
+	var err error
+	wait := r.await("an answer", userPatience+time.Second, func() string {
+		select {
+		case err = <-got:
+			return ""
+		default:
+			return "none yet"
+		}
+	})
+	return errors.Join(wait, err)
 }

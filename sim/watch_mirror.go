@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"understudy/agent"
@@ -66,6 +67,10 @@ func (w *watch) nobody(v *view, z string, serving int) {
 		delete(w.offices, z)
 	case v.connectors[was.by].Record.Successor != "":
 		was.successor = v.connectors[was.by].Record.Successor
+	}
+	if was != nil {
+		// What one had mirrored is gone when it is: leases are in no file.
+		maps.DeleteFunc(was.near, func(name site.FQDN, _ time.Time) bool { _, up := v.connectors[name]; return !up })
 	}
 }
 

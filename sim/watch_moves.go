@@ -166,11 +166,13 @@ func (w *watch) periodEnded(m move, v *view) {
 
 // recovered (LHC-15, LHC-19).
 func (w *watch) recovered(m move, v *view) {
-	need := grown(w.settings().Recovery.D(), w.settings().RecoveryMax.D(), w.last[m.who].Record.Level-1)
+	was := w.last[m.who]
+	need := grown(w.settings().Recovery.D(), w.settings().RecoveryMax.D(), was.Record.Level-1)
 	if in, ok := w.dwell(m); ok && in < need {
 		w.broken(rulePeriods, fmt.Sprintf("%s left PendingRecovery after %s; recovery is %s", m.who, in, need))
 	}
-	if held := m.at.Sub(w.moves.lastUnwell[m.who]); held < need-blur {
+	// A standby counted from when it was elected, and the others before.
+	if held := m.at.Sub(w.moves.lastUnwell[m.who]); held < need-blur && slices.Contains(was.Actives, m.who) {
 		w.broken(ruleRecovery, fmt.Sprintf("%s ended the outage %s after it was not healthy; recovery is %s", m.who, held, need))
 	}
 	w.nobodyUnwell(m, v, "the outage ended")
