@@ -1,13 +1,12 @@
 package wire
 
 import (
-	"unsafe"
-
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
+	"unsafe"
 
 	"understudy/site"
 )
