@@ -43,7 +43,6 @@ type Crowd struct {
 	room   Room
 
 	uses     atomic.Int64 // grows with each use of a connection, to tell which was first
-	active   atomic.Int32 // connections with something in flight
 	stopping atomic.Bool
 	guessers guessers
 	// secure says that the server has TLS; strangers have none in it.

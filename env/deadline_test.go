@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,7 @@ func TestReadDeadlines(t *testing.T) {
 	in := func(d time.Duration) func(time.Time) time.Time {
 		return func(began time.Time) time.Time { return began.Add(d) }
 	}
+	brokenOff := func(time.Time) time.Time { return time.Unix(1, 0) } // as net/http does
 	for name, c := range map[string]struct {
 		before []func(time.Time) time.Time
 		during func(time.Time) time.Time // a second after the read began
@@ -47,6 +49,10 @@ func TestReadDeadlines(t *testing.T) {
 		"later while it reads":          {before: []func(time.Time) time.Time{in(5 * second)}, during: in(9 * second), want: 9 * second},
 		"the first one while it reads":  {during: in(5 * second), want: 5 * second},
 		"none any more while it reads":  {before: []func(time.Time) time.Time{in(5 * second)}, during: none},
+		"broken off":                    {before: []func(time.Time) time.Time{in(9 * second)}, during: brokenOff, want: second},
+		"broken off before":             {before: []func(time.Time) time.Time{in(9 * second), brokenOff}, want: 1},
+		"broken off, then a later one":  {before: []func(time.Time) time.Time{brokenOff, in(5 * second)}, want: 5 * second},
+		"broken off, then none":         {before: []func(time.Time) time.Time{brokenOff, none}},
 		"past, not set back, once more": {before: []func(time.Time) time.Time{in(9 * second), in(-second)}, want: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +114,9 @@ func TestWriteDeadlines(t *testing.T) {
 	})
 }
 
-// A request sets six deadlines, of which the connection has to know two.
+// A request sets eight deadlines, of which the connection has to know none: not even of
+// the one that breaks off the read of a server that watches the connection while it
+// answers, where that read has not begun.
 func TestDeadlinesAreToldSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, conn, there := pipeGuest()
@@ -125,14 +133,48 @@ func TestDeadlinesAreToldSeldom(t *testing.T) {
 			must(t, g.SetReadDeadline(now.Add(10*time.Second)))  // head
 			must(t, g.SetReadDeadline(now.Add(30*time.Second)))  // body
 			must(t, g.SetWriteDeadline(now.Add(60*time.Second))) // answer
+			must(t, g.SetReadDeadline(time.Time{}))              // watch
 			go func() { _, _ = there.Read(one) }()
 			if _, err := g.Write(one); err != nil {
 				t.Fatal(err)
 			}
+			must(t, g.SetReadDeadline(time.Unix(1, 0))) // no longer
+			if _, err := g.Read(one); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("the watching read: %v", err)
+			}
+			must(t, g.SetReadDeadline(time.Time{}))
 			time.Sleep(100 * time.Millisecond)
 		}
-		if conn.told > requests+3 {
+		if conn.told > 4 {
 			t.Errorf("the connection was told %d times in %d requests", conn.told, requests)
+		}
+		_ = there.Close()
+	})
+}
+
+// However a read that begins and one who breaks it off meet, it ends, and the next one
+// does not.
+func TestWatchIsBrokenOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _, there := pipeGuest()
+		for i := range 1000 {
+			watched := make(chan error)
+			go func() {
+				_, err := g.Read(make([]byte, 1))
+				watched <- err
+			}()
+			for range i % 4 {
+				runtime.Gosched()
+			}
+			must(t, g.SetReadDeadline(time.Unix(1, 0)))
+			if err := <-watched; !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("the watching read %d: %v", i, err)
+			}
+			must(t, g.SetReadDeadline(time.Time{}))
+			go func() { _, _ = there.Write([]byte{1}) }()
+			if _, err := g.Read(make([]byte, 1)); err != nil {
+				t.Fatalf("the next read %d: %v", i, err)
+			}
 		}
 		_ = there.Close()
 	})

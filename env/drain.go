@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -22,14 +23,10 @@ func (c *Crowd) see(conn net.Conn, s http.ConnState) {
 	c.tally(g, s)
 }
 
-// tally counts the connections that have something in flight.
+// tally notes whether a connection has something in flight.
 func (c *Crowd) tally(g *guest, s http.ConnState) {
-	switch {
-	case s == http.StateActive:
-		if !g.active.Swap(true) {
-			c.active.Add(1)
-		}
-	case g.active.Swap(false) && c.active.Add(-1) == 0 && c.stopping.Load():
+	active := s == http.StateActive
+	if g.active.Swap(active) && !active && c.stopping.Load() {
 		c.tell()
 	}
 }
@@ -37,7 +34,7 @@ func (c *Crowd) tally(g *guest, s http.ConnState) {
 func (c *Crowd) tell() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.calm != nil && c.active.Load() == 0 {
+	if c.calm != nil && !slices.ContainsFunc(c.open.guests, func(g *guest) bool { return g.active.Load() }) {
 		close(c.calm)
 		c.calm = nil
 	}

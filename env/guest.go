@@ -47,21 +47,26 @@ func newGuest(c *Crowd, conn net.Conn) *guest {
 	}
 }
 
-func (g *guest) Read(p []byte) (int, error) {
-	for {
-		n, err := g.Conn.Read(p)
-		if n > 0 || !g.reads.early(err) {
-			return n, err
+func (g *guest) Read(p []byte) (n int, err error) {
+	for again := true; again && n == 0; {
+		if err = g.reads.begin(); err != nil {
+			return 0, err
 		}
+		n, err = g.Conn.Read(p)
+		again = g.reads.end(err)
 	}
+	return n, err
 }
 
-func (g *guest) Write(p []byte) (int, error) {
-	n, err := g.Conn.Write(p)
-	for g.writes.early(err) {
+func (g *guest) Write(p []byte) (n int, err error) {
+	for again := true; again; {
+		if err = g.writes.begin(); err != nil {
+			return n, err
+		}
 		var more int
 		more, err = g.Conn.Write(p[n:])
 		n += more
+		again = g.writes.end(err)
 	}
 	return n, err
 }
