@@ -11,15 +11,21 @@ import (
 // Resources lists what a user may launch in any zone, by name, with the user's
 // session where there is one.
 func (e *Engine) Resources(user string, groups []string) []Resource {
+	return e.AppendResources(nil, user, groups)
+}
+
+// AppendResources appends to a list what Resources would return.
+func (e *Engine) AppendResources(list []Resource, user string, groups []string) []Resource {
 	key := site.UserKey(user)
 	index, busy := e.siteFor(key)
 	found := index.Granted(key, groups)
-	list := make([]Resource, len(found))
-	for i, n := range found {
-		list[i].Resource = index.ResourceAt(n)
+	list = slices.Grow(list, len(found))
+	begin := len(list)
+	for _, n := range found {
+		list = append(list, Resource{Resource: index.ResourceAt(n), Memo: index.MemoAt(n)})
 	}
 	if busy {
-		e.nameSessions(user, list)
+		e.nameSessions(user, list[begin:])
 	}
 	return list
 }

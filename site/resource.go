@@ -30,23 +30,31 @@ type Resource struct {
 	// Formats are those in which its launches may be answered, whichever of the groups
 	// they get.
 	Formats []LaunchFormat
-	// Memo is of all copies of the resource; nil where it is of no index.
-	Memo *Memo
 }
 
 // Memo keeps what an API makes of a resource, for as long as the site is this one.
-type Memo struct{ text atomic.Pointer[[]byte] }
+type Memo struct {
+	kept atomic.Uint32 // whether text is there
+	text []byte
+}
+
+// The states of a memo.
+const (
+	unwritten = iota
+	inWriting
+	isWritten
+)
 
 // Text returns what is kept; the first time, what is made.
 func (m *Memo) Text(made func() []byte) []byte {
-	if m == nil {
-		return made()
-	}
-	if kept := m.text.Load(); kept != nil {
-		return *kept
+	if m.kept.Load() == isWritten {
+		return m.text
 	}
 	text := made()
-	m.text.Store(&text)
+	if m.kept.CompareAndSwap(unwritten, inWriting) {
+		m.text = text
+		m.kept.Store(isWritten)
+	}
 	return text
 }
 

@@ -8,21 +8,38 @@ import (
 	"understudy/wire"
 )
 
-// roomKept is the most of an answer's memory that is kept for the next one.
-const roomKept = 64 << 10
+// enumeration is what an answer is made of, and forgotten once it is sent: the next one
+// has the room.
+type enumeration struct {
+	in   wire.ResourcesRequest
+	list []broker.Resource
+	text []byte
+}
 
-// rooms are for answers that are written, and forgotten once they are sent.
-type rooms struct{ pool sync.Pool }
+// Bounds of the room that is kept for the next one.
+const (
+	textKept = 64 << 10
+	listKept = 1 << 10
+)
 
-// with hands an empty room to write, which returns what it has made of it.
-func (l *rooms) with(write func(room []byte) []byte) {
-	room, ok := l.pool.Get().(*[]byte)
+// enumerations are those that nobody makes at the moment.
+type enumerations struct{ pool sync.Pool }
+
+func (l *enumerations) begin() *enumeration {
+	e, ok := l.pool.Get().(*enumeration)
 	if !ok {
-		room = new([]byte)
+		e = new(enumeration)
 	}
-	if *room = write((*room)[:0]); cap(*room) <= roomKept {
-		l.pool.Put(room)
+	return e
+}
+
+func (l *enumerations) end(e *enumeration) {
+	if cap(e.text) > textKept || cap(e.list) > listKept {
+		return
 	}
+	clear(e.list) // it would keep a site
+	e.in = wire.ResourcesRequest{}
+	l.pool.Put(e)
 }
 
 // appendResources writes a wire.ResourcesAnswer. What does not depend on the user is

@@ -76,7 +76,7 @@ type Handlers struct {
 	o        Options
 	launcher *launcher
 	answers  *memory
-	rooms    rooms
+	asked    enumerations
 	sta      pace
 	told     pace // of users who were refused before a password was looked at
 }
@@ -135,17 +135,15 @@ func Authority(name site.FQDN) string {
 
 // Resources lists what a user may launch.
 func (h *Handlers) Resources(w http.ResponseWriter, r *http.Request) {
-	var in wire.ResourcesRequest
-	if _, err := read(w, r, &in); err != nil {
+	e := h.asked.begin()
+	defer h.asked.end(e)
+	if _, err := read(w, r, &e.in); err != nil {
 		wire.WriteError(w, err)
 		return
 	}
-	list := h.o.Engine.Resources(in.User, in.Groups)
-	h.rooms.with(func(room []byte) []byte {
-		answer := appendResources(room, list)
-		wire.WriteText(w, http.StatusOK, answer)
-		return answer
-	})
+	e.list = h.o.Engine.AppendResources(e.list[:0], e.in.User, e.in.Groups)
+	e.text = appendResources(e.text[:0], e.list)
+	wire.WriteText(w, http.StatusOK, e.text)
 }
 
 // Redeem spends a ticket.
