@@ -13,9 +13,10 @@ import (
 // connector, and, over the peers' heartbeats, of the zone (LHC-06). The times are
 // on this process's monotonic clock.
 type front struct {
-	base time.Time
-	own  atomic.Int64 // nanoseconds after base; the zero value means never
-	zone atomic.Int64
+	base   time.Time
+	lately atomic.Bool  // own is not up to date
+	own    atomic.Int64 // nanoseconds after base; the zero value means never
+	zone   atomic.Int64
 }
 
 // newFront starts from an idle time that an earlier run left behind, by the wall
@@ -28,8 +29,21 @@ func newFront(now time.Time, idle time.Duration, known bool) *front {
 	return f
 }
 
-// touch notes a request of a StoreFront.
-func (f *front) touch(now time.Time) { f.own.Store(int64(now.Sub(f.base))) }
+// touch notes a request of a StoreFront. In a storm it neither reads the clock nor changes
+// what all requests share: asked does so, with every round of the loop.
+func (f *front) touch() {
+	if !f.lately.Load() {
+		f.lately.Store(true)
+	}
+}
+
+// asked is when this connector was last asked, before now.
+func (f *front) asked(now time.Time) int64 {
+	if f.lately.Load() && f.lately.Swap(false) {
+		f.own.Store(int64(now.Sub(f.base)))
+	}
+	return f.own.Load()
+}
 
 // learn takes over what the peers say.
 func (f *front) learn(now time.Time, peers []peerWord) {
@@ -42,7 +56,7 @@ func (f *front) learn(now time.Time, peers []peerWord) {
 }
 
 // idle is how long ago this connector was asked; false: never.
-func (f *front) idle(now time.Time) (time.Duration, bool) { return f.since(now, f.own.Load()) }
+func (f *front) idle(now time.Time) (time.Duration, bool) { return f.since(now, f.asked(now)) }
 
 func (f *front) since(now time.Time, at int64) (time.Duration, bool) {
 	if at <= 0 {
@@ -54,7 +68,7 @@ func (f *front) since(now time.Time, at int64) (time.Duration, bool) {
 // gate decides whether trouble counts, and says why.
 func (f *front) gate(now time.Time, s site.Settings) wire.GateStatus {
 	g := wire.GateStatus{Mode: s.Participation, Window: s.ParticipationWindow}
-	idle, asked := f.since(now, max(f.own.Load(), f.zone.Load()))
+	idle, asked := f.since(now, max(f.asked(now), f.zone.Load()))
 	switch {
 	case s.Participation == site.Always:
 		g.Open, g.Reason = true, "the zone takes part always"

@@ -15,6 +15,12 @@ func idleFacts(d time.Duration) wire.Facts {
 	return wire.Facts{FrontIdle: new(site.Duration(d))}
 }
 
+// askedAt has a connector asked so long after simNow.
+func askedAt(f *front, after time.Duration) {
+	f.touch()
+	f.idle(simNow.Add(after))
+}
+
 // LHC-06: a connector with no StoreFront activity within the window does not
 // trigger HA; the gate is shared over the zone, configurable, and says why.
 func TestGate(t *testing.T) {
@@ -28,14 +34,14 @@ func TestGate(t *testing.T) {
 	}{
 		{"always, never asked", site.Always, none, true, "takes part always"},
 		{"never asked", site.StoreFrontTraffic, none, false, "no StoreFront has asked any connector"},
-		{"asked now", site.StoreFrontTraffic, func(f *front) { f.touch(simNow) }, true, "within the window"},
-		{"asked exactly a window ago", site.StoreFrontTraffic, func(f *front) { f.touch(simNow.Add(-window)) }, true, "within the window"},
-		{"asked longer ago", site.StoreFrontTraffic, func(f *front) { f.touch(simNow.Add(-window - time.Second)) }, false, "72h0m1s ago, longer than the window"},
+		{"asked now", site.StoreFrontTraffic, func(f *front) { f.touch() }, true, "within the window"},
+		{"asked exactly a window ago", site.StoreFrontTraffic, func(f *front) { askedAt(f, -window) }, true, "within the window"},
+		{"asked longer ago", site.StoreFrontTraffic, func(f *front) { askedAt(f, -window-time.Second) }, false, "72h0m1s ago, longer than the window"},
 		{"a peer was asked", site.StoreFrontTraffic, func(f *front) {
 			f.learn(simNow, []peerWord{{heard: true, facts: idleFacts(time.Hour)}})
 		}, true, "within the window"},
 		{"a peer was asked long ago, this one lately", site.StoreFrontTraffic, func(f *front) {
-			f.touch(simNow.Add(-time.Hour))
+			askedAt(f, -time.Hour)
 			f.learn(simNow, []peerWord{{heard: true, facts: idleFacts(2 * window)}})
 		}, true, "within the window"},
 		{"a peer that is not heard", site.StoreFrontTraffic, func(f *front) {
@@ -70,7 +76,8 @@ func TestFrontIdle(t *testing.T) {
 	if got, asked := newFront(simNow, 0, false).idle(simNow); asked {
 		t.Errorf("never asked: got %s", got)
 	}
-	f.touch(simNow)
+	f.touch()
+	f.idle(simNow)
 	if got, _ := f.idle(simNow.Add(time.Second)); got != time.Second {
 		t.Errorf("after a request: got %s, want 1s", got)
 	}

@@ -128,7 +128,7 @@ func (a *Agent) frontEnds(next http.Handler) http.Handler {
 			wire.WriteError(w, err)
 			return
 		}
-		a.front.touch(time.Now())
+		a.front.touch()
 		next.ServeHTTP(w, r)
 	})
 }

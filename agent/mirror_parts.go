@@ -244,10 +244,11 @@ func (a *Agent) MirrorLags() []peer.Lag {
 
 // peerRedeem redeems a ticket that another connector of the zone was asked for.
 func (a *Agent) peerRedeem(w http.ResponseWriter, r *http.Request) {
-	v := a.stance.Load().judge(time.Now())
+	judged := a.stance.Load()
+	v := judged.judge(time.Now())
 	if v.engine == nil {
 		wire.WriteError(w, later(wire.CodeNotElected, "this connector does not serve"))
 		return
 	}
-	a.broker(w, r, v.engine, redeems)
+	a.broker(w, r, judged, redeems)
 }

@@ -99,12 +99,13 @@ func asksSTA(s *serving, w http.ResponseWriter, r *http.Request)     { s.fronts.
 // at once.
 func (a *Agent) answer(relayed http.Handler, own brokered) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v := a.stance.Load().judge(time.Now())
+		judged := a.stance.Load()
+		v := judged.judge(time.Now())
 		switch {
 		case v.refuse != nil:
 			wire.WriteError(w, v.refuse)
 		case v.engine != nil:
-			a.broker(w, r, v.engine, own)
+			a.broker(w, r, judged, own)
 		default:
 			relayed.ServeHTTP(w, r)
 		}
@@ -113,16 +114,19 @@ func (a *Agent) answer(relayed http.Handler, own brokered) http.HandlerFunc {
 
 // broker counts the request in before it looks again, so that a hand-over that
 // has begun meanwhile either sees it or stops it.
-func (a *Agent) broker(w http.ResponseWriter, r *http.Request, s *serving, own brokered) {
+func (a *Agent) broker(w http.ResponseWriter, r *http.Request, judged *stance, own brokered) {
+	s := judged.serving
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
-	if v := a.stance.Load().judge(time.Now()); v.engine != s {
-		refuse := v.refuse
-		if refuse == nil {
-			refuse = later(wire.CodeHandover, "the zone has just changed who serves")
+	if now := a.stance.Load(); now != judged {
+		if v := now.judge(time.Now()); v.engine != s {
+			refuse := v.refuse
+			if refuse == nil {
+				refuse = later(wire.CodeHandover, "the zone has just changed who serves")
+			}
+			wire.WriteError(w, refuse)
+			return
 		}
-		wire.WriteError(w, refuse)
-		return
 	}
 	own(s, w, r)
 }

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -17,7 +16,7 @@ func (a *Agent) xmlRoutes(r chi.Router) {
 	if a.o.XML.Off {
 		return
 	}
-	front := storefront.Front{Trusts: func(r *http.Request) bool { return a.frontKnown(r) == nil }, OnUse: func() { a.front.touch(time.Now()) }}
+	front := storefront.Front{Trusts: func(r *http.Request) bool { return a.frontKnown(r) == nil }, OnUse: func() { a.front.touch() }}
 	r.Group(func(r chi.Router) {
 		r.Use(front.InXML)
 		r.Post(storefront.XMLPath, a.by(relay.XML, asksXML))

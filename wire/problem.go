@@ -150,14 +150,19 @@ func ReadProblem(resp *http.Response) *Problem {
 
 // WriteText answers with JSON that is written already.
 func WriteText(w http.ResponseWriter, status int, text []byte) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
+	jsonHead(w, status)
 	_, _ = w.Write(text)
 }
 
 // WriteJSON answers with v.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
+	jsonHead(w, status)
 	_ = writeJSON(w, v)
+}
+
+var jsonType = []string{"application/json"} //nolint:gochecknoglobals // never changed: each answer has it
+
+func jsonHead(w http.ResponseWriter, status int) {
+	w.Header()["Content-Type"] = jsonType
+	w.WriteHeader(status)
 }
