@@ -30,8 +30,11 @@ const (
 	over  = -1 << 63 // it breaks off what goes on, and no clock shows it any more
 )
 
-// epoch is when instants begin; longAgo is before what any clock shows.
-var epoch, longAgo = time.Now(), time.Unix(24*60*60, 0)
+// epoch is when instants begin.
+var epoch = time.Now() //nolint:gochecknoglobals // it never changes
+
+// longAgo is before what any clock shows.
+var longAgo = time.Unix(24*60*60, 0) //nolint:gochecknoglobals // it never changes
 
 func instantOf(t time.Time) int64 {
 	switch {

@@ -160,7 +160,8 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	_ = writeJSON(w, v)
 }
 
-var jsonType = []string{"application/json"} //nolint:gochecknoglobals // never changed: each answer has it
+// jsonType is of all answers, and never changed.
+var jsonType = []string{"application/json"}
 
 func jsonHead(w http.ResponseWriter, status int) {
 	w.Header()["Content-Type"] = jsonType
