@@ -152,8 +152,6 @@ type Ticket struct {
 // Resource is something that a user may launch.
 type Resource struct {
 	*site.Resource
-	// Memo is of the resource in this version of the site.
-	Memo *site.Memo
 	// Session is the user's session of it, where one is known.
 	Session string
 }

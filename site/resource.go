@@ -15,6 +15,9 @@ const (
 // Resource is what a user may launch: the desktop of a delivery group, or an
 // application.
 type Resource struct {
+	// Memo is of all copies of the resource; nil where it is of no index. Whoever
+	// enumerates reads nothing else, so it comes first.
+	Memo *Memo
 	ID   string
 	Name string
 	// Kind is DesktopResource or ApplicationResource.
@@ -47,6 +50,9 @@ const (
 
 // Text returns what is kept; the first time, what is made.
 func (m *Memo) Text(made func() []byte) []byte {
+	if m == nil {
+		return made()
+	}
 	if m.kept.Load() == isWritten {
 		return m.text
 	}
