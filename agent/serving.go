@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/cpu"
+
 	"understudy/broker"
 	"understudy/peer"
 	"understudy/site"
@@ -21,7 +23,9 @@ type serving struct {
 	index    *site.Index
 	desks    *vda.API
 	fronts   *storefront.Handlers
+	_        cpu.CacheLinePad
 	inFlight atomic.Int64
+	_        cpu.CacheLinePad
 	// publication is what peers mirror; oneDisk says that none had a launch in time,
 	// and that this was told.
 	publication *peer.Publication

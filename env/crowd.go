@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/cpu"
 )
 
 // MostConnections bounds a listener where the process may have more file
@@ -42,7 +44,9 @@ type Crowd struct {
 	server *http.Server
 	room   Room
 
+	_        cpu.CacheLinePad
 	uses     atomic.Int64 // grows with each use of a connection, to tell which was first
+	_        cpu.CacheLinePad
 	stopping atomic.Bool
 	guessers guessers
 	// secure says that the server has TLS; strangers have none in it.
