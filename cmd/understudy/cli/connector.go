@@ -36,7 +36,7 @@ func newConnectorCommand(a *app) *cobra.Command {
 			if err != nil {
 				return nil, err
 			}
-			return keeping(s, keeper), nil
+			return keeping(newBallasted(s), keeper), nil
 		})
 }
 
