@@ -97,7 +97,7 @@ func enumerate(query *sql.Stmt, user string) error {
 func enumerationOverHTTP(l *lab) {
 	s := l.newStand(1, func(c ...site.Connector) *site.Site { return bigSite(*options.machines/10, c...) })
 	s.force(s.zone[0])
-	bodies := make([][]byte, 20_000)
+	bodies := make([][]byte, *options.machines)
 	for i := range bodies {
 		bodies[i] = need(json.Marshal(wire.ResourcesRequest{User: userName(i % (*options.machines / 20))}))
 	}

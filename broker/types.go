@@ -152,6 +152,8 @@ type Ticket struct {
 // Resource is something that a user may launch.
 type Resource struct {
 	*site.Resource
+	// Memo is the resource's own; nil where there is no index.
+	Memo *site.Memo
 	// Session is the user's session of it, where one is known.
 	Session string
 }

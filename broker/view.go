@@ -22,7 +22,7 @@ func (e *Engine) AppendResources(list []Resource, user string, groups []string) 
 	list = slices.Grow(list, len(found))
 	begin := len(list)
 	for _, n := range found {
-		list = append(list, Resource{Resource: index.ResourceAt(n)})
+		list = append(list, Resource{Resource: index.ResourceAt(n), Memo: index.MemoAt(n)})
 	}
 	if busy {
 		e.nameSessions(user, list[begin:])

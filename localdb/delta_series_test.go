@@ -240,7 +240,7 @@ func expectAnswers(t *testing.T, got, want *site.Index) {
 	t.Helper()
 	same := func(what string, got, want any) {
 		t.Helper()
-		if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(site.Memo{})); diff != "" {
+		if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
 	}

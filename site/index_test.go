@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"understudy/site"
@@ -138,7 +137,7 @@ func TestIndexResource(t *testing.T) {
 		Groups: []string{"pool", "shared"}, Zones: []string{"berlin", "lyon"},
 		Formats: site.LaunchFormats(),
 	}
-	if !ok || !cmp.Equal(got, want, cmpopts.IgnoreFields(site.Resource{}, "Memo")) {
+	if !ok || !cmp.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if _, ok = x.Resource("desktop:shared"); ok {

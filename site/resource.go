@@ -15,9 +15,6 @@ const (
 // Resource is what a user may launch: the desktop of a delivery group, or an
 // application.
 type Resource struct {
-	// Memo is of all copies of the resource; nil where it is of no index. Whoever
-	// enumerates reads nothing else, so it comes first.
-	Memo *Memo
 	ID   string
 	Name string
 	// Kind is DesktopResource or ApplicationResource.

@@ -19,10 +19,10 @@ func TestResourcesAnswerIsTheOrdinaryOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := wire.ResourcesAnswer{Resources: []wire.Resource{}}
 		list := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) broker.Resource {
-			r := &site.Resource{ID: text.Draw(t, "id"), Name: text.Draw(t, "name"), Kind: text.Draw(t, "kind"), Memo: &site.Memo{}}
+			r := &site.Resource{ID: text.Draw(t, "id"), Name: text.Draw(t, "name"), Kind: text.Draw(t, "kind")}
 			r.Groups = rapid.SliceOfN(text, 0, 2).Draw(t, "groups")
 			r.Zones = rapid.SliceOfN(text, 0, 2).Draw(t, "zones")
-			return broker.Resource{Resource: r}
+			return broker.Resource{Resource: r, Memo: new(site.Memo)}
 		}), 0, 20).Draw(t, "resources")
 		for i := range list {
 			r := &list[i]
