@@ -54,7 +54,9 @@ var homes = map[string][]string{
 	"github.com/sirupsen/logrus":    {"agent", "desktop", "cloud/server", "world", "demo", "sim", "load", "cmd/understudy"},
 	"github.com/spf13/cobra":        {"cmd/understudy", "packaging"},
 	"github.com/spf13/pflag":        {"cmd/understudy"},
-	"golang.org/x/sys":              {"datadir", "doctor", "service", "desktop"},
+	"golang.org/x/sys/cpu":          {"agent", "env"},
+	"golang.org/x/sys/unix":         {"datadir", "doctor", "service", "desktop"},
+	"golang.org/x/sys/windows":      {"datadir", "doctor", "service", "desktop"},
 	"modernc.org/sqlite":            {"localdb", "cloud/server"},
 	"pgregory.net/rapid":            {},
 }
