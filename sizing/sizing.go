@@ -20,6 +20,8 @@ const (
 	reports = 3
 	// heap is how far Go's memory grows between two collections.
 	heap = 2
+	// ballastMB is how much further that of a connector may grow.
+	ballastMB = 24
 	// systemMB is left for the operating system.
 	systemMB = 1024
 	// heartbeat is the default vda_interval, and spareFiles what is not connections.

@@ -15,7 +15,7 @@ func TestSize(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, problems)
 	}
 	for _, want := range []string{
-		"2 in each zone, 2 in all: 1 needed, 1 may fail (N+1)", "2 cores, 2 GB of memory: up to 576 MB",
+		"2 in each zone, 2 in all: 1 needed, 1 may fail (N+1)", "2 cores, 2 GB of memory: up to 640 MB",
 		"6 gateways and 2 balancers", "How (measured on", "11.6 MB",
 	} {
 		if !strings.Contains(out, want) {
