@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 // on this process's monotonic clock.
 type front struct {
 	base   time.Time
-	lately atomic.Bool  // own is not up to date
-	own    atomic.Int64 // nanoseconds after base; the zero value means never
+	lately atomic.Bool // own is not up to date
+	mu     sync.Mutex
+	own    int64 // nanoseconds after base; the zero value means never
 	zone   atomic.Int64
 }
 
@@ -24,7 +26,7 @@ type front struct {
 func newFront(now time.Time, idle time.Duration, known bool) *front {
 	f := &front{base: now.Add(-365 * 24 * time.Hour)}
 	if known {
-		f.own.Store(int64(now.Add(-max(0, idle)).Sub(f.base)))
+		f.own = int64(now.Add(-max(0, idle)).Sub(f.base))
 	}
 	return f
 }
@@ -39,10 +41,12 @@ func (f *front) touch() {
 
 // asked is when this connector was last asked, before now.
 func (f *front) asked(now time.Time) int64 {
-	if f.lately.Load() && f.lately.Swap(false) {
-		f.own.Store(int64(now.Sub(f.base)))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lately.Swap(false) {
+		f.own = max(f.own, int64(now.Sub(f.base)))
 	}
-	return f.own.Load()
+	return f.own
 }
 
 // learn takes over what the peers say.

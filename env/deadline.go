@@ -98,14 +98,20 @@ func later(told, wanted int64) bool { return wanted != never && (told == never |
 
 func differs(told, wanted int64) bool { return told != wanted }
 
-// pass tells the connection what is wanted now, if it has to know.
+// pass tells the connection what is wanted now, if it has to know. Who wants something
+// else meanwhile may have looked at what was told before, so that is looked at again.
 func (d *deadline) pass(needed func(told, wanted int64) bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	wanted := d.wanted.Load()
-	if !needed(d.told.Load(), wanted) {
-		return nil
+	for {
+		wanted := d.wanted.Load()
+		if !needed(d.told.Load(), wanted) {
+			return nil
+		}
+		d.told.Store(wanted)
+		if err := d.tell(timeOf(wanted)); err != nil {
+			return err
+		}
+		needed = later
 	}
-	d.told.Store(wanted)
-	return d.tell(timeOf(wanted))
 }

@@ -186,3 +186,32 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// A second read begins on a connection that still knows that the first was broken off, as
+// with pipelined requests, and is broken off itself while the connection is told of none.
+func TestBrokenOffWhileTold(t *testing.T) {
+	var knows time.Time
+	d := deadline{tell: func(at time.Time) error { knows = at; return nil }}
+	brokenOff := func() {
+		if err := d.set(time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.going.Store(1)
+	brokenOff()
+	if err := d.set(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	looks := 0
+	if err := d.pass(func(told, wanted int64) bool {
+		if looks++; looks == 1 {
+			brokenOff()
+		}
+		return differs(told, wanted)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if knows.IsZero() {
+		t.Error("the read goes on for ever: the connection knows no deadline")
+	}
+}
