@@ -86,7 +86,7 @@ func (w *watch) tookOver(v *view, was *office, now site.FQDN) {
 		}
 	}
 	since, near := was.near[now]
-	if was.successor != now && (!near || was.at.Sub(since) < mirrored) {
+	if !near || was.successor != now && was.at.Sub(since) < mirrored {
 		return
 	}
 	for machine, l := range was.leases {
@@ -126,6 +126,9 @@ func (w *watch) nextOffice(v *view, was *office, by site.FQDN, o agent.Observed)
 		p, up := v.connectors[other]
 		if other == by || !up || p.Starting || p.State == zone.Normal || p.Record.Outage != next.outage || !w.run.reaches(by, other) || !w.run.alike(by, other) {
 			continue
+		}
+		if w.settings().Policy == site.Majority && p.Elected != by {
+			continue // it hears too few to know whom to mirror, and may be given the office for all that
 		}
 		next.near[other] = v.now
 		if at, ok := since(was, other); same && ok {
