@@ -12,6 +12,12 @@ import (
 	"understudy/site"
 )
 
+// BallastMB is memory that a connector counts as in use beside what it has. Nobody
+// touches it, so the host does not give it; but the collector, which runs when what is
+// in use has doubled, runs more seldom: with a site of a few thousand machines, a fourth
+// as often. Garbage may take as much more.
+const BallastMB = 24
+
 // Assumptions that were not measured; each is named in the answer's steps.
 const (
 	// busiest is the share of a host's cores that a storm may take.
@@ -20,8 +26,6 @@ const (
 	reports = 3
 	// heap is how far Go's memory grows between two collections.
 	heap = 2
-	// ballastMB is how much further that of a connector may grow.
-	ballastMB = 24
 	// systemMB is left for the operating system.
 	systemMB = 1024
 	// heartbeat is the default vda_interval, and spareFiles what is not connections.

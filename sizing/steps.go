@@ -49,11 +49,11 @@ func (c *calculation) memory() {
 	scale := max(1, float64(c.d.Machines)/float64(c.f.Machines), float64(c.d.Users)/float64(c.f.Users))
 	live := c.f.ConnectorMB*scale + c.f.EngineMB*float64(c.machines)/100_000 + c.f.SessionMB*float64(c.users)/100_000
 	open := c.f.ConnectionKB * float64(c.machines) / 1000
-	c.a.ProcessMB = up((heap*live+ballastMB+c.f.ImportMB*scale+open)/64) * 64
+	c.a.ProcessMB = up((heap*live+BallastMB+c.f.ImportMB*scale+open)/64) * 64
 	c.a.HostMB = up(float64(c.a.ProcessMB+systemMB)/1024) * 1024
 	c.a.OpenFiles = 2 * (c.machines + spareFiles)
 	c.step("memory: a connector with %d machines and %d users takes %.0f MB (taken in full below that size, in proportion above), registrations %.1f MB and sessions %.0f MB for each 100,000: %.0f MB, twice that and %d MB between two collections",
-		c.f.Machines, c.f.Users, c.f.ConnectorMB, c.f.EngineMB, c.f.SessionMB, live, ballastMB)
+		c.f.Machines, c.f.Users, c.f.ConnectorMB, c.f.EngineMB, c.f.SessionMB, live, BallastMB)
 	c.step("an import takes %.0f MB more; %.0f KB for the connection of each desktop of the zone, if all come at once, is %.0f MB; %d MB are left for the system",
 		c.f.ImportMB*scale, c.f.ConnectionKB, open, systemMB)
 	if scale > 1 {
